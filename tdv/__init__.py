@@ -1,0 +1,3 @@
+"""tdv: test data, versioned like code."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,121 @@
+"""Files that survive a crash, and locks that say who holds them.
+
+In: bytes and paths. Out: files that are either the old ones or the new ones, never half of one. Always
+holds: a file is written beside its place, flushed to the disk and renamed; a lock dies with its process.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from tdv.errors import Refused
+
+LOCK_WAIT: Final = 60.0
+_POLL: Final = 0.02
+
+
+def write_bytes(path: Path, data: bytes, *, mode: int = 0o644) -> None:
+    """Replaces `path` by a file of `data`, durably: a reader sees the old bytes or the new ones."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+    try:
+        descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replaces `path` by UTF-8 `text` with the line ends as given, durably."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def sync_file(path: Path) -> None:
+    """Flushes a file that somebody else wrote."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_directory(path: Path) -> None:
+    """Flushes the names in a directory, so that a rename survives a power cut."""
+    sync_file(path)
+
+
+def replace_directory(new: Path, path: Path) -> None:
+    """Puts the finished directory `new` in the place of `path`; what was there is removed afterwards.
+
+    Both must be on one file system. A crash leaves either directory in place, or `path` missing and
+    `new` still complete beside it, which the next run writes anew.
+    """
+    old = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.old")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists():
+        os.rename(path, old)
+    os.rename(new, path)
+    sync_directory(path.parent)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def sweep(directory: Path) -> None:
+    """Removes what killed runs left beside their places; call it only under the lock of that directory."""
+    if not directory.is_dir():
+        return
+    for entry in directory.iterdir():
+        if entry.name.startswith(".") and entry.name.endswith((".tmp", ".old")):
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry, ignore_errors=True)
+            else:
+                entry.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path, what: str, *, wait: float = LOCK_WAIT) -> Iterator[None]:
+    """Holds the exclusive lock file `path` (flock, as DVC takes it) while the block runs.
+
+    `what` says in the error what is being waited for. Raises `Refused` with the holder's process
+    after `wait` seconds. The lock file stays; the kernel drops the lock when the process dies.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        _acquire(descriptor, path, what, wait)
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _acquire(descriptor: int, path: Path, what: str, wait: float) -> None:
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                holder = os.pread(descriptor, 64, 0).decode(errors="replace").strip() or "unknown"
+                raise Refused(
+                    f"{what} is in use by process {holder}",
+                    hint="Wait for it to end, then run the command again.",
+                    path=str(path),
+                    holder=holder,
+                ) from None
+        time.sleep(_POLL)

@@ -1,0 +1,74 @@
+"""References to a state of a dataset, as users write them.
+
+``v1.1.0``, ``movies@v1.1.0``, ``movies@^1.1``, ``movies@latest``, ``movies``, ``movies#staging``,
+``movies@git:<rev>``, ``movies@workspace``, ``catalog:movies@^1.1``.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final, Literal
+
+DATASET: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])")
+Kind = Literal["range", "stage", "git", "workspace"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """`dataset` is None where only a version was given; `value` is the range, stage or Git revision."""
+
+    dataset: str | None
+    kind: Kind
+    value: str = ""
+    repository: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Ref:
+        """Raises `ValueError` with one sentence when `text` is no reference."""
+        text = text.strip()
+        name, at, rest = text.partition("@")
+        if at:
+            return cls._at(name, rest)
+        if "#" in text:
+            name, _, stage = text.partition("#")
+            if not stage:
+                raise ValueError(f"{text!r} names no stage after '#'")
+            repository, dataset = _dataset(name)
+            return cls(dataset, "stage", stage, repository)
+        if text == "latest" or (re.match(r"v?\d|[\^~<>=*]", text) and not _looks_like_name(text)):
+            return cls(None, "range", text)
+        if text == "workspace":
+            return cls(None, "workspace")
+        repository, dataset = _dataset(text)
+        return cls(dataset, "range", "latest", repository)
+
+    @classmethod
+    def _at(cls, name: str, rest: str) -> Ref:
+        repository, dataset = _dataset(name) if name else (None, None)
+        if not rest:
+            raise ValueError(f"'{name}@' names no version after '@'")
+        if rest == "workspace":
+            return cls(dataset, "workspace", "", repository)
+        if rest.startswith("git:"):
+            return cls(dataset, "git", rest[4:], repository)
+        return cls(dataset, "range", rest, repository)
+
+    def __str__(self) -> str:
+        name = f"{self.repository}:{self.dataset}" if self.repository else (self.dataset or "")
+        if self.kind == "stage":
+            return f"{name}#{self.value}"
+        if self.kind == "git":
+            return f"{name}@git:{self.value}"
+        return f"{name}@{self.value or self.kind}" if name else (self.value or self.kind)
+
+
+def _looks_like_name(text: str) -> bool:
+    return bool(DATASET.fullmatch(text)) and not re.fullmatch(r"[\d.x*-]+", text) and not text[0] == "v"
+
+
+def _dataset(text: str) -> tuple[str | None, str]:
+    repository, colon, name = text.rpartition(":")
+    if not DATASET.fullmatch(name):
+        raise ValueError(f"{name!r} is no dataset name: lower-case letters, digits and '-', at least two characters")
+    return (repository if colon else None), name

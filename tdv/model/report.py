@@ -1,0 +1,86 @@
+"""What `validate` and `verify` answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+REPORT_FORMAT: Final = "tdv.report/v1"
+VERIFICATION_FORMAT: Final = "tdv.verification/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One rule looked at in one table ("" for the dataset): how many rows break it, and the first of them.
+
+    `examples` hold column → JSON value; values of private columns are already redacted.
+    """
+
+    table: str
+    rule: str
+    ok: bool
+    count: int = 0
+    examples: tuple[dict[str, Any], ...] = ()
+    message: str = ""
+
+    def to_plain(self) -> dict[str, Any]:
+        return {
+            "table": self.table,
+            "rule": self.rule,
+            "ok": self.ok,
+            "count": self.count,
+            "examples": list(self.examples),
+            "message": self.message,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All checks of one dataset."""
+
+    dataset: str
+    checks: tuple[Check, ...]
+
+    @property
+    def ok(self) -> bool:
+        """True if no check failed."""
+        return all(check.ok for check in self.checks)
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """One promise of one release, and whether it holds. `promise` is a kebab-case name."""
+
+    dataset: str
+    version: str
+    promise: str
+    ok: bool
+    message: str = ""
+
+    def to_plain(self) -> dict[str, Any]:
+        return {
+            "dataset": self.dataset,
+            "version": self.version,
+            "promise": self.promise,
+            "ok": self.ok,
+            "message": self.message,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """All promises that were looked at."""
+
+    subjects: tuple[Promise, ...]
+
+    @property
+    def ok(self) -> bool:
+        """True if every promise holds."""
+        return all(subject.ok for subject in self.subjects)
+
+    def to_plain(self) -> dict[str, Any]:
+        return {
+            "format": VERIFICATION_FORMAT,
+            "ok": self.ok,
+            "subjects": [subject.to_plain() for subject in self.subjects],
+        }
