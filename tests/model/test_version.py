@@ -29,7 +29,20 @@ def test_order_is_that_of_the_semver_package(one: str, other: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "v", "1", "1.2", "01.0.0", "1.0.0.0", "1.0.0-", "1.0.0-01", "1.0.0-a..b", "-1.0.0", "1.0.0 beta", "\u0661.0.0"],
+    [
+        "",
+        "v",
+        "1",
+        "1.2",
+        "01.0.0",
+        "1.0.0.0",
+        "1.0.0-",
+        "1.0.0-01",
+        "1.0.0-a..b",
+        "-1.0.0",
+        "1.0.0 beta",
+        "\u0661.0.0",
+    ],
 )
 def test_refuses_what_is_no_version(text: str) -> None:
     with pytest.raises(ValueError, match="is no version"):
