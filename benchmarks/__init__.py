@@ -1,0 +1,1 @@
+"""Measurements against peers: one script per claim, each prints its ratio and the versions of both sides."""
