@@ -1,0 +1,133 @@
+"""All seed files of a dataset.
+
+In: the spec and the dataset's directory. Out: one Arrow table per table that has seeds, in canonical types. Always
+holds: every file below ``seeds/`` is read or refused, never ignored silently; a key stands once; the mistakes of all
+files are raised together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Final
+
+import pyarrow as pa
+
+from tdv.content.arrow import canonical
+from tdv.content.redact import shown_key
+from tdv.documents import Mistakes, did_you_mean, quoted
+from tdv.errors import ConfigError, DocumentError, Problem
+from tdv.model.spec import DatasetSpec, TableSpec
+from tdv.seeds import csv, plain
+from tdv.seeds.names import table_of
+from tdv.seeds.rows import Rows, typed
+
+DIRECTORY: Final = "seeds"
+_READERS: Final[Mapping[str, Callable[[bytes, str], Rows]]] = {
+    ".csv": csv.read,
+    ".jsonl": plain.read_lines,
+    ".yaml": plain.read_yaml,
+    ".yml": plain.read_yaml,
+}
+_PARQUET: Final = ".parquet"
+_FORMATS: Final = ".csv, .jsonl, .yaml or .parquet"
+_NO_SEEDS: Final = frozenset({".md", ".txt", ".dvc"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Typed:
+    rows: Rows
+    table: pa.Table
+
+
+def load_seeds(spec: DatasetSpec, directory: Path) -> dict[str, pa.Table]:
+    """The hand-written rows of each table of the dataset in `directory`, by table, in the order of the spec.
+
+    Several files of one table are put one after the other, by name. Raises `DocumentError` with every mistake in
+    every file, `ConfigError` for a file that cannot be read, `DataError` for a value with no canonical form.
+    """
+    mistakes = Mistakes()
+    found: dict[str, list[_Typed]] = {}
+    for path in _files(directory / DIRECTORY):
+        file = str(PurePosixPath(spec.path).parent / DIRECTORY / path.name)
+        table = _table(spec, path, file, mistakes)
+        rows = _read(path, file, mistakes) if table is not None else None
+        if table is not None and rows is not None:
+            found.setdefault(table.name, []).append(_Typed(rows, typed(rows, table, mistakes)))
+    mistakes.raise_if_any()
+    tables = {}
+    for table in spec.tables:
+        if table.name in found:
+            tables[table.name] = _joined(table, found[table.name], mistakes)
+    mistakes.raise_if_any()
+    return tables
+
+
+def _files(directory: Path) -> list[Path]:
+    if not directory.is_dir():
+        return []
+    return sorted(path for path in directory.iterdir() if not _is_no_seed(path))
+
+
+def _is_no_seed(path: Path) -> bool:
+    return path.name.startswith((".", "README")) or path.name.endswith("~") or path.suffix in _NO_SEEDS
+
+
+def _table(spec: DatasetSpec, path: Path, file: str, mistakes: Mistakes) -> TableSpec | None:
+    names = [table.name for table in spec.tables]
+    if path.is_dir() or path.suffix not in (*_READERS, _PARQUET):
+        mistakes.add(Problem(file, 1, "", "this is no seed"), f"Seeds end with {_FORMATS}; move other files elsewhere.")
+        return None
+    name = table_of(path.stem)
+    if name in names:
+        return spec.table(name)
+    message = f"the dataset {spec.name} has no table {quoted(path.stem)}{did_you_mean(path.stem, names)}"
+    mistakes.add(Problem(file, 1, "", message), "Name the file after the table whose rows it holds.")
+    return None
+
+
+def _read(path: Path, file: str, mistakes: Mistakes) -> Rows | None:
+    if path.suffix == _PARQUET:
+        return plain.read_parquet(path, file)
+    if not path.resolve().is_relative_to(path.parent.resolve()):
+        mistakes.add(Problem(file, 1, "", "this link leads out of its directory"), "Put the file itself there.")
+        return None
+    try:
+        return _READERS[path.suffix](path.read_bytes(), file)
+    except DocumentError as exc:
+        for problem in exc.problems:
+            mistakes.add(problem, exc.hint)
+        return None
+    except OSError as exc:
+        hint = "Check that it is a file you may read."
+        raise ConfigError(f"{file} cannot be read: {exc.strerror}", hint=hint, file=file) from exc
+
+
+def _joined(table: TableSpec, parts: Sequence[_Typed], mistakes: Mistakes) -> pa.Table:
+    joined = canonical(pa.concat_tables([part.table for part in parts]).combine_chunks(), table.schema)
+    places = [(part.rows, row) for part in parts for row in range(part.rows.count)] if _repeats(joined, table) else ()
+    if places:
+        _repeated_keys(joined, table, places, mistakes)
+    return joined
+
+
+def _repeats(rows: pa.Table, table: TableSpec) -> bool:
+    key = list(table.schema.key)
+    return bool(key) and rows.group_by(key, use_threads=False).aggregate([]).num_rows < rows.num_rows
+
+
+def _repeated_keys(rows: pa.Table, table: TableSpec, places: Sequence[tuple[Rows, int]], mistakes: Mistakes) -> None:
+    names = table.schema.key
+    first: dict[tuple[object, ...], int] = {}
+    keys = zip(*(rows.column(name).to_pylist() for name in names), strict=True)
+    for index, key in enumerate(keys):
+        earlier = first.setdefault(key, index)
+        if earlier != index:
+            source, row = places[index]
+            other, line = places[earlier][0].file, places[earlier][0].line(places[earlier][1])
+            message = f"the key {shown_key(table.schema, names, key)} stands already in {other}:{line}"
+            mistakes.add(
+                Problem(source.file, source.line(row), ", ".join(names), message),
+                "Give each row a key of its own.",
+            )
