@@ -1,0 +1,42 @@
+"""``tdv.yaml`` and the ``TDV_*`` variables as one frozen value.
+
+In: the repository's root and an environment. Out: `Settings`. Always holds: every name in it that refers to
+another exists, relative paths count from the root, and no credential is in its ``repr``. This package is the only
+one that looks at the process environment.
+"""
+
+from __future__ import annotations
+
+from tdv.config.address import absolute, without_credentials
+from tdv.config.app import app_version
+from tdv.config.read import FILE, find_root, load, process_environment
+from tdv.config.settings import (
+    DEFAULT_TARGET,
+    AppSource,
+    Environment,
+    Migrations,
+    Policy,
+    Repository,
+    Settings,
+    TargetEntry,
+    TargetSettings,
+)
+
+__all__ = [
+    "DEFAULT_TARGET",
+    "FILE",
+    "AppSource",
+    "Environment",
+    "Migrations",
+    "Policy",
+    "Repository",
+    "Settings",
+    "TargetEntry",
+    "TargetSettings",
+    "absolute",
+    "app_version",
+    "find_root",
+    "load",
+    "process_environment",
+    "without_credentials",
+]

@@ -1,0 +1,125 @@
+"""Where a target's URL points: as an absolute URL, as hosts, and as an identity that no spelling can hide.
+
+In: URLs and paths as users write them. Out: text. Always holds: two URLs of one database have one `identity`,
+whatever driver, user, password, options or relative path they are written with.
+
+``sqlite:///x.db`` and ``duckdb:///x.duckdb`` are relative and need a fourth slash to be absolute (as SQLAlchemy
+has it); ``file:///dir`` is absolute (RFC 8089), and ``file:dir`` relative. In the path of these URLs ``?``, ``#``
+and ``%`` are percent-encoded.
+"""
+
+from __future__ import annotations
+
+import os.path
+import re
+from pathlib import Path
+from typing import Final
+from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
+
+FILES: Final = frozenset({"sqlite", "duckdb", "file"})
+_SUFFIXES: Final = {
+    ".db": "sqlite",
+    ".sqlite": "sqlite",
+    ".sqlite3": "sqlite",
+    ".db3": "sqlite",
+    ".duckdb": "duckdb",
+    ".ddb": "duckdb",
+}
+_SYNONYMS: Final = {"postgres": "postgresql", "mariadb": "mysql", "rediss": "redis"}
+_PORTS: Final = {"postgresql": "5432", "mysql": "3306", "mongodb": "27017", "redis": "6379"}
+_THIS_HOST: Final = frozenset({"", "localhost", "127.0.0.1", "::1", "0.0.0.0"})
+_SECRET: Final = re.compile(r"(?i)(^|[&?])([^&=]*(?:password|passwd|pwd|secret|token|key)[^&=]*)=[^&]*")
+
+
+def is_url(text: str) -> bool:
+    """True for what begins with a scheme; a single letter is no scheme."""
+    return re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", text) is not None
+
+
+def is_path(text: str) -> bool:
+    """True for what can only be a path: it holds a slash or ends as a database file does."""
+    return "/" in text or text in (".", "..") or Path(text).suffix.lower() in _SUFFIXES
+
+
+def absolute(text: str, directory: Path) -> str:
+    """The URL of `text` (a URL or a path), with a relative path counted from `directory`, an absolute one."""
+    if not is_url(text):
+        engine = _SUFFIXES.get(Path(text).suffix.lower(), "file")
+        return _file_url(engine, _from(directory, text, ends=text.endswith("/")), "")
+    parts = urlsplit(text)
+    if _engine(parts.scheme) not in FILES:
+        return text
+    path = unquote(_written_path(parts))
+    if path in ("", ":memory:"):
+        return text
+    return _file_url(parts.scheme.lower(), _from(directory, path, ends=path.endswith("/")), parts.query)
+
+
+def identity(url: str) -> frozenset[str]:
+    """What `url` points to, one text per host: engine, host, port and database, or engine and real path.
+
+    `url` is absolute. Two URLs that share a text point to one database.
+    """
+    parts = urlsplit(url)
+    engine = _engine(parts.scheme)
+    if engine in FILES:
+        return frozenset({f"{engine} {os.path.realpath(unquote(_written_path(parts)))}"})
+    database = unquote(parts.path.strip("/")) or _option(parts, "dbname") or ""
+    return frozenset(f"{engine} {host} {database}" for host in _hosts_and_ports(parts, engine))
+
+
+def hosts(url: str) -> tuple[str, ...]:
+    """The hosts of `url` in lower case, () for files."""
+    parts = urlsplit(url)
+    engine = _engine(parts.scheme)
+    return () if engine in FILES else tuple(text.rpartition(":")[0] for text in _hosts_and_ports(parts, engine))
+
+
+def without_credentials(url: str) -> str:
+    """`url` as it may be printed: no user information and no option whose name speaks of a secret."""
+    parts = urlsplit(url)
+    query = _SECRET.sub(r"\1\2=…", parts.query)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query).geturl() if parts.netloc else url
+
+
+def _engine(scheme: str) -> str:
+    """The engine of ``postgresql+psycopg`` and the like: the scheme without driver, in one spelling."""
+    engine = scheme.lower().partition("+")[0]
+    return _SYNONYMS.get(engine, engine)
+
+
+def _written_path(parts: SplitResult) -> str:
+    """The path of a file URL; absolute if it begins with a slash."""
+    if _engine(parts.scheme) == "file" or parts.netloc:
+        return parts.path
+    return parts.path.removeprefix("/")
+
+
+def _from(directory: Path, path: str, *, ends: bool) -> str:
+    whole = os.path.normpath(os.path.join(directory, os.path.expanduser(path)))
+    return whole + "/" if ends and whole != "/" else whole
+
+
+def _file_url(scheme: str, path: str, query: str) -> str:
+    slashes = "://" if _engine(scheme) == "file" else ":///"
+    return f"{scheme}{slashes}{quote(path, safe='/ :@!$&()*+,;=~')}" + (f"?{query}" if query else "")
+
+
+def _option(parts: SplitResult, name: str) -> str | None:
+    found = parse_qs(parts.query).get(name)
+    return found[-1] if found else None
+
+
+def _hosts_and_ports(parts: SplitResult, engine: str) -> tuple[str, ...]:
+    """``host:port`` for each host; a host among the options wins, as libpq has it."""
+    given = _option(parts, "hostaddr") or _option(parts, "host") or parts.netloc.rpartition("@")[2]
+    port = _option(parts, "port") or _PORTS.get(engine, "")
+    return tuple(_host_and_port(unquote(text), port) for text in given.split(","))
+
+
+def _host_and_port(text: str, port: str) -> str:
+    """``host:port`` in lower case; ``[::1]:5432`` and a bare IPv6 address work, every name of this machine is one."""
+    match = re.fullmatch(r"\[(.*)\](?::([0-9]+))?|([^:]*)(?::([0-9]+))?", text)
+    host, own = (match[1] or match[3] or "", match[2] or match[4]) if match else (text, None)
+    is_here = host.lower() in _THIS_HOST or host.startswith("/")
+    return f"{'localhost' if is_here else host.lower().rstrip('.')}:{own or port}"
