@@ -1,0 +1,371 @@
+"""Git, by the ``git`` command: what history says, and the few writes that tdv makes to it.
+
+In: the directory of tdv.yaml and the environment to run ``git`` in. Out: text, bytes and object names. Always
+holds: paths are taken literally and count from that directory, also when it lies below the top of the work
+tree; nothing of the user's index, configuration or stash is changed beyond the paths that were named; a
+failure of ``git`` is a `GitError` with its last line.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tdv.errors import GitError, NotFound, Refused
+from tdv.store import tags as gto
+from tdv.store.process import environment, last_line
+
+_OPTION: Final = "-"
+_OBJECT: Final = re.compile(rb"[0-9a-f]{40,64} (?P<type>blob|tree|commit|tag) (?P<size>[0-9]+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A path that differs from HEAD: `index` and `tree` are the letters of ``git status --short``."""
+
+    path: str
+    index: str
+    tree: str
+
+    @property
+    def untracked(self) -> bool:
+        """True for a file that Git does not know."""
+        return self.index == "?"
+
+
+class Git:
+    """The repository that `root` is in. `environ` is the environment to start from."""
+
+    def __init__(self, root: Path, environ: Mapping[str, str]) -> None:
+        self.root = root
+        self._environ = environment(environ)
+
+    # -- what there is
+
+    def is_repository(self) -> bool:
+        """True if `root` is inside a work tree of Git."""
+        done = self._start("rev-parse", "--is-inside-work-tree")
+        return done.returncode == 0 and done.stdout.strip() == b"true"
+
+    def top(self) -> Path:
+        """The top directory of the work tree."""
+        return Path(self._text("rev-parse", "--show-toplevel"))
+
+    def common_dir(self) -> Path:
+        """The directory of the repository that all of its work trees share."""
+        return (self.root / self._text("rev-parse", "--git-common-dir")).resolve()
+
+    def head(self) -> str:
+        """The commit at HEAD; raises `GitError` in a repository without commits."""
+        done = self._start("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+        if done.returncode:
+            raise GitError("This repository has no commit yet", hint="git commit the sources first.")
+        return done.stdout.decode().strip()
+
+    def branch(self) -> str | None:
+        """The name of the current branch, or None when HEAD is detached."""
+        done = self._start("symbolic-ref", "--quiet", "--short", "HEAD")
+        return done.stdout.decode().strip() or None
+
+    def resolve(self, revision: str) -> str:
+        """The commit that `revision` names; raises `NotFound`."""
+        if not revision.startswith(_OPTION):
+            done = self._start("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+            if done.returncode == 0:
+                return done.stdout.decode().strip()
+        hint = "`git fetch` brings what the remote has; `git log` and `git tag` list what is here."
+        raise NotFound(f"There is no commit {revision!r}", hint=hint, revision=revision)
+
+    def author(self) -> str:
+        """``Name <mail>`` as Git would write it into a commit now."""
+        identity = self._text("var", "GIT_AUTHOR_IDENT")
+        return identity[: identity.rindex(">") + 1]
+
+    def changes(self, paths: Iterable[str] = ()) -> tuple[Change, ...]:
+        """What differs from HEAD at or below `paths` (all of `root` without), untracked files one by one."""
+        asked = list(paths) or ["."]
+        output = self._run("status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--", *asked)
+        prefix = self._text("rev-parse", "--show-prefix")
+        entries = [entry for entry in output.decode("utf-8", "surrogateescape").split("\0") if entry]
+        return tuple(Change(entry[3:].removeprefix(prefix), entry[0], entry[1]) for entry in entries)
+
+    def is_dirty(self, paths: Iterable[str] = ()) -> bool:
+        """True if anything at or below `paths` is not committed as it is."""
+        return bool(self.changes(paths))
+
+    def is_ignored(self, path: str) -> bool:
+        """True if the ignore files exclude `path`."""
+        done = self._start("check-ignore", "--quiet", "--no-index", "--", path)
+        if done.returncode > 1:
+            raise self._error("check-ignore", done)
+        return done.returncode == 0
+
+    # -- reading history
+
+    def show(self, revision: str, path: str) -> bytes:
+        """The bytes of `path` at `revision`; raises `NotFound`."""
+        found = self.read_many(revision, (path,)).get(path)
+        if found is None:
+            hint = f"git ls-tree {revision} lists what is there."
+            raise NotFound(f"There is no {path} at {revision}", hint=hint, path=path, revision=revision)
+        return found
+
+    def read_many(self, revision: str, paths: Sequence[str]) -> dict[str, bytes]:
+        """The bytes of those `paths` that are files at `revision`, read by one process."""
+        commit = self.resolve(revision)
+        objects = self.objects(f"{commit}:./{path}" for path in paths)
+        return {path: data for path, data in zip(paths, objects, strict=True) if data is not None}
+
+    def objects(self, names: Iterable[str]) -> Iterator[bytes | None]:
+        """The bytes of each blob that `names` names, None where there is none; one process for all."""
+        asked = b"".join(name.replace("\n", "").encode("utf-8", "surrogateescape") + b"\n" for name in names)
+        output = self._run("cat-file", "--batch", stdin=asked)
+        at = 0
+        while at < len(output):
+            end = output.index(b"\n", at)
+            header = _OBJECT.fullmatch(output, at, end)
+            at = end + 1
+            if header is None:
+                yield None
+                continue
+            size = int(header["size"])
+            yield output[at : at + size] if header["type"] == b"blob" else None
+            at += size + 1
+
+    def ls_tree(self, revision: str, directory: str = "") -> tuple[str, ...]:
+        """The files at or below `directory` at `revision`, sorted, as paths from the root; () if there are none."""
+        commit = self.resolve(revision)
+        arguments = ["ls-tree", "-r", "-z", "--name-only", commit]
+        output = self._run(*arguments, *(["--", directory] if directory else []))
+        return tuple(sorted(name for name in output.decode("utf-8", "surrogateescape").split("\0") if name))
+
+    def first_parent_commits(self, path: str | None = None, revision: str = "HEAD") -> Iterator[str]:
+        """The commits of the main line, newest first; with `path`, those that changed it."""
+        commit = self.resolve(revision)
+        only = ["--", path] if path else []
+        yield from self._text("log", "--first-parent", "--format=%H", commit, *only).split()
+
+    def history(self, path: str, revision: str = "HEAD") -> tuple[str, ...]:
+        """Every commit reachable from `revision` that changed `path`, newest first."""
+        return tuple(self._text("log", "--format=%H", self.resolve(revision), "--", path).split())
+
+    def tips(self) -> tuple[str, ...]:
+        """The commits at HEAD and at the end of every branch and tag, local and remote, each once."""
+        output = self._text("for-each-ref", "--format=%(objectname) %(objecttype) %(*objectname)")
+        tips = dict.fromkeys(_commit_of(line) for line in output.splitlines())
+        done = self._start("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+        tips.update(dict.fromkeys(done.stdout.decode().split()))
+        return tuple(tip for tip in tips if tip)
+
+    def blobs(self, patterns: Sequence[str], *, whole_history: bool) -> dict[str, tuple[str, ...]]:
+        """Path → every version (object name) of the files that match the glob `patterns`.
+
+        Looks at the tips of all branches and tags or, with `whole_history`, at all commits that they reach.
+        Paths count from the top of the work tree.
+        """
+        tips = self.tips()
+        if not tips:
+            return {}
+        scope = [] if whole_history else ["--no-walk"]
+        globs = [f":(top,glob){pattern}" for pattern in patterns]
+        revisions = "".join(f"{tip}\n" for tip in tips) + "--\n" + "".join(f"{glob}\n" for glob in globs)
+        output = self._run("rev-list", "--objects", *scope, "--stdin", stdin=revisions.encode(), literal=False)
+        found: dict[str, list[str]] = {}
+        for line in output.decode("utf-8", "surrogateescape").splitlines():
+            oid, _, path = line.partition(" ")
+            if path:
+                found.setdefault(path, []).append(oid)
+        return {path: tuple(oids) for path, oids in found.items()}
+
+    def is_ancestor(self, older: str, newer: str) -> bool:
+        """True if `newer` contains `older`."""
+        done = self._start("merge-base", "--is-ancestor", self.resolve(older), self.resolve(newer))
+        if done.returncode > 1:
+            raise self._error("merge-base", done)
+        return done.returncode == 0
+
+    def merge_base(self, one: str, other: str) -> str | None:
+        """The best common ancestor, or None when there is none (or it is beyond a shallow clone)."""
+        done = self._start("merge-base", self.resolve(one), self.resolve(other))
+        return done.stdout.decode().strip() or None
+
+    def is_shallow(self) -> bool:
+        """True in a clone whose history was cut."""
+        return self._text("rev-parse", "--is-shallow-repository") == "true"
+
+    # -- tags and remotes
+
+    def tags(self, dataset: str | None = None) -> tuple[gto.Tag, ...]:
+        """The GTO tags of `dataset`, or of all datasets, read by one process."""
+        return gto.parse_refs(self._run("for-each-ref", f"--format={gto.FORMAT}", *gto.patterns(dataset)))
+
+    def remotes(self) -> tuple[str, ...]:
+        """The names of the configured remotes."""
+        return tuple(self._text("remote").split())
+
+    def default_remote(self) -> str | None:
+        """The remote that the current branch follows, else ``origin``, else the only one, else None."""
+        remotes = self.remotes()
+        branch = self.branch()
+        if branch:
+            followed = self._start("config", f"branch.{branch}.remote").stdout.decode().strip()
+            if followed in remotes:
+                return followed
+        if "origin" in remotes:
+            return "origin"
+        return remotes[0] if len(remotes) == 1 else None
+
+    def default_remote_branch(self, remote: str | None = None) -> str | None:
+        """``origin/main``: the remote's main branch as this clone last saw it, or None."""
+        remote = remote or self.default_remote()
+        if remote is None:
+            return None
+        done = self._start("symbolic-ref", "--quiet", "--short", f"refs/remotes/{remote}/HEAD")
+        named = done.stdout.decode().strip()
+        for candidate in filter(None, (named, f"{remote}/main", f"{remote}/master")):
+            if self._start("rev-parse", "--verify", "--quiet", f"refs/remotes/{candidate}").returncode == 0:
+                return candidate
+        return None
+
+    def remote_tags(self, dataset: str | None = None, remote: str | None = None) -> dict[str, gto.RemoteTag]:
+        """Asks the remote for its tags: name → where it is; {} when no remote is configured."""
+        remote = remote or self.default_remote()
+        if remote is None:
+            return {}
+        asked = [f"refs/tags/{dataset}@*", f"refs/tags/{dataset}#*"] if dataset else []
+        # A pattern would leave out the peeled lines, which carry the suffix ^{}: the * covers them.
+        return gto.parse_listing(self._run("ls-remote", "--tags", "--", remote, *asked))
+
+    def fetch_tag(self, name: str, remote: str | None = None) -> None:
+        """Brings one tag of the remote, in a shallow clone with its commit only; an existing tag is not moved."""
+        depth = ["--depth=1"] if self.is_shallow() else []
+        ref = f"refs/tags/{name}"
+        self._run("fetch", "--quiet", "--no-tags", *depth, "--", self._remote(remote), f"{ref}:{ref}")
+
+    def fetch_deepen(self, commits: int, remote: str | None = None) -> None:
+        """Brings `commits` more commits of history into a shallow clone."""
+        self._run("fetch", "--quiet", f"--deepen={commits}", "--", self._remote(remote))
+
+    def fetch(self, remote: str | None = None) -> None:
+        """Brings the branches and tags of the remote."""
+        self._run("fetch", "--quiet", "--tags", "--", self._remote(remote))
+
+    def create_tag(self, name: str, commit: str, message: str) -> None:
+        """Creates an annotated tag, signed when ``tag.gpgSign`` is set; raises `Refused` when it exists."""
+        arguments = ("tag", "--annotate", "--cleanup=whitespace", "--file=-", name, self.resolve(commit))
+        done = self._start(*arguments, stdin=message.encode())
+        if done.returncode == 0:
+            return
+        if b"already exists" in done.stderr:
+            raise Refused(f"The tag {name} exists already", hint=f"git show {name!r} shows what it holds.", tag=name)
+        raise self._error("tag", done)
+
+    def push_tags(self, names: Sequence[str], remote: str | None = None) -> None:
+        """Pushes all of the tags or none; raises `Refused` when the remote has another tag of that name."""
+        if not names:
+            return
+        refs = [f"refs/tags/{name}" for name in names]
+        done = self._start("push", "--atomic", "--quiet", "--", self._remote(remote), *refs)
+        if done.returncode == 0:
+            return
+        if b"already exists" in done.stderr or b"would clobber" in done.stderr:
+            hint = "`git ls-remote --tags` shows what the remote holds; no tag was pushed."
+            raise Refused("The remote holds another tag of one of these names", hint=hint, tags=list(names))
+        raise self._error("push", done)
+
+    # -- commits
+
+    def commit_only(self, paths: Sequence[str], message: str, expected_head: str | None) -> str:
+        """Commits exactly `paths` as they are in the work tree and returns the new commit.
+
+        What else the user has staged stays staged; hooks run. Nothing to commit returns HEAD. Raises
+        `Refused` when HEAD is not `expected_head` (None: not asked), `GitError` when a hook or Git refuses:
+        the files stay as they are and the hint is the command that commits them.
+        """
+        if expected_head is not None and self.head() != expected_head:
+            raise _moved(expected_head, self.head())
+        self._refuse_ignored(paths)
+        changes = self.changes(paths)
+        if not changes:
+            return self.head()
+        untracked = [change.path for change in changes if change.untracked]
+        if untracked:
+            self._run("add", "--intent-to-add", "--", *untracked)
+        changed = [change.path for change in changes]
+        done = self._start("commit", "--quiet", "--only", "--file=-", "--", *changed, stdin=message.encode())
+        if done.returncode:
+            command = shlex.join(["git", "commit", "--only", "-m", message.strip(), "--", *changed])
+            reason = last_line(done.stderr or done.stdout)
+            raise GitError(f"Git refused the commit: {reason}", hint=f"Mend that, then run: {command}", command=command)
+        commit = self.head()
+        parent = self._text("rev-list", "--parents", "-n", "1", commit).split()[1:]
+        if expected_head is not None and parent != [expected_head]:
+            raise _moved(expected_head, " ".join(parent))
+        return commit
+
+    def _refuse_ignored(self, paths: Sequence[str]) -> None:
+        listed = self._text("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--", *paths)
+        ignored = [path for path in listed.split("\0") if path]
+        if ignored:
+            hint = f"git check-ignore -v {shlex.quote(ignored[0])} names the line of the ignore file; remove it."
+            raise GitError(f"{ignored[0]} belongs into the commit, but Git ignores it", hint=hint, paths=ignored)
+
+    # -- running git
+
+    def _remote(self, remote: str | None) -> str:
+        found = remote or self.default_remote()
+        if found is None:
+            raise GitError("This repository has no Git remote", hint="git remote add origin URL")
+        return found
+
+    def _text(self, *arguments: str) -> str:
+        return self._run(*arguments).decode("utf-8", "surrogateescape").strip()
+
+    def _run(self, *arguments: str, stdin: bytes = b"", literal: bool = True) -> bytes:
+        done = self._start(*arguments, stdin=stdin, literal=literal)
+        if done.returncode:
+            raise self._error(arguments[0], done)
+        return done.stdout
+
+    def _start(self, *arguments: str, stdin: bytes = b"", literal: bool = True) -> subprocess.CompletedProcess[bytes]:
+        environ = {**self._environ, "GIT_LITERAL_PATHSPECS": "1" if literal else "0"}
+        try:
+            return subprocess.run(
+                ["git", *arguments], cwd=self.root, env=environ, input=stdin, capture_output=True, check=False
+            )
+        except FileNotFoundError as exc:
+            if self.root.is_dir():
+                raise GitError("The program git is not installed", hint="Install git 2.30 or newer.") from exc
+            raise NotFound(f"There is no directory {self.root}", hint="Check the path.") from exc
+
+    def _error(self, verb: str, done: subprocess.CompletedProcess[bytes]) -> GitError:
+        reason = last_line(done.stderr or done.stdout) or f"exit code {done.returncode}"
+        return GitError(f"git {verb} failed: {reason}", hint=_hint(verb, done.stderr), status=done.returncode)
+
+
+def _commit_of(line: str) -> str:
+    """The commit of one line of for-each-ref; a tag of something else than a commit has none."""
+    oid, kind, *peeled = line.split()
+    return oid if kind == "commit" else (peeled[0] if peeled else "")
+
+
+def _moved(expected: str, found: str) -> Refused:
+    hint = "Somebody committed meanwhile; run the command again on the new commit."
+    return Refused(f"HEAD moved from {expected[:12]} to {found[:12]}", hint=hint, expected=expected, found=found)
+
+
+def _hint(verb: str, stderr: bytes) -> str:
+    if b"not a git repository" in stderr:
+        return "Run `git init` here, or start tdv inside a Git repository."
+    if b"dubious ownership" in stderr:
+        return "The directory belongs to another user; `git status` prints the command that trusts it."
+    if b"tell me who you are" in stderr or b"empty ident" in stderr:
+        return "Run `git config user.name NAME` and `git config user.email MAIL`."
+    if verb in ("fetch", "push", "ls-remote"):
+        return "`git remote -v` shows where the remote is; check the connection and your access."
+    return "`git status` shows the state of the repository."

@@ -1,0 +1,239 @@
+"""The book of releases: records and amendments, as files in Git.
+
+In: ``datasets/<name>/releases/<version>.yaml`` and ``datasets/<name>/amendments.yaml``, from the work tree or
+from any commit. Out: `Release` values, oldest version first. Always holds: the same record gives the same
+bytes; what is written reads alike in YAML 1.1 and 1.2; a record's file name, dataset and version agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from tdv import durable
+from tdv.errors import ConfigError, DocumentError, IntegrityError, NotFound, Problem, Refused
+from tdv.model.reference import DATASET
+from tdv.model.release import Amendment, Record, Release
+from tdv.model.version import parse_version
+from tdv.store.yaml_text import block, flow_lines
+
+DATASETS: Final = "datasets"
+SPEC: Final = "dataset.yaml"
+AMENDMENTS_FORMAT: Final = "tdv.amendments/v1"
+
+Reader = Callable[[str], bytes | None]
+Lister = Callable[[str], Sequence[str]]
+
+_MEND: Final = "Restore the file from Git: a published record never changes."
+
+
+def record_path(dataset: str, version: str) -> str:
+    """``datasets/movies/releases/1.1.0.yaml``"""
+    return f"{DATASETS}/{dataset}/releases/{version}.yaml"
+
+
+def amendments_path(dataset: str) -> str:
+    """``datasets/movies/amendments.yaml``"""
+    return f"{DATASETS}/{dataset}/amendments.yaml"
+
+
+class ReleaseBook:
+    """The releases of a repository, in its work tree unless `reader` and `lister` look elsewhere.
+
+    `reader` gives the bytes of a path or None; `lister` gives the names in a directory, () without one.
+    Writing is for the work tree.
+    """
+
+    def __init__(self, root: Path, reader: Reader | None = None, lister: Lister | None = None) -> None:
+        self.root = root
+        self._read = reader or self._read_tree
+        self._list = lister or self._list_tree
+
+    def _read_tree(self, path: str) -> bytes | None:
+        try:
+            return (self.root / path).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def _list_tree(self, directory: str) -> Sequence[str]:
+        try:
+            return sorted(entry.name for entry in (self.root / directory).iterdir())
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
+
+    # -- reading
+
+    def datasets(self) -> tuple[str, ...]:
+        """The names of all datasets that have a spec or a release, sorted."""
+        names = (name for name in self._list(DATASETS) if DATASET.fullmatch(name))
+        return tuple(sorted(name for name in names if self._has_dataset(name)))
+
+    def _has_dataset(self, name: str) -> bool:
+        there = self._list(f"{DATASETS}/{name}")
+        return SPEC in there or bool(self.versions(name))
+
+    def versions(self, dataset: str) -> tuple[str, ...]:
+        """The versions that have a record, lowest first; nothing is read but names."""
+        found = []
+        for name in self._list(f"{DATASETS}/{dataset}/releases"):
+            stem, dot, ending = name.rpartition(".")
+            if dot and ending == "yaml":
+                found.append((_version(dataset, stem), stem))
+        return tuple(stem for _, stem in sorted(found))
+
+    def releases(self, dataset: str) -> tuple[Release, ...]:
+        """Every release of `dataset` with its amendments applied, lowest version first."""
+        amendments = self.amendments(dataset)
+        return tuple(apply(self.record(dataset, version), amendments) for version in self.versions(dataset))
+
+    def release(self, dataset: str, version: str) -> Release:
+        """One release with its amendments applied; raises `NotFound`."""
+        return apply(self.record(dataset, version), self.amendments(dataset))
+
+    def record(self, dataset: str, version: str) -> Record:
+        """One record as it was written; raises `NotFound`, `DocumentError` or `IntegrityError`."""
+        path = record_path(dataset, version)
+        record = parse_record(self.record_bytes(dataset, version), path)
+        if (record.dataset, record.version) != (dataset, version):
+            raise IntegrityError(f"{path} says that it is {record.reference}", hint=_MEND, path=path)
+        return record
+
+    def record_bytes(self, dataset: str, version: str) -> bytes:
+        """The bytes of a record; raises `NotFound`."""
+        data = self._read(record_path(dataset, version))
+        if data is None:
+            known = ", ".join(f"v{known}" for known in self.versions(dataset)) or "none"
+            raise NotFound(
+                f"There is no release {dataset}@v{version}",
+                hint=f"Releases of {dataset}: {known}; `tdv log {dataset}` shows them.",
+                dataset=dataset,
+                version=version,
+            )
+        return data
+
+    def amendments(self, dataset: str) -> tuple[Amendment, ...]:
+        """The amendments of `dataset`, in the order they were made."""
+        path = amendments_path(dataset)
+        data = self._read(path)
+        return parse_amendments(data, path) if data is not None else ()
+
+    # -- writing
+
+    def write_record(self, record: Record) -> str:
+        """Writes a new record and returns its path; raises `Refused` when another one is there."""
+        path = record_path(record.dataset, record.version)
+        data = format_record(record)
+        there = self._read(path)
+        if there is not None and there != data:
+            raise Refused(
+                f"{record.reference} is released already",
+                hint=f"Choose the next version, or `tdv release {record.dataset} --amend` while it is pending.",
+            )
+        durable.write_bytes(self.root / path, data)
+        return path
+
+    def replace_record(self, record: Record) -> str:
+        """Writes the record of a pending release anew and returns its path."""
+        path = record_path(record.dataset, record.version)
+        durable.write_bytes(self.root / path, format_record(record))
+        return path
+
+    def remove_record(self, dataset: str, version: str) -> str:
+        """Removes the record of a pending release and returns its path."""
+        path = record_path(dataset, version)
+        (self.root / path).unlink(missing_ok=True)
+        return path
+
+    def append_amendment(self, dataset: str, amendment: Amendment) -> str:
+        """Adds one amendment at the end of the file and returns its path; what was there stays to the byte."""
+        path = amendments_path(dataset)
+        there = self._read(path)
+        known = parse_amendments(there, path) if there is not None else ()
+        if amendment in known:
+            return path
+        text = (there or f"format: {AMENDMENTS_FORMAT}\ndataset: {dataset}\namendments:\n".encode()).decode()
+        text = text if text.endswith("\n") else text + "\n"
+        durable.write_text(self.root / path, text + format_amendment(amendment))
+        return path
+
+
+def apply(record: Record, amendments: Sequence[Amendment]) -> Release:
+    """The release that a record and the amendments of its dataset make; a later amendment wins."""
+    release = Release(record, record.compat)
+    for amendment in amendments:
+        if amendment.version != record.version:
+            continue
+        if amendment.compat is not None:
+            release = replace(release, compat=amendment.compat)
+        if amendment.yanked is not None:
+            release = replace(release, yanked=amendment.yanked)
+    return release
+
+
+def parse_record(data: bytes, path: str) -> Record:
+    """Reads a record; `path` names it in errors. Raises `DocumentError`."""
+    plain = _mapping(data, path)
+    try:
+        return Record.from_plain(plain)
+    except KeyError as exc:
+        raise _damaged(path, f"the key {exc} is missing") from exc
+    except (TypeError, ValueError, AttributeError) as exc:
+        raise _damaged(path, str(exc)) from exc
+
+
+def parse_amendments(data: bytes, path: str) -> tuple[Amendment, ...]:
+    """Reads an amendments file; raises `DocumentError`."""
+    plain = _mapping(data, path)
+    if plain.get("format") != AMENDMENTS_FORMAT:
+        raise _damaged(path, f"format {plain.get('format')!r}, expected {AMENDMENTS_FORMAT!r}")
+    try:
+        return tuple(Amendment.from_plain(item) for item in plain.get("amendments") or ())
+    except KeyError as exc:
+        raise _damaged(path, f"the key {exc} of an amendment is missing") from exc
+    except (TypeError, ValueError, AttributeError) as exc:
+        raise _damaged(path, str(exc)) from exc
+
+
+def format_record(record: Record) -> bytes:
+    """The bytes of a record: one line per fact, tables one per line, so that a review reads it like prose."""
+    plain = record.to_plain()
+    tables = plain.pop("tables")
+    change = plain.pop("change")
+    notes = plain.pop("notes")
+    lines = flow_lines(plain)
+    lines += ["tables:", *(f"  {line}" for line in flow_lines(tables))] if tables else ["tables: {}"]
+    lines += flow_lines({"change": change, "notes": notes})
+    return ("\n".join(lines) + "\n").encode()
+
+
+def format_amendment(amendment: Amendment) -> str:
+    """One item of the list in an amendments file."""
+    return block(amendment.to_plain())
+
+
+def _mapping(data: bytes, path: str) -> Mapping[str, Any]:
+    # Imported here: reading versions alone needs no YAML.
+    from tdv import documents
+
+    plain = documents.parse(data, path).data
+    if not isinstance(plain, dict):
+        raise _damaged(path, "this is no mapping")
+    return plain
+
+
+def _version(dataset: str, text: str) -> Any:
+    try:
+        version = parse_version(text)
+    except ValueError as exc:
+        raise ConfigError(
+            f"{record_path(dataset, text)} is not named by a version", hint="Rename or remove it: 1.1.0.yaml."
+        ) from exc
+    if str(version) != text:
+        raise ConfigError(f"{record_path(dataset, text)} is not named by a version", hint=f"Rename it: {version}.yaml.")
+    return version
+
+
+def _damaged(path: str, reason: str) -> DocumentError:
+    return DocumentError([Problem(path, 1, "", reason)], hint=_MEND)

@@ -1,0 +1,128 @@
+"""Tags as GTO names them, with the trailers that tdv puts into their messages.
+
+In: the output of ``git for-each-ref`` and ``git ls-remote``. Out: `Tag` values. Always holds: a tag whose name
+GTO would not read is left out; what the trailers say is as untrusted as any text in the repository.
+
+The grammar is GTO's (``gto.constants.tag_re``): ``movies@v1.1.0`` registers a version, ``movies@v1.1.0!``
+withdraws it, ``movies#staging#3`` assigns a version to a stage, ``movies#staging!#4`` takes it away.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from tdv.errors import IntegrityError
+
+Kind = Literal["version", "yank", "stage", "unstage"]
+
+_NAME: Final = re.compile(
+    r"(?P<dataset>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)"
+    r"(?:@v(?P<version>[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.-]+)?)|#(?P<stage>[a-zA-Z0-9](?:[a-zA-Z0-9-/_]*[a-zA-Z0-9])?))"
+    r"(?P<cancel>!?)(?:#(?P<counter>[0-9]+))?"
+)
+_TRAILERS: Final = ("Tdv-Digest", "Tdv-App", "Tdv-Migration")
+_FIELDS: Final = ("refname:lstrip=2", "objecttype", "objectname", "*objectname")
+
+FORMAT: Final = "".join(
+    f"%({field})%00" for field in (*_FIELDS, *(f"contents:trailers:key={key},valueonly" for key in _TRAILERS))
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """One tag. `commit` is what it points at, `object` the tag itself (equal for a lightweight tag).
+
+    `version` is without ``v`` and "" for stages; `stage` is "" for versions; `digest`, `app` and `migration`
+    are the trailers' values, "" where there is none.
+    """
+
+    name: str
+    dataset: str
+    kind: Kind
+    version: str
+    stage: str
+    counter: int
+    commit: str
+    object: str
+    annotated: bool
+    digest: str = ""
+    app: str = ""
+    migration: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteTag:
+    """A tag as a remote lists it: `commit` is peeled, `object` is the tag object (equal when lightweight)."""
+
+    name: str
+    commit: str
+    object: str
+
+
+def version_tag(dataset: str, version: str, *, yank: bool = False) -> str:
+    """``movies@v1.1.0``, or ``movies@v1.1.0!`` for a yank."""
+    return f"{dataset}@v{version}{'!' if yank else ''}"
+
+
+def patterns(dataset: str | None) -> tuple[str, ...]:
+    """The ref patterns that hold every GTO tag of `dataset`, or of all datasets."""
+    name = dataset or "*"
+    return (f"refs/tags/{name}@*", f"refs/tags/{name}#*")
+
+
+def parse_refs(output: bytes) -> tuple[Tag, ...]:
+    """Reads what ``git for-each-ref --format=FORMAT`` printed."""
+    width = len(_FIELDS) + len(_TRAILERS)
+    fields = output.decode("utf-8", "replace").split("\0")[:-1]
+    if len(fields) % width:
+        raise IntegrityError("A tag message holds a NUL byte", hint="`git tag -l --format='%(contents)'` shows it.")
+    found = (_tag([field.strip() for field in fields[at : at + width]]) for at in range(0, len(fields), width))
+    return tuple(tag for tag in found if tag is not None)
+
+
+def _tag(fields: list[str]) -> Tag | None:
+    name, kind, oid, peeled, digest, app, migration = fields
+    match = _NAME.fullmatch(name)
+    if match is None:
+        return None
+    return Tag(
+        name=name,
+        dataset=match["dataset"],
+        kind=_kind(match),
+        version=match["version"] or "",
+        stage=match["stage"] or "",
+        counter=int(match["counter"] or 0),
+        commit=peeled or oid,
+        object=oid,
+        annotated=kind == "tag",
+        digest=_last(digest),
+        app=_last(app),
+        migration=_last(migration),
+    )
+
+
+def _kind(match: re.Match[str]) -> Kind:
+    if match["version"]:
+        return "yank" if match["cancel"] else "version"
+    return "unstage" if match["cancel"] else "stage"
+
+
+def _last(values: str) -> str:
+    """The last of a trailer's values: whoever appends a line to a message overrides the one before."""
+    return values.rsplit("\n", 1)[-1]
+
+
+def parse_listing(output: bytes) -> dict[str, RemoteTag]:
+    """Reads what ``git ls-remote --tags`` printed: tag name → where it is."""
+    found: dict[str, RemoteTag] = {}
+    for line in output.decode("utf-8", "replace").splitlines():
+        oid, _, ref = line.partition("\t")
+        name = ref.removeprefix("refs/tags/")
+        if name.endswith("^{}"):
+            name = name[:-3]
+            found[name] = RemoteTag(name, oid, found[name].object if name in found else oid)
+        elif name != ref:
+            found[name] = RemoteTag(name, oid, oid)
+    return found
