@@ -1,7 +1,7 @@
 """Writes the generated parts of the documentation, or says with ``--check`` that they are stale.
 
 In: the command line's own help, the layers contract in pyproject.toml, the module docstrings. Out:
-``docs/commands.md`` whole, and the marked part of ``docs/architecture.md``. Always holds: the same code gives
+``docs/reference/commands.md`` whole, and the marked part of ``docs/architecture.md``. Always holds: the same code gives
 the same text.
 """
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-COMMANDS: Final = ROOT / "docs" / "commands.md"
+COMMANDS: Final = ROOT / "docs" / "reference" / "commands.md"
 ARCHITECTURE: Final = ROOT / "docs" / "architecture.md"
 BEGIN: Final = "<!-- begin generated: layers -->\n"
 END: Final = "<!-- end generated: layers -->\n"
@@ -26,7 +26,7 @@ COMMANDS_INTRODUCTION: Final = """\
 # Commands
 
 This page is what `--help` prints; `make docs` writes it anew. Results go to stdout, everything else to stderr.
-Commands that read have `--json`; [formats.md](formats.md) lists the shapes and the exit codes.
+Commands that read have `--json`; [Formats](../formats/README.md) lists the shapes and the exit codes.
 """
 
 
