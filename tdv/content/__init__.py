@@ -1,0 +1,1 @@
+"""Arrow tables as tdv keeps them: canonical values, order, parts, digests, Parquet files, summaries."""

@@ -1,0 +1,48 @@
+"""Values of private columns, and the only place that decides how they are shown.
+
+In: values on their way to an error, a report or a manifest. Out: text that gives a private value away to
+nobody. Always holds: what leaves through `shown` is short and free of control characters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from tdv.model.schema import Column, TableSchema
+
+_LONGEST: Final = 80
+
+
+def is_private(schema: TableSchema, columns: Sequence[str]) -> bool:
+    """True if any of `columns` is declared private."""
+    return any(schema.column(name).privacy is not None for name in columns)
+
+
+def mark(column: Column) -> str:
+    """What stands in the place of a private value: ``<private: email>``."""
+    return f"<private: {column.privacy}>"
+
+
+def shown(column: Column, value: Any) -> str:
+    """`value` for an error message: its Python notation, at most 80 characters, or the mark."""
+    if column.privacy is not None:
+        return mark(column)
+    text = "NULL" if value is None else ascii(value) if not isinstance(value, str) else _quoted(value)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def shown_key(schema: TableSchema, columns: Sequence[str], values: Sequence[Any]) -> str:
+    """``id=7, lang='de'`` for an error message."""
+    pairs = zip(columns, values, strict=True)
+    return ", ".join(f"{name}={shown(schema.column(name), value)}" for name, value in pairs)
+
+
+def redacted(schema: TableSchema, row: Mapping[str, Any]) -> dict[str, Any]:
+    """The row with the mark in each private column; columns that the schema lacks stay."""
+    private = {column.name: mark(column) for column in schema.columns if column.privacy is not None}
+    return {name: private.get(name, value) if value is not None else None for name, value in row.items()}
+
+
+def _quoted(value: str) -> str:
+    return "'" + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in value[: _LONGEST + 1]) + "'"
