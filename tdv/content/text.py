@@ -339,7 +339,7 @@ def _decimal_to_text(array: pa.Array, kind: LogicalType) -> pa.Array:
 def _moment_to_text(array: pa.Array, kind: LogicalType) -> pa.Array:
     texts = pc.replace_substring(pc.cast(array, pa.string()), " ", "T")
     whole = pc.replace_substring(texts, ".000000", "")
-    return pc.replace_substring_regex(whole, r"(\.[0-9]*[1-9])0+", r"\1")
+    return pc.replace_substring_regex(whole, r"(\.[0-9]*[1-9])0+(Z?)$", r"\1\2")
 
 
 def _binary_to_text(array: pa.Array, kind: LogicalType) -> pa.Array:

@@ -32,7 +32,7 @@ _READERS: Final[Mapping[str, Callable[[bytes, str], Rows]]] = {
 }
 _PARQUET: Final = ".parquet"
 _FORMATS: Final = ".csv, .jsonl, .yaml or .parquet"
-_NO_SEEDS: Final = frozenset({".md", ".txt", ".dvc"})
+_NO_SEEDS: Final = frozenset({".md", ".txt"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +65,11 @@ def load_seeds(spec: DatasetSpec, directory: Path) -> dict[str, pa.Table]:
 
 
 def _files(directory: Path) -> list[Path]:
+    """Every seed, also one that only its ``.dvc`` file tells of."""
     if not directory.is_dir():
         return []
-    return sorted(path for path in directory.iterdir() if not _is_no_seed(path))
+    names = {path.name.removesuffix(".dvc") for path in directory.iterdir()}
+    return sorted(directory / name for name in names if not _is_no_seed(Path(name)))
 
 
 def _is_no_seed(path: Path) -> bool:
@@ -88,6 +90,8 @@ def _table(spec: DatasetSpec, path: Path, file: str, mistakes: Mistakes) -> Tabl
 
 
 def _read(path: Path, file: str, mistakes: Mistakes) -> Rows | None:
+    if not path.exists():
+        raise ConfigError(f"{file} is not here", hint=f"Fetch it: dvc pull {file}", file=file)
     if path.suffix == _PARQUET:
         return plain.read_parquet(path, file)
     if not path.resolve().is_relative_to(path.parent.resolve()):

@@ -56,9 +56,8 @@ def read_parquet(path: Path, file: str) -> Rows:
     try:
         table = pq.read_table(path, partitioning=None)
     except (pa.ArrowException, OSError) as exc:
-        raise ConfigError(
-            f"{file} cannot be read as Parquet", hint="Restore the file: dvc checkout.", file=file
-        ) from exc
+        hint = f"Restore it: dvc checkout {file}"
+        raise ConfigError(f"{file} cannot be read as Parquet", hint=hint, file=file) from exc
 
     def read(name: str, kind: LogicalType) -> Parsed:
         column = table.column(name)
