@@ -46,6 +46,14 @@ class Report:
         """True if no check failed."""
         return all(check.ok for check in self.checks)
 
+    def to_plain(self) -> dict[str, Any]:
+        return {
+            "format": REPORT_FORMAT,
+            "dataset": self.dataset,
+            "ok": self.ok,
+            "checks": [check.to_plain() for check in self.checks],
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Promise:

@@ -1,0 +1,18 @@
+"""Rows as JSON values for reports, with the values of private columns hidden."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+
+from tdv.content.redact import redacted
+from tdv.content.text import to_plain
+from tdv.model.schema import TableSchema
+
+
+def plain_rows(rows: pa.Table, schema: TableSchema, *, reveal: bool) -> list[dict[str, Any]]:
+    """Each row of `rows`, whose columns are of `schema`, as column → JSON value."""
+    columns = {name: to_plain(rows.column(name), schema.column(name).type) for name in rows.column_names}
+    plain = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    return plain if reveal else [redacted(schema, row) for row in plain]

@@ -1,0 +1,93 @@
+"""What the spec says in SQL: checks of a table, invariants of the dataset, expectations of its scenarios.
+
+In: SQL text from the spec, run by the locked-down `Sandbox`. Out: one `Check` each. Always holds: a check
+passes where it is true or NULL, as in the SQL standard; an invariant passes when it returns no row; an
+expectation when it returns one row that is true. Without statements no engine is started.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from tdv.model.report import Check
+from tdv.model.schema import DatasetSchema, TableSchema
+from tdv.validate.examples import plain_rows
+from tdv.validate.rows import Rows, ValidateOptions
+
+
+def run_statements(schema: DatasetSchema, rows: Rows, options: ValidateOptions) -> Iterator[Check]:
+    """Runs all statements over all tables; raises `DataError` for one that is no valid SQL."""
+    if not (schema.invariants or options.expectations or any(table.checks for table in schema.tables)):
+        return
+    # Imported here: it loads DuckDB, which a dataset without statements does not need.
+    from tdv.content.sandbox import Sandbox
+
+    with Sandbox() as sandbox:
+        for table in schema.tables:
+            sandbox.add(table.name, list(rows.batches(table.name)))
+        for table in schema.tables:
+            yield from _checks(sandbox, table, options)
+        for invariant in schema.invariants:
+            yield _invariant(sandbox, schema, invariant, options)
+        for expectation in options.expectations:
+            holds = _truth(sandbox.query(expectation.sql))
+            message = "" if holds else f"{expectation.scenario} expects: {expectation.sql}"
+            yield Check("", f"expect({expectation.scenario}: {expectation.sql})", holds, 0 if holds else 1, (), message)
+
+
+def _checks(sandbox: Any, table: TableSchema, options: ValidateOptions) -> Iterator[Check]:
+    if not table.checks:
+        return
+    # The line break before each parenthesis keeps a comment at the end of a check from swallowing it.
+    counts = ", ".join(f"count(*) FILTER (WHERE NOT ({check}\n))" for check in table.checks)
+    found = sandbox.query(f"SELECT {counts} FROM {quoted(table.name)}")
+    for check, column in zip(table.checks, found.columns, strict=True):
+        count = column[0].as_py()
+        examples: Sequence[dict[str, Any]] = ()
+        if count:
+            order = ", ".join(map(quoted, table.key)) or "ALL"
+            names = ", ".join(map(quoted, table.column_names))
+            where = f"FROM {quoted(table.name)} WHERE NOT ({check}\n)"
+            broken = sandbox.query(f"SELECT {names} {where} ORDER BY {order} LIMIT {options.examples}")
+            examples = _examples(broken, table, options)
+        message = f"{count} row{'s' if count != 1 else ''} break the check" if count else ""
+        yield Check(table.name, f"check({check})", not count, count, tuple(examples), message)
+
+
+def _examples(rows: pa.Table, table: TableSchema, options: ValidateOptions) -> list[dict[str, Any]]:
+    from tdv.content.arrow import canonical
+
+    return plain_rows(canonical(rows, table), table, reveal=options.reveal)
+
+
+def _invariant(sandbox: Any, schema: DatasetSchema, invariant: str, options: ValidateOptions) -> Check:
+    found = sandbox.query(invariant)
+    shown = _shown(found.slice(0, options.examples), schema, options.reveal)
+    message = f"the invariant returned {found.num_rows} row{'s' if found.num_rows != 1 else ''}" if shown else ""
+    return Check("", f"invariant({invariant})", not found.num_rows, found.num_rows, tuple(shown), message)
+
+
+def _shown(rows: pa.Table, schema: DatasetSchema, reveal: bool) -> list[dict[str, Any]]:
+    """The rows of an invariant as text. Where the dataset has private columns, only columns that have the
+    name of a column that is private nowhere are shown: any other may hold what was computed from one."""
+    columns = [column for table in schema.tables for column in table.columns]
+    private = {column.name for column in columns if column.privacy}
+    public = {column.name for column in columns} - private
+    return [
+        {name: value if isinstance(value, bool | int | None) else str(value) for name, value in row.items()}
+        if reveal or not private
+        else {name: str(value) if name in public else "<private>" for name, value in row.items()}
+        for row in rows.to_pylist()
+    ]
+
+
+def _truth(answer: pa.Table) -> bool:
+    return bool(answer.num_rows == 1 and answer.num_columns == 1 and answer.column(0)[0].as_py() is True)
+
+
+def quoted(name: str) -> str:
+    """`name` as an identifier of SQL."""
+    return '"' + name.replace('"', '""') + '"'
