@@ -1,0 +1,223 @@
+"""Rows into a snapshot: canonical values, canonical order, parts, digests, Parquet files, one manifest.
+
+In: the tables' rows in any order and chunk layout, what else the manifest says, and the snapshot before.
+Out: a new directory with ``manifest.json`` and the part files, not flushed to the disk. Always holds: equal
+rows and options give an equal digest; a part whose digest the snapshot before has is copied from it and not
+encoded again; memory is bounded by the size of the parts, not of the tables.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+
+from tdv.content import parquet
+from tdv.content.arrow import canonical
+from tdv.content.digest import (
+    content_digest,
+    dataset_digest,
+    leaves,
+    part_digest,
+    schema_digest,
+    sources_digest,
+    table_digest,
+)
+from tdv.content.disk import writing
+from tdv.content.keys import boundary
+from tdv.content.names import directory_of
+from tdv.content.order import ordered_stream
+from tdv.content.parts import cut
+from tdv.content.snapshot import Snapshot, dump_manifest
+from tdv.model.manifest import FILE, Manifest, Part, Source, TableManifest
+from tdv.model.schema import DatasetSchema, TableSchema
+
+SOURCES: Final = "sources"
+_NAME_DIGITS: Final = 16
+
+
+@dataclass(frozen=True, slots=True)
+class TableRows:
+    """A table and its rows, in any order and in chunks of any size; read once."""
+
+    schema: TableSchema
+    batches: Iterable[pa.Table]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """A file that the build read: its path in the manifest, its place, and whether a copy is kept."""
+
+    path: str
+    file: Path
+    kept: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotOptions:
+    """What a manifest says besides its tables. `as_of` is RFC 3339; `workers` is the number of threads."""
+
+    dataset: str
+    seed: int
+    as_of: str
+    locale: str = "en_US"
+    invariants: tuple[str, ...] = ()
+    sources: tuple[SourceFile, ...] = ()
+    toolchain: Mapping[str, str] = field(default_factory=dict)
+    workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+
+
+def write(
+    tables: Iterable[TableRows], options: SnapshotOptions, out: Path, previous: Snapshot | None = None
+) -> Manifest:
+    """Writes the snapshot into the new or empty directory `out` and returns its manifest.
+
+    Raises `DataError` for values, keys and columns that do not fit the schema, `StoreError` when the disk
+    does not take the files.
+    """
+    with writing(out):
+        out.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(options.workers) as pool:
+        writer = _Writer(out, pool, options.workers + 1, _Known(previous))
+        written = tuple(writer.table(rows) for rows in tables)
+    manifest = _manifest(written, options, _keep(options.sources, out))
+    with writing(out / FILE):
+        (out / FILE).write_bytes(dump_manifest(manifest))
+    return manifest
+
+
+def _manifest(tables: tuple[TableManifest, ...], options: SnapshotOptions, sources: tuple[Source, ...]) -> Manifest:
+    content = content_digest({table.name: table.digest for table in tables})
+    schema = schema_digest(DatasetSchema(tuple(table.schema for table in tables), options.invariants))
+    return Manifest(
+        dataset=options.dataset,
+        seed=options.seed,
+        as_of=options.as_of,
+        locale=options.locale,
+        digest=dataset_digest(content, schema),
+        content=content,
+        schema_digest=schema,
+        sources_digest=sources_digest(sources),
+        tables=tables,
+        invariants=options.invariants,
+        sources=sources,
+        toolchain=dict(options.toolchain),
+    )
+
+
+def _keep(sources: Iterable[SourceFile], out: Path) -> tuple[Source, ...]:
+    """Hashes the sources, and copies those to be kept under their hashes."""
+    found = []
+    for source in sorted(sources, key=lambda source: source.path):
+        data = source.file.read_bytes()
+        sha256 = hashlib.sha256(data).hexdigest()
+        if source.kept:
+            place = out / SOURCES / sha256
+            with writing(place):
+                place.parent.mkdir(exist_ok=True)
+                place.write_bytes(data)
+        found.append(Source(source.path, sha256, source.kept))
+    return tuple(found)
+
+
+class _Known:
+    """Parts of the snapshot before, by digest."""
+
+    def __init__(self, previous: Snapshot | None) -> None:
+        self._snapshot = previous
+        tables = previous.manifest.tables if previous else ()
+        self._parts = {part.digest: part for table in tables for part in table.parts}
+
+    def copy(self, digest: str, to: Path) -> Part | None:
+        """Copies the file of the part with this digest, if there is one and its bytes are sound."""
+        part = self._parts.get(digest)
+        if part is None or self._snapshot is None:
+            return None
+        try:
+            data = self._snapshot.locate(part.file).read_bytes()
+        except OSError:
+            return None
+        if hashlib.sha256(data).hexdigest() != part.sha256:
+            return None
+        with writing(to):
+            to.write_bytes(data)
+        return part
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    """Writes tables: the calling thread makes rows canonical and cuts, the pool digests and encodes."""
+
+    out: Path
+    pool: ThreadPoolExecutor
+    ahead: int
+    known: _Known
+
+    def table(self, rows: TableRows) -> TableManifest:
+        """Writes all parts of one table."""
+        schema = rows.schema
+        name = directory_of(schema.name)
+        with writing(self.out / name):
+            (self.out / name).mkdir()
+        batches = (canonical(batch, schema) for batch in rows.batches)
+        parts = cut(ordered_stream(batches, schema, self.out / f".{name}"), schema)
+        numbered = ((part, self.out / name / f"{index}.tmp") for index, part in enumerate(parts))
+        named: list[Part] = []
+        used: dict[str, int] = {}
+        for part, place in _in_order(
+            self.pool, lambda item: self._part(item[0], item[1], schema), numbered, self.ahead
+        ):
+            used[part.digest] = used.get(part.digest, 0) + 1
+            file = f"{name}/{_file(part.digest, used[part.digest])}"
+            place.rename(self.out / file)
+            named.append(replace(part, file=file))
+        total = sum(part.rows for part in named)
+        return TableManifest(schema, total, table_digest(total, [part.digest for part in named]), tuple(named))
+
+    def _part(self, part: pa.Table, place: Path, schema: TableSchema) -> tuple[Part, Path]:
+        part = part.combine_chunks()
+        columns = leaves(part, schema)
+        digest = part_digest(columns)
+        old = self.known.copy(digest, place)
+        sha256, size = (old.sha256, old.size) if old else parquet.write(part, place)
+        return (
+            Part(
+                file="",
+                rows=part.num_rows,
+                digest=digest,
+                columns=columns,
+                first=boundary(part, schema, 0),
+                last=boundary(part, schema, part.num_rows - 1),
+                sha256=sha256,
+                size=size,
+                writer=old.writer if old else parquet.WRITER,
+            ),
+            place,
+        )
+
+
+def _file(digest: str, ordinal: int) -> str:
+    suffix = f"-{ordinal}" if ordinal > 1 else ""
+    return f"{digest[:_NAME_DIGITS]}{suffix}.parquet"
+
+
+def _in_order(pool: ThreadPoolExecutor, step: Callable[[Any], Any], items: Iterable[Any], ahead: int) -> Iterator[Any]:
+    """The results of `step` for each item in the order of the items, with at most `ahead` under way."""
+    running: deque[Future[Any]] = deque()
+    try:
+        for item in items:
+            running.append(pool.submit(step, item))
+            if len(running) >= ahead:
+                yield running.popleft().result()
+        while running:
+            yield running.popleft().result()
+    finally:
+        for future in running:
+            future.cancel()
