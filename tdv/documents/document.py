@@ -112,6 +112,12 @@ class Mistakes:
         if all(problem != known for known, _ in self._found):
             self._found.append((problem, hint))
 
+    def has(self, path: Path) -> bool:
+        """True if there is a mistake at `path` or below it, in any file."""
+        start = dotted(path)
+        keys = (problem.key for problem, _ in self._found)
+        return any(key == start or key.startswith((f"{start}.", f"{start}[")) for key in keys)
+
     def raise_if_any(self) -> None:
         """Raises `DocumentError` with all that was noted, or does nothing."""
         if not self._found:

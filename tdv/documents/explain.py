@@ -91,11 +91,12 @@ class _Breach:
         return self.keyword in ("type", "const", "enum") and self.is_outermost
 
 
-def explain(document: Document, rules: Mapping[str, Any], mistakes: Mistakes) -> None:
-    """Adds every mistake of `document` against the schema `rules`."""
+def explain(document: Document, rules: Mapping[str, Any], mistakes: Mistakes) -> tuple[Path, ...]:
+    """Adds every mistake of `document` against the schema `rules`, and says where they are."""
     explanation = _Explanation(document, mistakes)
     for error in _Validator(rules).iter_errors(document.data):
         explanation.add(_Breach.of(error))
+    return tuple(explanation.paths)
 
 
 class _Explanation:
@@ -104,6 +105,7 @@ class _Explanation:
     def __init__(self, document: Document, mistakes: Mistakes) -> None:
         self._document = document
         self._mistakes = mistakes
+        self.paths: list[Path] = []
 
     def add(self, breach: _Breach) -> None:
         """Adds what `breach` says, or what the branch of it says that the author most likely meant."""
@@ -119,6 +121,7 @@ class _Explanation:
             self._note(breach.path, *self._expected(breach))
 
     def _note(self, path: Path, message: str, hint: str | None = None) -> None:
+        self.paths.append(path)
         self._mistakes.add(self._document.problem(path, message), hint)
 
     def _unknown(self, breach: _Breach) -> None:
