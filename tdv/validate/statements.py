@@ -8,7 +8,7 @@ expectation when it returns one row that is true. Without statements no engine i
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -16,6 +16,9 @@ from tdv.model.report import Check
 from tdv.model.schema import DatasetSchema, TableSchema
 from tdv.validate.examples import plain_rows
 from tdv.validate.rows import Rows, ValidateOptions
+
+if TYPE_CHECKING:
+    from tdv.content.sandbox import Sandbox
 
 
 def run_statements(schema: DatasetSchema, rows: Rows, options: ValidateOptions) -> Iterator[Check]:
@@ -27,7 +30,7 @@ def run_statements(schema: DatasetSchema, rows: Rows, options: ValidateOptions) 
 
     with Sandbox() as sandbox:
         for table in schema.tables:
-            sandbox.add(table.name, list(rows.batches(table.name)))
+            sandbox.add(table.name, rows.batches(table.name))
         for table in schema.tables:
             yield from _checks(sandbox, table, options)
         for invariant in schema.invariants:
@@ -38,9 +41,11 @@ def run_statements(schema: DatasetSchema, rows: Rows, options: ValidateOptions) 
             yield Check("", f"expect({expectation.scenario}: {expectation.sql})", holds, 0 if holds else 1, (), message)
 
 
-def _checks(sandbox: Any, table: TableSchema, options: ValidateOptions) -> Iterator[Check]:
+def _checks(sandbox: Sandbox, table: TableSchema, options: ValidateOptions) -> Iterator[Check]:
     if not table.checks:
         return
+    from tdv.content.sandbox import quoted
+
     # The line break before each parenthesis keeps a comment at the end of a check from swallowing it.
     counts = ", ".join(f"count(*) FILTER (WHERE NOT ({check}\n))" for check in table.checks)
     found = sandbox.query(f"SELECT {counts} FROM {quoted(table.name)}")
@@ -63,7 +68,7 @@ def _examples(rows: pa.Table, table: TableSchema, options: ValidateOptions) -> l
     return plain_rows(canonical(rows, table), table, reveal=options.reveal)
 
 
-def _invariant(sandbox: Any, schema: DatasetSchema, invariant: str, options: ValidateOptions) -> Check:
+def _invariant(sandbox: Sandbox, schema: DatasetSchema, invariant: str, options: ValidateOptions) -> Check:
     found = sandbox.query(invariant)
     shown = _shown(found.slice(0, options.examples), schema, options.reveal)
     message = f"the invariant returned {found.num_rows} row{'s' if found.num_rows != 1 else ''}" if shown else ""
@@ -86,8 +91,3 @@ def _shown(rows: pa.Table, schema: DatasetSchema, reveal: bool) -> list[dict[str
 
 def _truth(answer: pa.Table) -> bool:
     return bool(answer.num_rows == 1 and answer.num_columns == 1 and answer.column(0)[0].as_py() is True)
-
-
-def quoted(name: str) -> str:
-    """`name` as an identifier of SQL."""
-    return '"' + name.replace('"', '""') + '"'

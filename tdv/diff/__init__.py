@@ -1,0 +1,86 @@
+"""Two snapshots of a dataset and what lies between them, as the rules of a release see it.
+
+In: two `Snapshot`s and the levels that the project sets for rules. Out: a `DatasetChange` of findings and
+counts. Always holds: equal digests give no finding, different digests at least one; parts with equal digests
+are not read, and of aligned parts only the columns that differ; what could not be compared is a finding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from tdv.content.snapshot import Snapshot
+from tdv.diff.findings import Levels, Rules
+from tdv.diff.rows import compare_rows
+from tdv.diff.schema import comparable_columns, compare_schema
+from tdv.model.diff import DatasetChange, Finding, Level, TableChange
+from tdv.model.manifest import Manifest
+from tdv.model.schema import TableSchema
+
+__all__ = ["compare"]
+
+
+def compare(old: Snapshot, new: Snapshot, levels: Mapping[str, Level] | None = None) -> DatasetChange:
+    """Everything that `new` changes in `old`; `levels` overrides `DEFAULT_LEVELS` rule by rule.
+
+    Raises `IntegrityError` when a part that must be read is missing or damaged.
+    """
+    before, after = old.manifest, new.manifest
+    if before.digest == after.digest:
+        return DatasetChange((), {})
+    rules = Rules(Levels(levels or {}))
+    findings = [*compare_schema(before.schema, after.schema, rules), *_scenarios(before, after, rules)]
+    tables: dict[str, TableChange] = {}
+    for table in after.tables:
+        if table.name not in {known.name for known in before.tables}:
+            tables[table.name] = TableChange(added=table.rows)
+            continue
+        change = compare_rows(old, new, table.name, comparable_columns(before.table(table.name).schema, table.schema))
+        tables[table.name] = change
+        findings.extend(_row_findings(table.schema, change, rules))
+    for table in before.tables:
+        if table.name not in tables:
+            tables[table.name] = TableChange(removed=table.rows)
+    findings.extend(_remainder(before, after, findings, rules))
+    return DatasetChange(tuple(findings), tables)
+
+
+def _scenarios(before: Manifest, after: Manifest, rules: Rules) -> Iterator[Finding]:
+    old = {scenario.name: scenario for scenario in before.scenarios}
+    new = {scenario.name: scenario for scenario in after.scenarios}
+    for name in old.keys() - new.keys():
+        yield rules.found("scenario-removed", f"the scenario {name} is gone")
+    for name in new.keys() - old.keys():
+        yield rules.found("scenario-added", f"the scenario {name} is new")
+    for name in old.keys() & new.keys():
+        if old[name].digest != new[name].digest or old[name].standalone != new[name].standalone:
+            yield rules.found("scenario-changed", f"the scenario {name} has other rows")
+
+
+def _row_findings(table: TableSchema, change: TableChange, rules: Rules) -> Iterator[Finding]:
+    if table.key:
+        removed, added, replaced = change.removed, change.added, 0
+    else:
+        replaced = min(change.removed, change.added)
+        removed, added = change.removed - replaced, change.added - replaced
+    if removed:
+        yield rules.found("row-removed", f"{_rows(removed)} removed", table.name)
+    if added:
+        yield rules.found("row-added", f"{_rows(added)} added", table.name)
+    if replaced:
+        yield rules.found("rows-replaced", f"{_rows(replaced)} replaced in a table without a key", table.name)
+    for column, count in change.cells.items():
+        cells = "1 value" if count == 1 else f"{count} values"
+        yield rules.found("cell-changed", f"{cells} changed", table.name, column)
+
+
+def _remainder(before: Manifest, after: Manifest, findings: list[Finding], rules: Rules) -> Iterator[Finding]:
+    """What the rules above have no word for is never taken for no change."""
+    if before.schema_digest != after.schema_digest and not any(rules.is_of_schema(found.rule) for found in findings):
+        yield rules.found("constraint-changed", "the schema differs")
+    elif before.content != after.content and not findings:
+        yield rules.found("cell-changed", "the content differs")
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count} rows"
