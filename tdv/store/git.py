@@ -182,6 +182,13 @@ class Git:
                 found.setdefault(path, []).append(oid)
         return {path: tuple(oids) for path, oids in found.items()}
 
+    def work_files(self, patterns: Sequence[str]) -> tuple[str, ...]:
+        """The files of the work tree, ignored ones left out, that match the glob `patterns`; paths from the root."""
+        globs = [f":(glob){pattern}" for pattern in patterns]
+        arguments = ("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *globs)
+        listed = self._run(*arguments, literal=False).decode("utf-8", "surrogateescape")
+        return tuple(sorted({name for name in listed.split("\0") if name}))
+
     def is_ancestor(self, older: str, newer: str) -> bool:
         """True if `newer` contains `older`."""
         done = self._start("merge-base", "--is-ancestor", self.resolve(older), self.resolve(newer))
