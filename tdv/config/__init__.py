@@ -8,7 +8,6 @@ one that looks at the process environment.
 from __future__ import annotations
 
 from tdv.config.address import absolute, without_credentials
-from tdv.config.app import app_version
 from tdv.config.read import FILE, find_root, load, process_environment
 from tdv.config.settings import (
     DEFAULT_TARGET,
@@ -34,7 +33,6 @@ __all__ = [
     "TargetEntry",
     "TargetSettings",
     "absolute",
-    "app_version",
     "find_root",
     "load",
     "process_environment",

@@ -28,7 +28,7 @@ _SUFFIXES: Final = {
 _SYNONYMS: Final = {"postgres": "postgresql", "mariadb": "mysql", "rediss": "redis"}
 _PORTS: Final = {"postgresql": "5432", "mysql": "3306", "mongodb": "27017", "redis": "6379"}
 _THIS_HOST: Final = frozenset({"", "localhost", "127.0.0.1", "::1", "0.0.0.0"})
-_SECRET: Final = re.compile(r"(?i)(^|[&?])([^&=]*(?:password|passwd|pwd|secret|token|key)[^&=]*)=[^&]*")
+_SECRET: Final = r"(?i)(^|&)([^&=]*(?:password|passwd|pwd|secret|token|key)[^&=]*)=[^&]*"
 
 
 def is_url(text: str) -> bool:
@@ -78,7 +78,7 @@ def hosts(url: str) -> tuple[str, ...]:
 def without_credentials(url: str) -> str:
     """`url` as it may be printed: no user information and no option whose name speaks of a secret."""
     parts = urlsplit(url)
-    query = _SECRET.sub(r"\1\2=…", parts.query)
+    query = re.sub(_SECRET, r"\1\2=…", parts.query)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query).geturl() if parts.netloc else url
 
 

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Final, Literal
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from tdv.config.address import absolute, hosts, identity, is_path, is_url, without_credentials
 from tdv.documents.words import did_you_mean, nearest
 from tdv.errors import ConfigError, NotFound, Refused
-from tdv.model.diff import Level
+
+if TYPE_CHECKING:
+    from tdv.model.diff import Level
 
 DEFAULT_TARGET: Final = "sqlite:///.tdv/local.db"
 
@@ -24,8 +26,7 @@ Ownership = Literal["tables", "database"]
 AppKind = Literal["from", "file", "json", "command"]
 
 
-@dataclass(frozen=True, slots=True)
-class AppSource:
+class AppSource(NamedTuple):
     """Where the app's version is: `path` of a file, or the words of a command."""
 
     kind: AppKind
@@ -33,18 +34,16 @@ class AppSource:
     command: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Migrations:
+class Migrations(NamedTuple):
     """The migration tool, where its files are, and the command that migrates a target."""
 
     tool: str
     path: str
     apply: tuple[str, ...] = ()
-    env: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Repository:
+class Repository(NamedTuple):
     """Another repository with datasets; `ref` None is its default branch."""
 
     name: str
@@ -52,8 +51,7 @@ class Repository:
     ref: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Environment:
+class Environment(NamedTuple):
     """A declared target with the datasets that it may hold; None allows all."""
 
     name: str
@@ -61,8 +59,7 @@ class Environment:
     datasets: tuple[str, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """`never` holds patterns of hosts that no target may be on; `merge` is how pull requests are merged."""
 
     never: tuple[str, ...] = ()
@@ -121,7 +118,7 @@ class Settings:
     migrations: Migrations | None = None
     targets: Mapping[str, TargetEntry] = field(default_factory=dict)
     environments: Mapping[str, Environment] = field(default_factory=dict)
-    policy: Policy = field(default_factory=Policy)
+    policy: Policy = Policy()  # noqa: RUF009 - a frozen value
     levels: Mapping[str, Level] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -193,6 +190,10 @@ class Settings:
         return [entry for entry in known if sought & identity(self.url(entry))]
 
     def _refuse_never(self, target: TargetSettings) -> None:
+        if not self.policy.never:
+            return
+        from fnmatch import fnmatchcase
+
         for host in hosts(target.url):
             for pattern in self.policy.never:
                 if fnmatchcase(host, pattern.lower()):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path as FilePath
 from typing import Any, Final
 
@@ -28,23 +27,37 @@ _MOST_DIGITS: Final = 1000
 _MEND: Final = "Mend the lines named above, then run the command again."
 
 
+_WORDS: Final = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), "null"),
+    **dict.fromkeys(("true", "True", "TRUE", "false", "False", "FALSE"), "bool"),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), "float"),
+    **dict.fromkeys((f"{sign}{word}" for sign in ("", "+", "-") for word in (".inf", ".Inf", ".INF")), "float"),
+}
+# As text, so that they are compiled when the first number is met.
+_INTEGER: Final = r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+"
+_FLOAT: Final = r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+
+
 class _Loader(yaml.CSafeLoader):
     """Composes nodes; plain scalars are resolved by the core schema of YAML 1.2."""
 
-    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012 - PyYAML's attribute
+    def resolve(self, kind: type[yaml.Node], value: Any, implicit: Any) -> str:
+        """The tag of a node that names none; `implicit` says first whether the scalar stands without quotes."""
+        if kind is not yaml.ScalarNode:
+            return f"{_TAG}seq" if kind is yaml.SequenceNode else f"{_TAG}map"
+        return f"{_TAG}{_kind_of(value) if implicit[0] else 'str'}"
 
 
-for _name, _pattern, _first in (
-    ("null", r"(?:~|null|Null|NULL|)$", ["~", "n", "N", ""]),
-    ("bool", r"(?:true|True|TRUE|false|False|FALSE)$", list("tTfF")),
-    ("int", r"(?:[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+)$", list("-+0123456789")),
-    (
-        "float",
-        r"(?:[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$",
-        list("-+.0123456789"),
-    ),
-):
-    _Loader.add_implicit_resolver(f"{_TAG}{_name}", re.compile(_pattern), _first)
+def _kind_of(text: str) -> str:
+    kind = _WORDS.get(text)
+    if kind is not None:
+        return kind
+    if text[0] in "+-.0123456789":
+        if re.fullmatch(_INTEGER, text):
+            return "int"
+        if re.fullmatch(_FLOAT, text):
+            return "float"
+    return "str"
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +181,17 @@ def parse(content: str | bytes, file: str, *, exact: bool = False) -> Document:
     mistakes = Mistakes()
     node = _compose(text, file)
     document = Document(file, None, node)
-    data = _Builder(document, mistakes, Decimal if exact else float).build(node, ()) if node is not None else None
+    data = _Builder(document, mistakes, _number(exact)).build(node, ()) if node is not None else None
     mistakes.raise_if_any()
     return Document(file, data, node)
+
+
+def _number(exact: bool) -> Callable[[str], Any]:
+    if not exact:
+        return float
+    from decimal import Decimal  # takes longer to import than tdv.yaml to read
+
+    return Decimal
 
 
 def plain(data: Any, file: str) -> Document:
@@ -261,15 +282,15 @@ class _Builder:
         kind, text = node.tag.removeprefix(_TAG), node.value
         if kind == "str":
             return text
+        if kind != _kind_of(text):
+            return self._wrong(node, path, f"the tag {quoted(node.tag)} is not used here; remove it")
         if kind == "null":
             return None
         if kind == "bool":
             return text.lower() == "true"
-        if kind in ("int", "float") and len(text) <= _MOST_DIGITS:
+        if len(text) <= _MOST_DIGITS:
             return _integer(text) if kind == "int" else self._float(text)
-        if kind in ("int", "float"):
-            return self._wrong(node, path, f"a number of more than {_MOST_DIGITS} digits")
-        return self._wrong(node, path, f"the tag {quoted(node.tag)} is not used here; remove it")
+        return self._wrong(node, path, f"a number of more than {_MOST_DIGITS} digits")
 
     def _float(self, text: str) -> Any:
         word = text.lower()

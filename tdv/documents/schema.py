@@ -10,8 +10,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from functools import cache
+from numbers import Number
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,11 +19,11 @@ from tdv.documents.document import Document, Mistakes
 
 _DIRECTORY: Final = Path(__file__).resolve().parent.parent / "schemas"
 
-_TYPES: Final[Mapping[str, type | tuple[type, ...]]] = {
+_TYPES: Final[Mapping[str, type]] = {
     "null": type(None),
     "boolean": bool,
     "integer": int,
-    "number": (int, float, Decimal),
+    "number": Number,  # int, float and Decimal, without importing the latter
     "string": str,
     "array": list,
     "object": dict,
@@ -103,7 +103,7 @@ def _condition(value: Any, wanted: Any, rules: Mapping[str, Any], top: Mapping[s
     return conforms(value, rules.get(branch, True), top)
 
 
-def _bounded(kind: type | tuple[type, ...], holds: Callable[[Any, Any], bool]) -> Callable[..., bool]:
+def _bounded(kind: type, holds: Callable[[Any, Any], bool]) -> Callable[..., bool]:
     def check(value: Any, wanted: Any, *_: Any) -> bool:
         return not isinstance(value, kind) or isinstance(value, bool) or holds(value, wanted)
 
@@ -114,7 +114,6 @@ def _unique(items: Any, _: Any) -> bool:
     return len({json.dumps(item, sort_keys=True, default=str) for item in items}) == len(items)
 
 
-_NUMBER: Final = (int, float, Decimal)
 _CHECKS: Final[Mapping[str, Callable[..., bool]]] = {
     "$ref": _reference,
     "type": lambda v, w, *_: any(is_type(v, name) for name in ([w] if isinstance(w, str) else w)),
@@ -136,10 +135,10 @@ _CHECKS: Final[Mapping[str, Callable[..., bool]]] = {
     "minLength": _bounded(str, lambda v, w: len(v) >= w),
     "maxLength": _bounded(str, lambda v, w: len(v) <= w),
     "pattern": _bounded(str, lambda v, w: matches(w, v)),
-    "minimum": _bounded(_NUMBER, lambda v, w: v >= w),
-    "maximum": _bounded(_NUMBER, lambda v, w: v <= w),
-    "exclusiveMinimum": _bounded(_NUMBER, lambda v, w: v > w),
-    "exclusiveMaximum": _bounded(_NUMBER, lambda v, w: v < w),
+    "minimum": _bounded(Number, lambda v, w: v >= w),
+    "maximum": _bounded(Number, lambda v, w: v <= w),
+    "exclusiveMinimum": _bounded(Number, lambda v, w: v > w),
+    "exclusiveMaximum": _bounded(Number, lambda v, w: v < w),
     "allOf": lambda v, w, _, top: all(conforms(v, inner, top) for inner in w),
     "anyOf": lambda v, w, _, top: any(conforms(v, inner, top) for inner in w),
     "oneOf": lambda v, w, _, top: sum(conforms(v, inner, top) for inner in w) == 1,
