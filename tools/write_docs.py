@@ -1,8 +1,8 @@
 """Writes the generated parts of the documentation, or says with ``--check`` that they are stale.
 
-In: the command line's own help, the layers contract in pyproject.toml, the module docstrings. Out:
-``docs/reference/commands.md`` whole, and the marked part of ``docs/architecture.md``. Always holds: the same code gives
-the same text.
+In: the command line's own help, the layers contract in pyproject.toml, the module docstrings, what target adapters say
+about types. Out: ``docs/reference/commands.md`` whole, and the marked parts of other pages. Always holds: the same code
+gives the same text.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from typing import Any, Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 COMMANDS: Final = ROOT / "docs" / "reference" / "commands.md"
 ARCHITECTURE: Final = ROOT / "docs" / "architecture.md"
-BEGIN: Final = "<!-- begin generated: layers -->\n"
-END: Final = "<!-- end generated: layers -->\n"
+TARGETS: Final = ROOT / "docs" / "reference" / "targets.md"
+BEGIN: Final = "<!-- begin generated -->\n"
+END: Final = "<!-- end generated -->\n"
 HELP_WIDTH: Final = "100"
 COMMANDS_INTRODUCTION: Final = """\
 # Commands
@@ -108,19 +109,43 @@ def _wrapped(names: list[str], width: int = 78) -> list[str]:
     return lines
 
 
-def architecture_page() -> str:
-    """The page about the architecture with its generated part renewed."""
-    text = ARCHITECTURE.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return before + BEGIN + layers_part() + END + after
+def losses_part() -> str:
+    """What becomes of each type in each engine, as the adapters declare it."""
+    from tdv.targets.registry import ADAPTERS, adapter
+
+    parts = []
+    for scheme in ADAPTERS:
+        losses = adapter(scheme).losses
+        rows = [
+            f"| `{kind}` | {loss.fate} | {_cell(loss.as_type)} | {_cell(loss.note)} |" for kind, loss in losses.items()
+        ]
+        parts.append("\n".join([f"### {scheme}", "", "| type | | stored as | |", "| --- | --- | --- | --- |", *rows]))
+    return "\n\n".join(parts) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("<", "&lt;")
+
+
+def renewed(page: Path, part: str) -> str:
+    """The text of a page with its generated part replaced."""
+    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise SystemExit(f"{page} lacks the marks of its generated part")
+    return f"{before}{BEGIN}\n{part}\n{END}{after}"
 
 
 def main(arguments: list[str]) -> int:
     """Writes or checks all generated pages; returns the exit code."""
     os.environ["COLUMNS"] = HELP_WIDTH
     stale = []
-    for path, text in ((COMMANDS, commands_page()), (ARCHITECTURE, architecture_page())):
+    pages = {
+        COMMANDS: commands_page(),
+        ARCHITECTURE: renewed(ARCHITECTURE, layers_part()),
+        TARGETS: renewed(TARGETS, losses_part()),
+    }
+    for path, text in pages.items():
         if path.exists() and path.read_text(encoding="utf-8") == text:
             continue
         stale.append(path.relative_to(ROOT).as_posix())
