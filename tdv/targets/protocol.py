@@ -1,0 +1,202 @@
+"""What a target is: the methods of an adapter, and the frozen values that go in and out of them.
+
+In: what to load (`Load`), named by digests and opened only when rows are needed. Out: what the target holds
+(`Held`), what a load would do (`Plan`) and did (`Outcome`). Always holds: after `load` a reader sees all of the
+new rows or all of the old ones, and `Held` is marked last; a URL with its password never leaves the adapter.
+Importing this module imports no database driver and no Arrow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+
+from tdv.model.schema import DatasetSchema, TableSchema
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+STATE_TABLE = "_tdv_state"
+"""The table in which a database says what tdv put into it."""
+
+Fate = Literal["native", "encoded", "refused"]
+"""What becomes of a type: kept as the engine's own, kept exactly in another one, or not taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What an engine can do; steps ask for these and never for types.
+
+    `transactional`: a load is one transaction. `image`: a finished file can take the place of the target.
+    `proof`: whether rows changed since can be told without reading them. `references`: foreign keys are kept.
+    """
+
+    transactional: bool = False
+    image: bool = False
+    proof: bool = False
+    references: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """One dataset as a target holds it, from its `_tdv_state`.
+
+    `tables` maps each table to its rows; `objects` maps what tdv created to a digest of its definition, so
+    that what others altered is told from what is tdv's own; `whole` says that all of the target came from tdv.
+    """
+
+    dataset: str
+    version: str
+    digest: str
+    loaded_at: str
+    execution_id: str
+    tables: Mapping[str, int]
+    scenarios: tuple[str, ...] = ()
+    objects: Mapping[str, str] = field(default_factory=dict)
+    whole: bool = False
+
+    def to_plain(self) -> dict[str, Any]:
+        return {
+            "dataset": self.dataset,
+            "version": self.version,
+            "digest": self.digest,
+            "loaded_at": self.loaded_at,
+            "execution_id": self.execution_id,
+            "tables": dict(self.tables),
+            "scenarios": list(self.scenarios),
+            "objects": dict(self.objects),
+            "whole": self.whole,
+        }
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Held:
+        """Raises `KeyError` or `TypeError` for a damaged mapping."""
+        return cls(**{**plain, "scenarios": tuple(plain["scenarios"])})
+
+
+@dataclass(frozen=True, slots=True)
+class TableContent:
+    """One table to load: its rows in canonical order, as often as asked for; what its rows must digest to.
+
+    `files` are the Parquet files that hold exactly these rows, () where there are none (a scenario's rows).
+    """
+
+    schema: TableSchema
+    rows: int
+    digest: str
+    batches: Callable[[], Iterator[pa.Table]]
+    files: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The table's name."""
+        return self.schema.name
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """The rows of one dataset, verified to be those of its release."""
+
+    tables: tuple[TableContent, ...]
+
+    @property
+    def schema(self) -> DatasetSchema:
+        """The schema of the tables to load."""
+        return DatasetSchema(tuple(table.schema for table in self.tables))
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One dataset to restore. `content` opens and verifies the snapshot; it is not called when nothing is loaded."""
+
+    dataset: str
+    version: str
+    digest: str
+    content: Callable[[], Content]
+    scenarios: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One restore: all items become visible together. `key` names the content of an image with all of them."""
+
+    items: tuple[Item, ...]
+    key: str
+    loaded_at: str
+    execution_id: str
+    replace: bool = False
+
+    @property
+    def datasets(self) -> frozenset[str]:
+        """The names of the datasets to restore."""
+        return frozenset(item.dataset for item in self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a load would do, one sentence per step, the first the one that matters."""
+
+    steps: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a load did, and what the target holds now."""
+
+    action: Literal["loaded", "cloned"]
+    held: tuple[Held, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """What becomes of one logical type in an engine: `as_type` in the engine's words, `note` where it matters."""
+
+    fate: Fate
+    as_type: str
+    note: str = ""
+
+
+class Target(Protocol):
+    """One place that holds data. Construction opens nothing and imports no driver.
+
+    Every method raises `TargetError` when the place cannot be reached, read or written, and `TargetBusy`
+    when somebody else uses it.
+    """
+
+    capabilities: ClassVar[Capabilities]
+    losses: ClassVar[Mapping[str, Loss]]
+
+    @property
+    def shown(self) -> str:
+        """The URL as it may be printed."""
+
+    @property
+    def identity(self) -> str:
+        """A text that two spellings of one place share; it names the lock and the state file."""
+
+    def proof(self) -> Any | None:
+        """A JSON value that changes whenever the target is written to, in milliseconds; None if there is none."""
+
+    def settle(self) -> None:
+        """Makes sure that every later write changes `proof`, even one within the same tick of the clock."""
+
+    def held(self) -> tuple[Held, ...]:
+        """The datasets that the target says it holds; () for a target that does not exist."""
+
+    def plan(self, load: Load) -> Plan:
+        """What `load` would do; raises what it would refuse with, and changes nothing."""
+
+    def load(self, load: Load) -> Outcome:
+        """Puts exactly these rows into the datasets' tables, verifies them by reading back, marks them, last.
+
+        Raises `Refused` on first touch, a table of two datasets, or a foreign table that references one of
+        them; `DataError` for a value that the engine cannot hold; `IntegrityError` when the rows that come
+        back are other ones. After any error the target is as it was.
+        """
+
+    def read(self, table: TableSchema) -> Iterator[pa.Table]:
+        """The rows of a table in canonical form and order; raises `IntegrityError` for a value of no such type."""
+
+    def inspect(self) -> DatasetSchema:
+        """The tables that are not tdv's own state, as a schema."""

@@ -1,0 +1,197 @@
+"""One load into a SQLite database that holds other things too: one transaction, rows from an image.
+
+In: a connection, an image with the rows, and the load. Out: a committed transaction, or nothing changed. Always
+holds: only the datasets' tables are touched, and those that `also_empty` names; what others made on these tables
+(indexes, triggers, columns) stays, and rows are verified before the commit.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote as percent
+
+from tdv.content.order import ordered_stream
+from tdv.errors import Refused
+from tdv.targets.images import Image, Images
+from tdv.targets.protocol import STATE_TABLE, Held, Load
+from tdv.targets.sql import listed, quote
+from tdv.targets.sqlite import state
+from tdv.targets.sqlite.ddl import STATE_DDL
+from tdv.targets.sqlite.rows import of_connection
+from tdv.targets.sqlite.survey import Survey, foreign_references, survey
+from tdv.targets.verification import check
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tdv.model.schema import TableSchema
+
+_IMAGE: Final = "tdv_image"
+_GENERATED: Final = (2, 3)
+_HIDDEN: Final = 1
+
+
+class Merge:
+    """The transaction; `run` does it."""
+
+    def __init__(self, connection: sqlite3.Connection, image: Image, load: Load, images: Images) -> None:
+        self._connection = connection
+        self._image = image
+        self._load = load
+        self._images = images
+        self._found = Survey({}, ())
+
+    def run(self) -> None:
+        """Does the whole transaction; after an error the database is as it was."""
+        execute = self._connection.execute
+        execute("PRAGMA foreign_keys=OFF")
+        execute(f"ATTACH DATABASE ? AS {_IMAGE}", [f"file:{percent(str(self._image.path))}?mode=ro&immutable=1"])
+        execute("BEGIN IMMEDIATE")
+        try:
+            self._replace_rows()
+            self._mark()
+            self._check()
+            execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                execute("ROLLBACK")
+            raise
+
+    def _replace_rows(self) -> None:
+        self._found = survey(self._connection)
+        recorded = {name: digest for held in self._mine() for name, digest in held.objects.items()}
+        wanted = self._objects()
+        tables = [table for held in self._image.held for table in held.tables]
+        old = [table for held in self._mine() for table in held.tables]
+        for table in foreign_references(self._connection, self._found, {*tables, *old}):
+            self._connection.execute(f"DELETE FROM main.{quote(table)}")
+        for table in old:
+            if table not in tables and self._found.has_table(table):
+                self._leave(table, recorded)
+        for table in tables:
+            self._fill(table, wanted, recorded)
+
+    def _mine(self) -> list[Held]:
+        return [held for held in self._found.held if held.dataset in self._load.datasets]
+
+    def _objects(self) -> dict[str, tuple[str, str]]:
+        """Each object of the image: "table users" → its table and its statement."""
+        query = f"SELECT type, name, tbl_name, sql FROM {_IMAGE}.sqlite_master WHERE sql IS NOT NULL"
+        return {f"{kind} {name}": (table, sql) for kind, name, table, sql in self._connection.execute(query)}
+
+    def _is_own(self, name: str, recorded: Mapping[str, str]) -> bool:
+        return recorded.get(name) == state.definition(self._found.objects.get(name))
+
+    def _leave(self, table: str, recorded: Mapping[str, str]) -> None:
+        """A table that the dataset no longer has: tdv's own goes, one that others made or altered is emptied."""
+        if self._is_own(f"table {table}", recorded) and not self._additions(table, recorded):
+            self._connection.execute(f"DROP TABLE main.{quote(table)}")
+        else:
+            self._connection.execute(f"DELETE FROM main.{quote(table)}")
+
+    def _additions(self, table: str, recorded: Mapping[str, str]) -> list[str]:
+        """Statements of indexes and triggers on a table that tdv did not make."""
+        query = "SELECT type, name, sql FROM main.sqlite_master WHERE tbl_name = ? AND type <> 'table' AND sql NOT NULL"
+        found = self._connection.execute(query, [table]).fetchall()
+        return [sql for kind, name, sql in found if not self._is_own(f"{kind} {name}", recorded)]
+
+    def _fill(self, table: str, wanted: Mapping[str, tuple[str, str]], recorded: Mapping[str, str]) -> None:
+        execute = self._connection.execute
+        name = quote(table)
+        statement = wanted[f"table {table}"][1]
+        present = self._found.objects.get(f"table {table}")
+        if present == statement:
+            execute(f"DELETE FROM main.{name}")
+            execute(f"INSERT INTO main.{name} SELECT * FROM {_IMAGE}.{name}")
+            return
+        own = self._is_own(f"table {table}", recorded)
+        columns = self._shared(table, own or self._load.replace) if present is not None else None
+        if columns is not None:
+            execute(f"DELETE FROM main.{name}")
+            execute(f"INSERT INTO main.{name} ({listed(columns)}) SELECT {listed(columns)} FROM {_IMAGE}.{name}")
+            self._set_sequence(table)
+            return
+        additions = self._additions(table, recorded) if present is not None else []
+        if present is not None:
+            execute(f"DROP TABLE main.{name}")
+        execute(statement)
+        execute(f"INSERT INTO main.{name} SELECT * FROM {_IMAGE}.{name}")
+        indexes = [sql for object_, (of, sql) in wanted.items() if of == table and not object_.startswith("table ")]
+        for sql in [*indexes, *additions]:
+            execute(sql)
+
+    def _shared(self, table: str, may_drop: bool) -> list[str] | None:
+        """The columns to fill of a table that is not as the image has it; None to make it anew.
+
+        Raises `Refused` for a table of somebody else that these rows do not fit into.
+        """
+        if may_drop:
+            return None
+        theirs = self._connection.execute(f"PRAGMA main.table_xinfo({quote(table)})").fetchall()
+        ours = [row[1] for row in self._connection.execute(f"PRAGMA {_IMAGE}.table_info({quote(table)})")]
+        known = {row[1].lower(): row for row in theirs}
+        missing = [name for name in ours if name.lower() not in known]
+        lowered = {name.lower() for name in ours}
+        needed = [row[1] for row in theirs if row[1].lower() not in lowered and _needs_value(row)]
+        if missing or needed:
+            raise Refused(
+                f"table {table!r} of the target has another schema: " + "; ".join(_differences(missing, needed)),
+                hint="Migrate the target to the schema of this version, or add --replace to make the table anew.",
+                table=table,
+            )
+        return [name for name in ours if known[name.lower()][6] not in _GENERATED]
+
+    def _set_sequence(self, table: str) -> None:
+        if self._found.has_table("sqlite_sequence") or self._has_sequences():
+            name = quote(table)
+            self._connection.execute(
+                f"UPDATE main.sqlite_sequence SET seq = (SELECT coalesce(max(rowid), 0) FROM main.{name})"
+                " WHERE name = ?",
+                [table],
+            )
+
+    def _has_sequences(self) -> bool:
+        query = "SELECT 1 FROM main.sqlite_master WHERE name = 'sqlite_sequence'"
+        return self._connection.execute(query).fetchone() is not None
+
+    def _mark(self) -> None:
+        """Writes `_tdv_state`: what tdv made here is recorded, tables that others made are not."""
+        execute = self._connection.execute
+        execute(STATE_DDL.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS", 1))
+        for dataset in self._load.datasets:
+            execute(f"DELETE FROM main.{STATE_TABLE} WHERE dataset = ?", [dataset])
+        now = survey(self._connection).objects
+        before = self._found
+        whole = bool(before.held) and all(held.whole for held in before.held) and len(self._mine()) == len(before.held)
+        state.write(
+            self._connection,
+            [
+                replace(held, whole=whole, objects={n: d for n, d in held.objects.items() if _is(now.get(n), d)})
+                for held in state.stamped(self._image.held, self._load)
+            ],
+        )
+
+    def _check(self) -> None:
+        tables = [table for item in self._load.items for table in item.content().tables]
+        check(self._read, tables, "SQLite")
+
+    def _read(self, table: TableSchema) -> Iterator[pa.Table]:
+        return ordered_stream(of_connection(self._connection, table), table, self._images.scratch())
+
+
+def _needs_value(row: Sequence[object]) -> bool:
+    """A row of ``table_xinfo`` whose column must be given a value."""
+    _, _, _, not_null, default, key, hidden = row
+    return bool(not_null) and default is None and hidden not in (*_GENERATED, _HIDDEN) and not key
+
+
+def _differences(missing: list[str], needed: list[str]) -> list[str]:
+    lacks = [f"it lacks {', '.join(map(repr, missing))}"] if missing else []
+    return lacks + ([f"it needs values for {', '.join(map(repr, needed))}"] if needed else [])
+
+
+def _is(sql: str | None, digest: str) -> bool:
+    return sql is not None and state.definition(sql) == digest

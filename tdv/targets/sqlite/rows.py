@@ -1,0 +1,191 @@
+"""Rows out of a SQLite database, as canonical tables.
+
+In: a connection or a file, and table schemas. Out: batches in the engine's order, which `ordered_stream` checks.
+Always holds: every value is one of its column's type, or the read ends with an `IntegrityError` that names it.
+
+A file is read through ADBC, which makes Arrow columns in C, on two connections where the rowid is the key;
+a connection with an open transaction and a file with values that ADBC refuses are read through `sqlite3`.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote as percent
+
+import pyarrow as pa
+from adbc_driver_sqlite import dbapi as adbc
+
+from tdv.content.arrow import arrow_schema
+from tdv.content.redact import shown
+from tdv.errors import IntegrityError, TargetError
+from tdv.model.schema import TableSchema
+from tdv.targets.sql import listed, quote
+from tdv.targets.sqlite.codec import ARROW, Misread, decode, storage
+from tdv.targets.sqlite.ddl import is_rowid
+
+_BATCH: Final = 65_536
+_THREADS: Final = 2
+_ZERO: Final = {"integer": "0", "real": "0.0", "number": "0.0", "text": "''", "blob": "x''"}
+_STORED: Final = {
+    "integer": {"integer"},
+    "real": {"real"},
+    "number": {"integer", "real"},
+    "text": {"text"},
+    "blob": {"blob"},
+}
+_CLASS: Final = {int: "integer", float: "real", str: "text", bytes: "blob"}
+
+
+def of_connection(connection: sqlite3.Connection, table: TableSchema) -> Iterator[pa.Table]:
+    """The rows of a table as `connection` sees them, in an open transaction too."""
+    try:
+        with closing(connection.execute(_select(table))) as cursor:
+            start = 0
+            while rows := cursor.fetchmany(_BATCH):
+                yield _decoded(_columns(rows, table, start), table, start)
+                start += len(rows)
+    except sqlite3.Error as exc:
+        raise _unreadable(table, exc) from exc
+
+
+def of_file(path: Path, table: TableSchema) -> Iterator[pa.Table]:
+    """The rows of a table of a database file that nobody writes to."""
+    with closing(sqlite3.connect(f"file:{percent(str(path))}?mode=ro", uri=True)) as connection:
+        done = 0
+        try:
+            for batch in _by_adbc(connection, path, table):
+                yield batch
+                done += batch.num_rows
+        except (pa.ArrowException, OSError, adbc.Error):
+            # ADBC met a value of another storage class: the careful reader says which and where.
+            yield from _rest(of_connection(connection, table), done)
+
+
+def _rest(batches: Iterator[pa.Table], done: int) -> Iterator[pa.Table]:
+    for batch in batches:
+        if done < batch.num_rows:
+            yield batch.slice(done)
+        done = max(0, done - batch.num_rows)
+
+
+def _select(table: TableSchema, where: str = "") -> str:
+    order = ", ".join(f"{quote(name)} COLLATE BINARY" for name in table.key)
+    ordered = f" ORDER BY {order}" if order else ""
+    return f"SELECT {listed(table.column_names)} FROM {quote(table.name)}{where}{ordered}"
+
+
+def _by_adbc(connection: sqlite3.Connection, path: Path, table: TableSchema) -> Iterator[pa.Table]:
+    ranges = _ranges(connection, table)
+    if len(ranges) == 1:
+        with _Reader(path) as reader:
+            yield from reader.batches(table, "")
+        return
+    with ThreadPoolExecutor(_THREADS) as pool:
+        pending: deque[Future[list[pa.Table]]] = deque()
+        for where in ranges:
+            pending.append(pool.submit(_range, path, table, where))
+            if len(pending) > _THREADS + 1:
+                yield from pending.popleft().result()
+        while pending:
+            yield from pending.popleft().result()
+
+
+def _range(path: Path, table: TableSchema, where: str) -> list[pa.Table]:
+    with _Reader(path) as reader:
+        return list(reader.batches(table, where))
+
+
+def _ranges(connection: sqlite3.Connection, table: TableSchema) -> list[str]:
+    """Conditions that part a table by its rowid into pieces of `_BATCH` rows; one that is empty for all rows."""
+    if not (table.key and is_rowid(table, table.key[0])):
+        return [""]
+    key, name = quote(table.key[0]), quote(table.name)
+    bounds: list[int] = []
+    step = f"SELECT {key} FROM {name} WHERE {key} > ? ORDER BY {key} LIMIT 1 OFFSET {_BATCH - 1}"
+    found = connection.execute(f"SELECT {key} FROM {name} ORDER BY {key} LIMIT 1 OFFSET {_BATCH - 1}").fetchone()
+    while found is not None:
+        bounds.append(int(found[0]))
+        found = connection.execute(step, (found[0],)).fetchone()
+    if not bounds:
+        return [""]
+    pairs = pairwise(bounds)
+    middle = [f" WHERE {key} > {low} AND {key} <= {high}" for low, high in pairs]
+    return [f" WHERE {key} <= {bounds[0]}", *middle, f" WHERE {key} > {bounds[-1]}"]
+
+
+class _Reader:
+    """One ADBC connection to a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = adbc.connect(f"file:{percent(str(path))}?mode=ro", autocommit=True)
+        self._cursor = self._connection.cursor()
+        self._cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": str(_BATCH)})
+
+    def __enter__(self) -> _Reader:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._cursor.close()
+        self._connection.close()
+
+    def batches(self, table: TableSchema, where: str) -> Iterator[pa.Table]:
+        """The rows that fulfil `where`. A first row of zeros, not given back, tells ADBC each column's type."""
+        zeros = ", ".join(_ZERO[storage(column.type)] for column in table.columns)
+        self._cursor.execute(f"SELECT {zeros} UNION ALL SELECT * FROM ({_select(table, where)})")
+        start = -1
+        for batch in self._cursor.fetch_record_batch():
+            columns = batch.columns
+            for column in columns:
+                column.validate(full=True)
+            if start < 0:
+                columns = [column.slice(1) for column in columns]
+            yield _decoded(columns, table, max(start, 0))
+            start += batch.num_rows
+
+
+def _columns(rows: Sequence[tuple[Any, ...]], table: TableSchema, start: int) -> list[pa.Array]:
+    """Rows of Python values as the columns of Arrow that their storage classes stand for."""
+    arrays = []
+    for values, column in zip(zip(*rows, strict=True), table.columns, strict=True):
+        how = storage(column.type)
+        allowed = _STORED[how]
+        for row, value in enumerate(values):
+            if value is not None and _CLASS[type(value)] not in allowed:
+                raise _misread(table, column.name, start + row, value)
+        arrays.append(pa.array(values, ARROW[how]))
+    return arrays
+
+
+def _decoded(columns: Sequence[pa.Array], table: TableSchema, start: int) -> pa.Table:
+    arrays = []
+    for array, column in zip(columns, table.columns, strict=True):
+        try:
+            arrays.append(decode(array, column.type))
+        except Misread as exc:
+            raise _misread(table, column.name, start + exc.row, exc.value) from exc
+    return pa.Table.from_arrays(arrays, schema=arrow_schema(table))
+
+
+def _misread(table: TableSchema, name: str, row: int, value: Any) -> IntegrityError:
+    column = table.column(name)
+    return IntegrityError(
+        f"table {table.name!r}, column {name!r}, row {row + 1}: {shown(column, value)} is no {column.type}",
+        hint="Something else than tdv wrote it; `tdv checkout` brings the release back.",
+        table=table.name,
+        column=name,
+    )
+
+
+def _unreadable(table: TableSchema, exc: sqlite3.Error) -> TargetError:
+    return TargetError(
+        f"table {table.name!r} cannot be read: {exc}",
+        hint="Look whether the table has the columns of the release; `tdv checkout` brings it back.",
+        table=table.name,
+    )
