@@ -7,9 +7,10 @@ import pytest
 
 from tdv.content.arrow import arrow_schema
 from tdv.model.report import Check, Report
+from tdv.model.scenario import Expectation
 from tdv.model.schema import Column, DatasetSchema, Reference, Rules, TableSchema
 from tdv.model.types import LogicalType
-from tdv.validate import Expectation, Tables, ValidateOptions, validate
+from tdv.validate import Tables, ValidateOptions, validate
 
 
 def column(name: str, kind: str, *, nullable: bool = False, privacy: str | None = None, **rules: Any) -> Column:

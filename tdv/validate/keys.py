@@ -175,10 +175,12 @@ class ParentKeys:
         if len(keys) == 0:
             return np.zeros(0, np.bool_)
         top = self._base + len(self._dense) - 1
+        missing: Mask
         if int(keys.min()) >= self._base and int(keys.max()) <= top:
-            return ~self._dense[keys - self._base]
-        outside = (keys < self._base) | (keys > top)
-        missing: Mask = outside | ~self._dense[np.where(outside, 0, keys - self._base)]
+            missing = ~self._dense[keys - self._base]
+        else:
+            outside = (keys < self._base) | (keys > top)
+            missing = outside | ~self._dense[np.where(outside, 0, keys - self._base)]
         return missing
 
     def _missing_pairs(self, keys: Words) -> Mask:

@@ -8,6 +8,8 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from tdv.model.scenario import Expectation
+
 
 class Rows(Protocol):
     """Tables that can be read again and again, in parts that fit into memory; a `Snapshot` is one."""
@@ -27,14 +29,6 @@ class Tables:
         """The whole table as one part."""
         table = self._tables[name]
         yield table if columns is None else table.select(list(columns))
-
-
-@dataclass(frozen=True, slots=True)
-class Expectation:
-    """A statement of a scenario that must give one true value; labels are already replaced by keys."""
-
-    scenario: str
-    sql: str
 
 
 @dataclass(frozen=True, slots=True)

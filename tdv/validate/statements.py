@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from tdv.model.report import Check
+from tdv.model.scenario import Expectation
 from tdv.model.schema import DatasetSchema, TableSchema
 from tdv.validate.examples import plain_rows
 from tdv.validate.rows import Rows, ValidateOptions
@@ -36,9 +37,15 @@ def run_statements(schema: DatasetSchema, rows: Rows, options: ValidateOptions) 
         for invariant in schema.invariants:
             yield _invariant(sandbox, schema, invariant, options)
         for expectation in options.expectations:
-            holds = _truth(sandbox.query(expectation.sql))
-            message = "" if holds else f"{expectation.scenario} expects: {expectation.sql}"
-            yield Check("", f"expect({expectation.scenario}: {expectation.sql})", holds, 0 if holds else 1, (), message)
+            yield _expectation(sandbox, expectation)
+
+
+def _expectation(sandbox: Sandbox, expectation: Expectation) -> Check:
+    holds = _truth(sandbox.query(expectation.sql))
+    statement = expectation.text or expectation.sql
+    place = f" ({expectation.file}:{expectation.line})" if expectation.file else ""
+    message = "" if holds else f"the scenario {expectation.scenario}{place} expects what is not so"
+    return Check("", f"expect({expectation.scenario}: {statement})", holds, 0 if holds else 1, (), message)
 
 
 def _checks(sandbox: Sandbox, table: TableSchema, options: ValidateOptions) -> Iterator[Check]:

@@ -1,0 +1,279 @@
+"""A release: from committed sources to one commit with record, changelog and locks.
+
+In: the ports of `Steps` and `ReleaseOptions`. Out: a `Released`. Always holds: nothing of a release is written
+before its data is built, valid, built again to the same digest, and seen on the remote; a crash between any
+two steps loses nothing, and a second run finishes the work with the date and author of the first; what the
+user has staged stays untouched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tdv import durable
+from tdv.errors import DataError, Refused
+from tdv.model.diff import DEFAULT_LEVELS, DatasetChange, Finding, Level
+from tdv.model.manifest import Manifest
+from tdv.model.release import Change, Record, TableSummary
+from tdv.model.version import Version, parse_version
+from tdv.release import changelog, versions
+from tdv.release.ports import Candidate, Pushed, Released, ReleaseOptions, Steps
+from tdv.store.records import record_path
+
+__all__ = ["Candidate", "Pushed", "ReleaseOptions", "Released", "Steps", "release"]
+
+
+def release(steps: Steps, options: ReleaseOptions) -> Released:
+    """Makes a release. The caller holds the lock of the dataset.
+
+    Raises `Refused` (sources not committed, version taken or too small, nothing changed, HEAD moved),
+    `DataError` (rows break the spec, or the second build differs), `RemoteError`, `GitError`, and what the
+    steps raise.
+    """
+    _require_committed(steps, options)
+    head = steps.git.head()
+    standing = _standing(steps, options)
+    known = _known_versions(steps, options, standing)
+    wanted = _wanted(options, standing, known)
+    named = versions.explicit(wanted)
+    if named is not None:
+        versions.refuse_taken(options.dataset, named, known)
+    candidate = steps.build()
+    base = versions.base_of(wanted, known)
+    change = _change(steps, options, base, candidate)
+    version = _version(options, wanted, base, change)
+    versions.refuse_taken(options.dataset, version, known)
+    _refuse_leftover(options, standing, version)
+    _require_same(options.dataset, candidate.manifest, steps.rebuild())
+    pushed = steps.push(candidate.artifact)
+    record = _record(options, candidate, (version, base, change), standing)
+    files = _write(steps, record, change.findings, standing)
+    paths = tuple(dict.fromkeys((*files, *candidate.files, *pushed.paths)))
+    commit = steps.git.commit_only(paths, _message(record), head) if options.commit else None
+    return Released(record, change, paths, commit, pushed, _warnings(pushed))
+
+
+def _require_committed(steps: Steps, options: ReleaseOptions) -> None:
+    changes = steps.git.changes(options.sources)
+    if changes:
+        named = ", ".join(change.path for change in changes[:5]) + (" …" if len(changes) > 5 else "")
+        raise Refused(
+            f"Sources of {options.dataset} are not committed: {named}",
+            hint=f"git add {' '.join(change.path for change in changes[:5])} && git commit, then release again.",
+            paths=[change.path for change in changes],
+        )
+
+
+def _standing(steps: Steps, options: ReleaseOptions) -> tuple[Record, ...]:
+    """The records that this run replaces or finishes, the one that it takes over first.
+
+    With --amend these are pending ones, else ones that were never committed. Several follow the same release
+    only where a run was killed between writing a new record and removing the old one.
+    """
+    if options.amend:
+        chosen, found = _pending(steps, options)
+    else:
+        committed = set(steps.git.ls_tree("HEAD", f"datasets/{options.dataset}/releases"))
+        there = steps.book.versions(options.dataset)
+        found = [version for version in there if record_path(options.dataset, version) not in committed]
+        if not found:
+            return ()
+        chosen = found[-1]
+    records = {version: steps.book.record(options.dataset, version) for version in found}
+    first = records.pop(chosen)
+    return (first, *(record for record in records.values() if record.change.since == first.change.since))
+
+
+def _pending(steps: Steps, options: ReleaseOptions) -> tuple[str, list[str]]:
+    """The pending version to amend, and all pending versions."""
+    pending = [version for version in steps.book.versions(options.dataset) if not steps.published(version)]
+    if not pending:
+        raise Refused(
+            f"{options.dataset} has no pending release to amend",
+            hint=f"`tdv release {options.dataset}` makes a new one; a published release never changes.",
+        )
+    named = versions.explicit(options.version)
+    return (str(named) if str(named) in pending else pending[-1]), pending
+
+
+def _known_versions(steps: Steps, options: ReleaseOptions, standing: Sequence[Record]) -> list[Version]:
+    own = {record.version for record in standing}
+    return [parse_version(version) for version in steps.book.versions(options.dataset) if version not in own]
+
+
+def _wanted(options: ReleaseOptions, standing: Sequence[Record], known: Sequence[Version]) -> str:
+    """What the user asked for; a first release that is done again keeps the version that was chosen for it."""
+    if options.version == versions.AUTO and standing and not known:
+        return standing[0].version
+    return options.version
+
+
+def _change(steps: Steps, options: ReleaseOptions, base: Version | None, candidate: Candidate) -> DatasetChange:
+    if base is None:
+        return DatasetChange((), {})
+    before = steps.book.record(options.dataset, str(base))
+    data = steps.compare(before, candidate) if before.digest != candidate.manifest.digest else DatasetChange((), {})
+    return DatasetChange((*data.findings, *_compat_findings(before, options)), data.tables)
+
+
+def _compat_findings(before: Record, options: ReleaseOptions) -> list[Finding]:
+    level: Level = options.levels.get("compat-changed", DEFAULT_LEVELS["compat-changed"])
+    found = []
+    if before.compat != options.compat:
+        message = f"the compatibility was {before.compat.to_plain()} and is {options.compat.to_plain()}"
+        found.append(Finding("compat-changed", level, "", "", message))
+    if dict(before.requires) != dict(options.requires):
+        message = f"the required datasets were {dict(before.requires)} and are {dict(options.requires)}"
+        found.append(Finding("compat-changed", level, "", "", message))
+    return found
+
+
+def _version(options: ReleaseOptions, wanted: str, base: Version | None, change: DatasetChange) -> Version:
+    if base is not None and not change.findings and not _leaves_prerelease(wanted, base):
+        raise Refused(
+            f"Nothing changed in {options.dataset} since v{base}",
+            hint="A release needs other data, compatibility or requirements; `tdv tag` tags what is released.",
+            base=str(base),
+        )
+    # A change whose rules were all set to `none` is still released, as a patch.
+    level: Level = "patch" if base is not None and change.bump == "none" else change.bump
+    version = versions.decide(wanted, base, level)
+    if version is None:
+        assert base is not None
+        raise _too_small(options, wanted, base, change)
+    return version
+
+
+def _leaves_prerelease(wanted: str, base: Version) -> bool:
+    """True where a pre-release becomes the release that it led to: that needs no other data."""
+    named = versions.explicit(wanted)
+    return bool(base.prerelease) and (named is None or named.core == base.core)
+
+
+def _too_small(options: ReleaseOptions, wanted: str, base: Version, change: DatasetChange) -> Refused:
+    deciding = [finding for finding in change.findings if finding.level == change.bump]
+    first = deciding[0]
+    place = ".".join(filter(None, (first.table, first.column))) or options.dataset
+    more = f" and {len(deciding) - 1} more" if len(deciding) > 1 else ""
+    least = base.bumped(versions.demanded(base, change.bump))
+    return Refused(
+        f"{wanted} is too small after v{base}: {first.rule} in {place} ({first.message}){more} "
+        f"{'make' if more else 'makes'} a {change.bump} change",
+        hint=f"tdv release {options.dataset} {least}, or set `levels: {{{first.rule}: …}}` in dataset.yaml.",
+        findings=[finding.to_plain() for finding in change.findings],
+        least=str(least),
+    )
+
+
+def _refuse_leftover(options: ReleaseOptions, standing: Sequence[Record], version: Version) -> None:
+    if standing and not options.amend and standing[0].version != str(version):
+        path = record_path(options.dataset, standing[0].version)
+        raise Refused(
+            f"{standing[0].reference} was begun and not committed, and this release would be v{version}",
+            hint=f"tdv release {options.dataset} {version} --amend replaces it; or remove {path}.",
+            path=path,
+        )
+
+
+def _require_same(dataset: str, first: Manifest, second: Manifest) -> None:
+    """The second build, in a clean process, must give what the first gave."""
+    if first.digest == second.digest:
+        return
+    where = _first_difference(first, second)
+    raise DataError(
+        f"A second build of {dataset} gives other data: {where}",
+        hint="Let the values depend on `at` alone: no clock, no global random, no order of sets; then release again.",
+        first=first.digest,
+        second=second.digest,
+    )
+
+
+def _first_difference(first: Manifest, second: Manifest) -> str:
+    others = {table.name: table for table in second.tables}
+    for table in first.tables:
+        other = others.get(table.name)
+        if other is None or other.digest == table.digest:
+            continue
+        if other.rows != table.rows:
+            return f"the table {table.name} has {table.rows} rows and then {other.rows}"
+        for part, again in zip(table.parts, other.parts, strict=False):
+            differing = [name for name, leaf in part.columns.items() if again.columns.get(name) != leaf]
+            if differing:
+                return f"the table {table.name} differs in {', '.join(differing)}"
+        return f"the table {table.name} differs"
+    return "the schema or the set of tables differs"
+
+
+def _record(
+    options: ReleaseOptions,
+    candidate: Candidate,
+    verdict: tuple[Version, Version | None, DatasetChange],
+    standing: Sequence[Record],
+) -> Record:
+    version, base, change = verdict
+    manifest = candidate.manifest
+    counts = change.tables.values()
+    record = Record(
+        dataset=options.dataset,
+        version=str(version),
+        released=options.now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        author=options.author,
+        digest=manifest.digest,
+        content=manifest.content,
+        schema=manifest.schema_digest,
+        sources=manifest.sources_digest,
+        artifact=candidate.artifact,
+        manifest=candidate.manifest_digest,
+        tables={table.name: TableSummary(table.rows, table.digest) for table in manifest.tables},
+        change=Change(
+            bump=change.bump,
+            since=str(base) if base else None,
+            added=sum(table.added for table in counts),
+            removed=sum(table.removed for table in counts),
+            changed=sum(table.changed for table in counts),
+        ),
+        toolchain=dict(manifest.toolchain),
+        compat=options.compat,
+        requires=dict(options.requires),
+        notes=options.notes,
+    )
+    if not standing:
+        return record
+    before = standing[0]
+    record = replace(record, notes=options.notes or before.notes)
+    return record if options.amend else replace(record, released=before.released, author=before.author)
+
+
+def _write(steps: Steps, record: Record, findings: Sequence[Finding], standing: Sequence[Record]) -> list[str]:
+    """Writes record and changelog; returns every path that was written or removed.
+
+    An old record goes last: a run killed before leaves both, and the next one knows them for one release.
+    """
+    files = [steps.book.replace_record(record) if standing else steps.book.write_record(record), changelog.FILE]
+    log = steps.book.root / changelog.FILE
+    old = [before for before in standing if before.version != record.version]
+    text = _text(log)
+    for before in old:
+        text = changelog.removed(text, before.dataset, before.version)
+    durable.write_text(log, changelog.written(text, record, findings))
+    return [*files, *(steps.book.remove_record(before.dataset, before.version) for before in old)]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return ""
+
+
+def _message(record: Record) -> str:
+    notes = f"\n\n{record.notes.strip()}" if record.notes.strip() else ""
+    return f"Release {record.dataset} v{record.version}{notes}\n"
+
+
+def _warnings(pushed: Pushed) -> tuple[str, ...]:
+    if pushed.remote is None:
+        return ("No DVC remote is configured: the data of this release exists on this machine only.",)
+    return ()
