@@ -8,7 +8,7 @@ one that looks at the process environment.
 from __future__ import annotations
 
 from tdv.config.address import absolute, without_credentials
-from tdv.config.read import FILE, find_root, load, process_environment
+from tdv.config.read import FILE, colour_wanted, find_root, load, process_environment
 from tdv.config.settings import (
     DEFAULT_TARGET,
     AppSource,
@@ -33,6 +33,7 @@ __all__ = [
     "TargetEntry",
     "TargetSettings",
     "absolute",
+    "colour_wanted",
     "find_root",
     "load",
     "process_environment",

@@ -36,6 +36,11 @@ def process_environment() -> dict[str, str]:
     return dict(os.environ)
 
 
+def colour_wanted() -> bool:
+    """False where the user asked for plain text: https://no-color.org, or a terminal that knows no colour."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
 def find_root(start: pathlib.Path) -> pathlib.Path:
     """The nearest directory at or above `start` that holds ``tdv.yaml``, looking no further than its Git repository.
 

@@ -1,0 +1,99 @@
+"""The ``tdv`` command: finds the command's file, runs it, and turns what happens into an exit code.
+
+In: the words after ``tdv``. Out: the exit code; all printing goes through `tdv.cli.terminal`. Always holds:
+only the file of the command that is called gets imported, so that everyday commands start fast.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+from typer import core
+
+from tdv import __version__
+from tdv.cli import boundary
+from tdv.cli.options import Invocation
+
+SECTIONS: Final[dict[str, tuple[str, ...]]] = {
+    "Make": ("init", "new", "sample", "build", "validate"),
+    "Release": ("status", "diff", "release", "tag", "adopt", "yank", "compat"),
+    "Use": ("checkout", "resolve", "log", "show"),
+    "Trust": ("verify", "push", "pull", "gc"),
+}
+
+
+class CommandGroup(core.TyperGroup):
+    """Commands found by name in ``tdv/cli/<name>.py``, loaded when they are needed."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """All names, in the order of the work."""
+        return [name for names in SECTIONS.values() for name in names]
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """The command of that name, or None."""
+        if cmd_name not in self.list_commands(ctx):
+            return None
+        module = importlib.import_module(f"tdv.cli.{cmd_name.replace('-', '_')}")
+        single = typer.Typer(add_completion=False, rich_markup_mode=None)
+        single.command(cmd_name)(module.command)
+        return typer.main.get_command(single)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Lists the commands section by section."""
+        for section, names in SECTIONS.items():
+            rows = [(name, self.get_command(ctx, name).get_short_help_str(90)) for name in names]
+            with formatter.section(section):
+                formatter.write_dl(rows)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"tdv {__version__}")
+        raise typer.Exit
+
+
+def _start(
+    ctx: typer.Context,
+    directory: Annotated[Path, typer.Option("-C", metavar="DIR", help="Run as if started in DIR.")] = Path(),
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print what happens in between.")] = False,
+    _: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Test data, versioned like code.
+
+    \b
+    Build golden and generated datasets from sources in Git, release them as
+    immutable versions, and restore the version that fits into any target:
+
+    \b
+      tdv build shop && tdv validate shop
+      tdv release shop minor -m "Edge cases for refunds"
+      tdv checkout shop@v1.1.0 --target sqlite:///app.db
+    """
+    ctx.obj = Invocation(directory, verbosity=int(verbose) - int(quiet))
+
+
+def _application() -> Any:
+    application = typer.Typer(
+        cls=CommandGroup,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    )
+    application.callback()(_start)
+    return typer.main.get_command(application)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command and returns its exit code; prints errors, never raises them."""
+    words = list(arguments)
+    return boundary.guard(
+        lambda: _application().main(args=words, prog_name="tdv", standalone_mode=False),
+        as_json="--json" in words,
+    )

@@ -1,0 +1,84 @@
+"""The one place where errors become text and exit codes.
+
+In: a call that may raise. Out: an exit code, the error printed. Always holds: a `TdvError` prints one sentence
+and one hint, anything else looks like the bug it is.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any, Final
+
+from typer import Abort, Exit
+from typer._click.exceptions import ClickException, NoArgsIsHelpError
+
+from tdv.cli import terminal
+from tdv.errors import Bug, DocumentError, TargetError, TdvError, UsageError
+
+INTERRUPTED: Final = 130
+
+
+def guard(call: Callable[[], Any], *, as_json: bool) -> int:
+    """Runs `call`; its int result, or the exit code of what it raised, is returned."""
+    try:
+        result = call()
+    except Exit as stop:
+        return stop.exit_code
+    except (Abort, KeyboardInterrupt):
+        terminal.note("Interrupted. Run the same command again: it finishes or undoes what was begun.")
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as problem:  # noqa: BLE001 - the last line before the shell
+        error = _as_error(problem)
+        report(error, as_json=as_json)
+        return error.exit_code
+    return result if isinstance(result, int) else 0
+
+
+def _as_error(problem: Exception) -> TdvError:
+    if isinstance(problem, TdvError):
+        return problem
+    if isinstance(problem, NoArgsIsHelpError):
+        return UsageError(problem.format_message(), hint=None)
+    if isinstance(problem, ClickException):
+        context = getattr(problem, "ctx", None)
+        place = context.command_path if context is not None else "tdv"
+        return UsageError(problem.format_message(), hint=f"{place} --help lists what it takes.")
+    if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
+        return TargetError("The disk is full", hint="Free some space and run the command again; nothing is lost.")
+    if isinstance(problem, PermissionError):
+        return TargetError(f"No permission for {problem.filename}", hint="Check the owner and the mode of that path.")
+    trace = "".join(traceback.format_exception(problem))
+    return Bug(f"{type(problem).__name__}: {problem}", hint=f"This is a bug in tdv; please report it with:\n{trace}")
+
+
+def report(error: TdvError, *, as_json: bool) -> None:
+    """Prints an error: text on stderr, or the stable JSON on stdout."""
+    if as_json:
+        plain: dict[str, Any] = {
+            "code": error.code,
+            "message": error.message,
+            "hint": error.hint,
+            "exit_code": error.exit_code,
+        }
+        if isinstance(error, DocumentError):
+            plain["problems"] = [
+                {"file": p.file, "line": p.line, "key": p.key, "message": p.message} for p in error.problems
+            ]
+        terminal.json({"error": plain})
+        return
+    if isinstance(error, UsageError) and error.hint is None:
+        terminal.note(error.message)
+        return
+    terminal.error(error.message)
+    if isinstance(error, DocumentError) and len(error.problems) > 1:
+        for problem in error.problems:
+            terminal.note(f"  {problem}")
+    if error.hint:
+        terminal.hint(error.hint)

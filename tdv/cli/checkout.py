@@ -1,0 +1,57 @@
+"""``tdv checkout``"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tdv.cli import terminal
+from tdv.cli.options import Json, Refs, Scenarios, Target, open_project
+from tdv.cli.text import counted, duration
+
+
+def command(
+    ctx: typer.Context,
+    refs: Refs = None,
+    target: Target = None,
+    format: Annotated[
+        str | None, typer.Option("--format", metavar="FORMAT", help="For files: parquet, csv, jsonl or sql.")
+    ] = None,
+    scenario: Scenarios = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace rows that tdv did not put there.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
+    allow_protected: Annotated[bool, typer.Option("--allow-protected", help="Write to a protected target.")] = False,
+    json: Json = False,
+) -> None:
+    """Restore releases into a target, verified; does nothing when they are there.
+
+    \b
+      tdv checkout v1.1.0                               the default target
+      tdv checkout shop@^1.1 --target duckdb:///s.duckdb
+      tdv checkout shop@v1.0.0 --target out/ --format csv
+    """
+    from tdv.project.restores import CheckoutWish
+
+    wish = CheckoutWish(
+        refs=tuple(refs or ()),
+        target=target,
+        format=format,
+        scenarios=tuple(scenario or ()),
+        replace=replace,
+        dry_run=dry_run,
+        allow_protected=allow_protected,
+    )
+    receipt = open_project(ctx).checkout(wish)
+    if json:
+        terminal.json(receipt.to_plain())
+        return
+    terminal.out(f"{receipt.action} {terminal.clean(receipt.target)} in {duration(receipt.seconds)}")
+    for release in receipt.releases:
+        version = f"v{release.version}" if release.version[:1].isdigit() else release.version
+        rows = sum(release.tables.values())
+        terminal.out(
+            f"  {release.dataset}@{version}  {counted(rows, 'row')} in {counted(len(release.tables), 'table')}"
+        )
+    for step in receipt.plan:
+        terminal.out(f"  {terminal.clean(step)}")

@@ -1,0 +1,50 @@
+"""Options that commands share, and how a command opens its project."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from tdv.project import Project
+
+Json = Annotated[bool, typer.Option("--json", help="Print the stable JSON form.")]
+Message = Annotated[str, typer.Option("--message", "-m", metavar="TEXT", help="What a reader of the log should know.")]
+Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]…", help="Datasets; all when none is named.")]
+Refs = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[REF]…", help="v1.1.0, movies@^1.1, movies@git:main, movies@workspace …"),
+]
+Remote = Annotated[
+    str | None, typer.Option("--remote", "-r", metavar="NAME", help="A DVC remote; else the default one.")
+]
+Target = Annotated[
+    str | None,
+    typer.Option("--target", "-t", metavar="TARGET", help="A name from tdv.yaml, a URL, a file or a directory."),
+]
+Scenarios = Annotated[
+    list[str] | None, typer.Option("--scenario", metavar="NAME", help="Only this scenario and what it references.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What the global options say. `verbosity` is -1 quiet, 0 normal, 1 verbose."""
+
+    directory: Path = Path()
+    verbosity: int = 0
+
+
+def invocation(ctx: typer.Context) -> Invocation:
+    """The global options of this call."""
+    return ctx.obj if isinstance(ctx.obj, Invocation) else Invocation()
+
+
+def open_project(ctx: typer.Context) -> Project:
+    """The project around the directory of this call."""
+    from tdv.project import Project
+
+    return Project.find(invocation(ctx).directory)

@@ -1,0 +1,105 @@
+"""The only module that prints: results on stdout, everything else on stderr.
+
+Always holds: control characters in data never reach the terminal; colour only where a terminal shows it and
+``NO_COLOR`` is not set; text for pipes has neither colour nor cursor movements.
+"""
+
+from __future__ import annotations
+
+import json as _json
+import re
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, TextIO
+
+from tdv.config import colour_wanted
+
+_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_STYLES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
+_GAP: Final = "  "
+
+
+def clean(text: str) -> str:
+    """Escapes control and bidirectional characters, so that data cannot steer the terminal."""
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}" if ord(match[0]) < 256 else "�", text)
+
+
+def styled(text: str, style: str, stream: TextIO | None = None) -> str:
+    """`text` in a colour or weight, if `stream` (stdout) is a terminal that wants it."""
+    stream = stream or sys.stdout
+    if not (stream.isatty() and colour_wanted()):
+        return text
+    return f"\x1b[{_STYLES[style]}m{text}\x1b[0m"
+
+
+def out(text: str = "") -> None:
+    """Prints one result line."""
+    sys.stdout.write(text + "\n")
+
+
+def note(text: str) -> None:
+    """Prints a line that is not the result."""
+    sys.stdout.flush()
+    sys.stderr.write(text + "\n")
+
+
+def error(message: str) -> None:
+    """Prints the sentence of an error."""
+    note(f"{styled('error:', 'red', sys.stderr)} {clean(message)}")
+
+
+def hint(message: str) -> None:
+    """Prints what mends an error."""
+    note(f"{styled('hint:', 'cyan', sys.stderr)} {clean_lines(message)}")
+
+
+def clean_lines(text: str) -> str:
+    """`clean` for text of several lines."""
+    return "\n".join(clean(line) for line in text.split("\n"))
+
+
+def json(value: object) -> None:
+    """Prints the stable JSON form, UTF-8, two spaces deep."""
+    out(_json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[int] = ()) -> None:
+    """Prints aligned columns; `right` are the indices of columns to align right. No rows print nothing."""
+    from rich.cells import cell_len
+
+    texts = [[clean(str(cell)) for cell in row] for row in rows]
+    if not texts:
+        return
+    titles = [*header]
+    lines = [titles, *texts] if any(titles) else texts
+    widths = [max(cell_len(line[index]) for line in lines) for index in range(len(titles))]
+    for number, line in enumerate(lines):
+        cells = []
+        for index, cell in enumerate(line):
+            space = " " * (widths[index] - cell_len(cell))
+            cells.append(space + cell if index in right else cell + space)
+        text = _GAP.join(cells).rstrip()
+        out(styled(text, "dim") if number == 0 and any(titles) else text)
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Any]:
+    """A progress line on stderr of a terminal, shown when the work takes longer than a second.
+
+    Yields ``advance(done, total)``; elsewhere than on a terminal it does nothing.
+    """
+    if not sys.stderr.isatty():
+        yield lambda done, total: None
+        return
+    from tqdm import tqdm
+
+    with tqdm(
+        total=1, desc=title, delay=1.0, leave=False, file=sys.stderr, bar_format="{desc} {bar} {percentage:3.0f}%"
+    ) as bar:
+
+        def advance(done: float, total: float) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield advance

@@ -1,0 +1,37 @@
+"""How counts, durations and rows read in the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from tdv.cli.terminal import clean
+
+
+def counted(number: int, noun: str) -> str:
+    """``1 row``, ``1,004 rows``"""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def size(number: int) -> str:
+    """Bytes in steps of a thousand: ``812 B``, ``3.4 MB``"""
+    amount, units = float(number), iter(("B", "kB", "MB", "GB"))
+    unit = next(units)
+    while amount >= 1000 and unit != "GB":
+        amount, unit = amount / 1000, next(units)
+    return f"{number} B" if unit == "B" else f"{amount:.1f} {unit}"
+
+
+def duration(seconds: float) -> str:
+    """``38 ms``, ``1.2 s``, ``3 min 5 s``"""
+    if seconds < 1:
+        return f"{round(seconds * 1000)} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    return f"{int(seconds // 60)} min {round(seconds % 60)} s"
+
+
+def row_text(row: Mapping[str, object]) -> str:
+    """``id=7 email=NULL``"""
+    return " ".join(
+        f"{clean(str(name))}={'NULL' if value is None else clean(str(value))}" for name, value in row.items()
+    )

@@ -1,0 +1,144 @@
+"""One build in a scratch directory: rows generated, merged, written as a snapshot and validated.
+
+In: a spec and its sources. Out: a `Made`. Always holds: nothing outside the scratch directory is touched, so that
+the build of a release, its second build and a rebuild from history are the same work.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tdv import __version__
+from tdv.project.sources import SEEDS, Sources, files
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tdv.build import BuildInputs
+    from tdv.content.snapshot import Snapshot
+    from tdv.factories.variation import Variation
+    from tdv.model.manifest import Manifest
+    from tdv.model.release import Record
+    from tdv.model.report import Report
+    from tdv.model.spec import DatasetSpec
+    from tdv.project.ports import Ports
+    from tdv.snapshot import SourceFile
+
+DATA: Final = "data"
+
+
+@dataclass(frozen=True, slots=True)
+class MakeOptions:
+    """`scratch` is an empty directory; `previous` lends its parts; `variation` is what must not matter;
+    `workers` is the number of threads, 0 for one per processor; `reveal` shows private values in the report."""
+
+    scratch: Path
+    previous: Snapshot | None = None
+    variation: Variation | None = None
+    workers: int = 0
+    reveal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A snapshot in a scratch directory, with the text of its summary and the report of its validation."""
+
+    manifest: Manifest
+    snapshot: Snapshot
+    summary: str
+    directory: Path
+    report: Report
+
+
+def make(ports: Ports, spec: DatasetSpec, sources: Sources, options: MakeOptions) -> Made:
+    """Builds the snapshot of `spec`; raises `DataError` or `FactoryError` when there can be none."""
+    from tdv import build, seeds, snapshot, validate
+    from tdv.content.snapshot import Snapshot
+
+    inputs = inputs_of(ports, spec, sources, options.scratch)
+    if options.variation:
+        inputs = replace(inputs, variation=options.variation)
+    scenarios = inputs.scenarios
+    workers = options.workers or os.cpu_count() or 1
+    with ThreadPoolExecutor(workers) as executor:
+        rows = (snapshot.TableRows(schema, rows) for schema, rows in build.generate(spec, inputs, executor))
+        settings = snapshot.SnapshotOptions(
+            dataset=spec.name,
+            seed=spec.seed,
+            as_of=spec.as_of.isoformat().replace("+00:00", "Z"),
+            locale=spec.locale,
+            invariants=spec.invariants,
+            sources=source_files(ports.root, sources),
+            scenarios=lambda written: seeds.scenario_manifests(scenarios, written),
+            toolchain=toolchain(),
+            workers=workers,
+        )
+        written = snapshot.write(rows, settings, options.scratch / DATA, options.previous)
+    built = Snapshot.open(options.scratch / DATA)
+    rules = validate.ValidateOptions(
+        others=inputs.others, expectations=seeds.expectations(scenarios), reveal=options.reveal
+    )
+    report = validate.validate(spec.name, spec.schema, built, rules)
+    return Made(written.manifest, built, written.summary, options.scratch / DATA, report)
+
+
+def inputs_of(ports: Ports, spec: DatasetSpec, sources: Sources, scratch: Path) -> BuildInputs:
+    """What the build reads besides the spec, read."""
+    from tdv import build, seeds
+
+    return build.BuildInputs(
+        root=ports.root,
+        directory=ports.root / sources.code,
+        scratch=scratch,
+        seeds=seeds.load_seeds(spec, ports.root / sources.seeds),
+        scenarios=seeds.load_scenarios(spec, ports.root / sources.scenarios),
+        others={name: open_release(ports, release.record) for name, release in sources.others.items()},
+    )
+
+
+def open_release(ports: Ports, record: Record) -> Snapshot:
+    """The snapshot of a release that is in the cache."""
+    from tdv.store.artifacts import open_artifact
+
+    return open_artifact(ports.cache, record.artifact.md5, record.manifest)
+
+
+def source_files(root: Path, sources: Sources) -> tuple[SourceFile, ...]:
+    """The files that a build reads. Copies are kept of those of the dataset; seeds are in Git and in the parts."""
+    from tdv.snapshot import SourceFile
+
+    seeds = f"{sources.seeds}/{SEEDS}/"
+    return tuple(
+        SourceFile(path, root / path, kept=path.startswith("datasets/") and not path.startswith(seeds))
+        for path in files(root, sources.deps)
+    )
+
+
+def toolchain() -> Mapping[str, str]:
+    """The versions of what a build's bytes may depend on."""
+    return {
+        "tdv": __version__,
+        "python": platform.python_version(),
+        "pyarrow": version("pyarrow"),
+        "numpy": version("numpy"),
+        "faker": version("faker"),
+    }
+
+
+def sample(ports: Ports, dataset: str, table: str, rows: range) -> pa.Table:
+    """Generated rows of one table as the build would make them; nothing is stored."""
+    from tdv import build
+    from tdv.project import sources as build_sources
+    from tdv.project.builds import scratch
+
+    spec = ports.spec(dataset)
+    with scratch(ports) as directory:
+        inputs = inputs_of(ports, spec, build_sources.find(ports, spec), directory)
+        return build.sample(spec, inputs, table, rows)

@@ -1,0 +1,95 @@
+"""Gets the artifact of a state: from the cache, else from the remote, else rebuilt from Git's history.
+
+In: a `State`. Out: a `Snapshot` in the cache. Always holds: what is given back has the digest that the record
+promises; nothing is rebuilt from commits that are not on the default branch or upstream of HEAD.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tdv import durable
+from tdv.errors import RemoteError, StoreError, TdvError
+from tdv.model import manifest as manifests
+
+if TYPE_CHECKING:
+    from tdv.content.snapshot import Snapshot
+    from tdv.model.release import Artifact, Record
+    from tdv.project.ports import Ports
+    from tdv.project.states import State
+
+
+def open_state(ports: Ports, state: State) -> Snapshot:
+    """The snapshot of a state, fetched or rebuilt if it is not in the cache."""
+    from tdv.store.artifacts import open_artifact
+
+    if state.record is None:
+        _fetch(ports, state.artifact.md5)
+        return open_artifact(ports.cache, state.artifact.md5)
+    record = state.record
+    if ports.cache.has_all(record.artifact.md5):
+        return open_artifact(ports.cache, record.artifact.md5, record.manifest)
+    rebuilt = _rebuilt(ports, record.digest)
+    if rebuilt is not None:
+        return rebuilt
+    try:
+        _fetch(ports, record.artifact.md5)
+    except RemoteError as problem:
+        return _from_history(ports, record, problem)
+    return open_artifact(ports.cache, record.artifact.md5, record.manifest)
+
+
+def read_manifest(ports: Ports, artifact: Artifact) -> bytes:
+    """The bytes of an artifact's manifest; fetches the artifact if need be."""
+    _fetch(ports, artifact.md5)
+    files = {entry.relpath: entry.md5 for entry in ports.cache.read_dir(artifact.md5)}
+    if manifests.FILE not in files:
+        raise StoreError(f"The artifact {artifact.md5} has no manifest", hint="`tdv build` makes it anew.")
+    return ports.cache.read(files[manifests.FILE])
+
+
+def _fetch(ports: Ports, md5: str) -> None:
+    if ports.cache.has_all(md5):
+        return
+    from tdv.store import dvc
+
+    dvc.fetch(ports.dvc, [md5])
+
+
+def _from_history(ports: Ports, record: Record, problem: RemoteError) -> Snapshot:
+    from tdv.project.rebuild import rebuild_from_history
+
+    try:
+        snapshot, md5 = rebuild_from_history(ports, record)
+    except TdvError as failure:
+        raise RemoteError(
+            f"{record.reference} is neither in the cache nor on the remote, and cannot be rebuilt: {failure.message}",
+            hint=f"{problem.message}. {problem.hint or ''} {failure.hint or ''}".strip(),
+            dataset=record.dataset,
+            version=record.version,
+        ) from problem
+    remember(ports, record.digest, md5)
+    return snapshot
+
+
+def remember(ports: Ports, digest: str, md5: str) -> None:
+    """Notes under which md5 a rebuild of `digest` is in the cache."""
+    durable.write_text(_note(ports, digest), md5 + "\n")
+
+
+def _note(ports: Ports, digest: str) -> Path:
+    return ports.state / "rebuilt" / digest.replace(":", "-")
+
+
+def _rebuilt(ports: Ports, digest: str) -> Snapshot | None:
+    from tdv.store.artifacts import open_artifact
+
+    with suppress(FileNotFoundError, TdvError):
+        md5 = _note(ports, digest).read_text(encoding="utf-8").strip()
+        if ports.cache.has_all(md5):
+            snapshot = open_artifact(ports.cache, md5)
+            if snapshot.manifest.digest == digest:
+                return snapshot
+    return None

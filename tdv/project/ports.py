@@ -1,0 +1,112 @@
+"""What every verb may need of one repository, opened once and as late as possible.
+
+In: the root and the environment. Out: settings, Git, DVC's cache, the book of releases. Always holds: nothing is
+read before it is asked for, and nothing heavy is imported here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tdv import config
+from tdv.documents.words import did_you_mean
+from tdv.errors import NotFound
+from tdv.store import settings as dvc_settings
+from tdv.store.cache import Cache
+from tdv.store.git import Git
+from tdv.store.records import ReleaseBook
+from tdv.store.settings import DvcSettings
+
+if TYPE_CHECKING:
+    from tdv.config import Settings
+    from tdv.model.spec import DatasetSpec
+
+
+def now() -> datetime:
+    """The present moment in UTC, to the second, as records write it."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+@dataclass(frozen=True)
+class Ports:
+    """The repository at `root` (absolute), with the environment of the call in `environ`."""
+
+    root: Path
+    environ: Mapping[str, str]
+
+    @cached_property
+    def settings(self) -> Settings:
+        """tdv.yaml."""
+        return config.load(self.root, self.environ)
+
+    @cached_property
+    def git(self) -> Git:
+        """The Git repository; paths count from `root`."""
+        return Git(self.root, self.environ)
+
+    @cached_property
+    def dvc(self) -> DvcSettings:
+        """DVC's configuration."""
+        return dvc_settings.load(self.root, self.environ)
+
+    @cached_property
+    def cache(self) -> Cache:
+        """DVC's cache."""
+        return self.dvc.cache
+
+    @cached_property
+    def book(self) -> ReleaseBook:
+        """The releases in the work tree."""
+        return ReleaseBook(self.root)
+
+    @property
+    def state(self) -> Path:
+        """What tdv keeps for itself; may be deleted at any time."""
+        return self.root / ".tdv"
+
+    def directory(self, dataset: str) -> Path:
+        """``datasets/<name>``"""
+        return self.root / "datasets" / dataset
+
+    def spec(self, dataset: str) -> DatasetSpec:
+        """The spec of one dataset; raises `NotFound` with the nearest name, `DocumentError`."""
+        from tdv import spec
+
+        path = self.directory(dataset) / "dataset.yaml"
+        if not path.is_file():
+            raise self.unknown(dataset)
+        return spec.load(path, self.root)
+
+    def dataset(self, name: str | None) -> str:
+        """`name` if there is such a dataset; without a name the default or only one."""
+        known = self.book.datasets()
+        if name is not None:
+            if name not in known:
+                raise self.unknown(name)
+            return name
+        if self.settings.default_dataset is not None:
+            return self.dataset(self.settings.default_dataset)
+        if len(known) == 1:
+            return known[0]
+        if not known:
+            raise NotFound("There is no dataset in this repository", hint="Make one with `tdv new NAME`.")
+        raise NotFound(
+            f"Which dataset is meant? There are {', '.join(known)}",
+            hint=f"Write {known[0]}@v1.0.0, or set `default: {{dataset: {known[0]}}}` in tdv.yaml.",
+        )
+
+    def chosen(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """The datasets named, or all; each exists."""
+        return tuple(self.dataset(name) for name in names) if names else self.book.datasets()
+
+    def unknown(self, dataset: str) -> NotFound:
+        """The error for a dataset that does not exist."""
+        known = self.book.datasets()
+        near = did_you_mean(dataset, known)
+        hint = near or (f"There are {', '.join(known)}." if known else f"Make it with `tdv new {dataset}`.")
+        return NotFound(f"There is no dataset {dataset!r}", hint=hint, dataset=dataset)

@@ -1,0 +1,125 @@
+"""One repository, and the verbs that can be done with it."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tdv import config
+from tdv.project.ports import Ports, now
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tdv.gc import GcReport
+    from tdv.model.receipt import Receipt
+    from tdv.model.report import Report
+    from tdv.project.builds import Built
+    from tdv.project.restores import CheckoutWish
+    from tdv.pull import PullReport
+    from tdv.push import PushReport
+
+Advance = Callable[[float, float], None]
+
+
+class Project:
+    """The verbs of one repository; `directory` is where the call was made, for paths of the command line."""
+
+    def __init__(self, ports: Ports, directory: Path) -> None:
+        self.ports = ports
+        self.directory = directory
+
+    @classmethod
+    def find(cls, directory: Path) -> Project:
+        """The project at or above `directory`; raises `ConfigError` when there is none."""
+        directory = directory.resolve()
+        return cls(Ports(config.find_root(directory), config.process_environment()), directory)
+
+    @cached_property
+    def settings(self) -> config.Settings:
+        """tdv.yaml and the TDV_* variables."""
+        return self.ports.settings
+
+    # -- make
+
+    def build(
+        self, names: Sequence[str] = (), *, force: bool = False, advance: Advance = lambda done, total: None
+    ) -> tuple[Built, ...]:
+        """Builds the datasets named, or all; those that others require come first."""
+        from tdv.project import builds
+
+        chosen = builds.in_order(self.ports, self.ports.chosen(tuple(names)))
+        built = []
+        for number, name in enumerate(chosen):
+            built.append(builds.build(self.ports, name, force=force))
+            advance(number + 1, len(chosen))
+        return tuple(built)
+
+    def validate(self, refs: Sequence[str] = (), *, reveal: bool = False) -> tuple[Report, ...]:
+        """Validates the states named, or the work tree's; raises nothing for rows that break a rule."""
+        from tdv.project import validations
+
+        return validations.validate(self.ports, tuple(refs), reveal=reveal)
+
+    def sample(self, dataset: str, table: str, rows: range) -> pa.Table:
+        """Generated rows of one table, nothing written."""
+        from tdv.project import making
+
+        return making.sample(self.ports, dataset, table, rows)
+
+    # -- use
+
+    def checkout(self, wish: CheckoutWish) -> Receipt:
+        """Restores releases into a target."""
+        from tdv.project import restores
+
+        return restores.checkout(self.ports, replace(wish, directory=self.directory), now(), uuid.uuid4().hex[:16])
+
+    def read(self, reference: str, table: str) -> pa.Table:
+        """The rows of one table of a state."""
+        from tdv.project import obtain, states
+
+        return obtain.open_state(self.ports, states.find(self.ports, reference)).table(table)
+
+    # -- trust
+
+    def push(self, refs: Sequence[str] = (), *, remote: str | None = None, dry_run: bool = False) -> PushReport:
+        """Sends the data of releases, all when none is named, to the DVC remote."""
+        from tdv import push
+        from tdv.store import pipeline
+
+        built = [entry.md5 for stage in pipeline.read_lock(self.ports.root).values() for entry in stage.outs]
+        others = [] if refs else [md5 for md5 in built if md5.endswith(".dir")]
+        return push.push(self._records(refs), others, self.ports.dvc, push.PushOptions(remote, dry_run))
+
+    def pull(self, refs: Sequence[str] = (), *, remote: str | None = None, verify: bool = False) -> PullReport:
+        """Fetches the data of releases, all when none is named, and restores the work tree's."""
+        from tdv import pull
+        from tdv.store import pipeline
+
+        stages = [] if refs else list(pipeline.read_lock(self.ports.root).values())
+        return pull.pull(self._records(refs), stages, self.ports.dvc, pull.PullOptions(remote, verify))
+
+    def gc(self, *, remote: str | None = None, dry_run: bool = False, shared: bool = False) -> GcReport:
+        """Removes data that nothing needs."""
+        from tdv import gc
+
+        options = gc.GcOptions(remote, dry_run, shared, keep=self._rebuilt())
+        return gc.collect(self.ports.git, self.ports.dvc, now(), options)
+
+    def _records(self, refs: Sequence[str]) -> list[Any]:
+        from tdv.project import states
+
+        if refs:
+            found = [states.find(self.ports, ref) for ref in refs]
+            return [state.record for state in found if state.record is not None]
+        book = self.ports.book
+        return [release.record for name in book.datasets() for release in book.releases(name)]
+
+    def _rebuilt(self) -> tuple[str, ...]:
+        notes = (self.ports.state / "rebuilt").glob("tdv1-*")
+        return tuple(note.read_text(encoding="utf-8").strip() for note in notes)

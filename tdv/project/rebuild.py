@@ -1,0 +1,164 @@
+"""Builds a release again: from the work tree in a clean process, or from the commit that it was built from.
+
+In: a record. Out: a snapshot with the record's digest, or an error that says what differs. Always holds: the second
+build of a release runs under other circumstances than the first: another hash seed, time zone, locale, directory,
+block size and clock.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from tdv.content.digest import sources_digest
+from tdv.content.snapshot import Snapshot
+from tdv.errors import DataError, IntegrityError, StoreError
+from tdv.model.manifest import Source
+from tdv.project import sources as build_sources
+from tdv.project.builds import scratch
+from tdv.project.making import DATA, MakeOptions, make, source_files
+from tdv.store.artifacts import open_artifact
+
+if TYPE_CHECKING:
+    from tdv.model.manifest import Manifest
+    from tdv.model.release import Record
+    from tdv.project.ports import Ports
+    from tdv.project.sources import Sources
+
+_TREE: Final = "datasets"
+_SETTINGS: Final = ("tdv.yaml", "dvc.yaml", ".dvc/config")
+_BUILT: Final = "/data/"
+
+
+def again(ports: Ports, dataset: str) -> Manifest:
+    """The manifest of a cold build of the work tree's sources in a clean process; nothing is kept."""
+    with scratch(ports) as directory:
+        return build_elsewhere(ports, dataset, directory).manifest
+
+
+def build_elsewhere(ports: Ports, dataset: str, directory: Path) -> Snapshot:
+    """Runs `tdv.project.again` on the repository at `ports.root`; the snapshot is left in `directory`."""
+    from tdv.factories.variation import OTHER
+
+    kept = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV", "XDG_CACHE_HOME")
+    environ = {name: value for name, value in ports.environ.items() if name in kept}
+    environ |= {"PYTHONHASHSEED": str(OTHER.hash_seed), "TZ": OTHER.timezone, "LANG": OTHER.language}
+    done = subprocess.run(
+        [sys.executable, "-m", "tdv.project.again", str(ports.root), dataset, str(directory)],
+        cwd=directory,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=False,
+    )
+    answer = _answer(done.stdout)
+    if done.returncode or "digest" not in answer:
+        raise DataError(
+            f"The second build of {dataset} failed: {answer.get('message') or _last(done.stderr)}",
+            hint=answer.get("hint") or f"`tdv build {dataset} --force` shows it too, unless chance is at work.",
+        )
+    return Snapshot.open(directory / DATA)
+
+
+def _answer(output: bytes) -> dict[str, str]:
+    try:
+        answer = json.loads(output.decode("utf-8").strip().rpartition("\n")[2])
+    except ValueError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _last(stderr: bytes) -> str:
+    lines = stderr.decode("utf-8", "replace").strip().splitlines()
+    return lines[-1] if lines else "it ended without a word"
+
+
+def rebuild_from_history(ports: Ports, record: Record) -> tuple[Snapshot, str]:
+    """Builds a release from the newest commit whose sources are the record's, and stores it under its own md5.
+
+    Raises `StoreError` when no commit that may be trusted has these sources, `IntegrityError` when the result
+    has another digest.
+    """
+    for commit in _commits(ports, record):
+        with scratch(ports) as directory:
+            root = directory / "tree"
+            made = _make_at(ports, record, commit, root, directory / "build")
+            if made is None:
+                continue
+            md5, _, _ = ports.cache.add_tree(made, move=True)
+            return open_artifact(ports.cache, md5), md5
+    raise StoreError(
+        f"no commit in reach has the sources of {record.reference}",
+        hint="Fetch the whole history with `git fetch --unshallow`, or the data with `tdv pull`.",
+    )
+
+
+def _make_at(ports: Ports, record: Record, commit: str, root: Path, build: Path) -> Path | None:
+    there = replace(ports, root=root)
+    _extract(ports, commit, root, _paths(ports, commit))
+    if not (there.directory(record.dataset) / build_sources.SPEC).is_file():
+        return None
+    spec = there.spec(record.dataset)
+    _extract(ports, commit, root, [path for path in ports.git.ls_tree(commit) if _below(path, spec.sources)])
+    sources = build_sources.find(there, spec)
+    if sources_of(root, sources) != record.sources:
+        return None
+    build.mkdir()
+    made = make(ports_with_cache(ports, there), spec, sources, MakeOptions(build))
+    if made.manifest.digest != record.digest:
+        raise IntegrityError(
+            f"{record.reference} rebuilt from {commit[:10]} has the digest {made.manifest.digest}, "
+            f"the record promises {record.digest}",
+            hint=f"The record was made with {_tools(record)}; `tdv verify {record.reference} --rebuild` says more.",
+        )
+    return made.directory
+
+
+def ports_with_cache(ports: Ports, there: Ports) -> Ports:
+    """`there` with the DVC settings of `ports`, so that an extracted tree uses the repository's own cache."""
+    there.__dict__["dvc"] = ports.dvc
+    return there
+
+
+def sources_of(root: Path, sources: Sources) -> str:
+    """``sha256:<hex>`` over the sources of a tree, as its manifest would say."""
+    found = source_files(root, sources)
+    return sources_digest(
+        Source(item.path, hashlib.sha256(item.file.read_bytes()).hexdigest(), item.kept) for item in found
+    )
+
+
+def _tools(record: Record) -> str:
+    return ", ".join(f"{name} {version}" for name, version in record.toolchain.items())
+
+
+def _commits(ports: Ports, record: Record) -> Iterator[str]:
+    """Commits that changed the dataset, newest first, as far as they are on a branch that was reviewed."""
+    trusted = ports.git.default_remote_branch() or "HEAD"
+    yield from dict.fromkeys(
+        (*ports.git.history(f"datasets/{record.dataset}", trusted), *ports.git.history(f"datasets/{record.dataset}"))
+        if trusted == "HEAD"
+        else ports.git.history(f"datasets/{record.dataset}", trusted)
+    )
+
+
+def _paths(ports: Ports, commit: str) -> list[str]:
+    known = ports.git.ls_tree(commit)
+    return [path for path in known if path in _SETTINGS or (path.startswith(f"{_TREE}/") and _BUILT not in path)]
+
+
+def _below(path: str, sources: tuple[str, ...]) -> bool:
+    return any(path == source or path.startswith(source.rstrip("/") + "/") for source in sources)
+
+
+def _extract(ports: Ports, commit: str, root: Path, paths: list[str]) -> None:
+    for path, data in ports.git.read_many(commit, paths).items():
+        place = root / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)

@@ -1,0 +1,143 @@
+"""What a reference means: a release, the work tree, or a Git revision, as a `State` that can be opened.
+
+In: ``movies@^1.1``, ``v1.1.0``, ``movies@git:main``, ``movies@workspace``, ``movies#staging``. Out: a `State`.
+Always holds: naming a state reads text files only; its snapshot is opened when somebody asks for rows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tdv.errors import Incompatible, NotFound, UsageError
+from tdv.model.ranges import Range
+from tdv.model.reference import Ref
+from tdv.model.release import Artifact, Record, Release
+from tdv.store import pipeline
+
+if TYPE_CHECKING:
+    from tdv.project.ports import Ports
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """One state of a dataset. `version` is ``1.1.0``, ``workspace`` or ``git:<rev>``; `record` is None for what
+    is no release; `tables` maps each table to its rows."""
+
+    dataset: str
+    version: str
+    digest: str
+    tables: Mapping[str, int]
+    artifact: Artifact
+    record: Record | None = None
+
+    @property
+    def reference(self) -> str:
+        """``movies@v1.1.0`` or ``movies@workspace``"""
+        return self.record.reference if self.record else f"{self.dataset}@{self.version}"
+
+
+def parse(text: str) -> Ref:
+    """The reference that `text` is; raises `UsageError`."""
+    try:
+        return Ref.parse(text)
+    except ValueError as exc:
+        raise UsageError(
+            f"{exc}", hint="A reference is v1.1.0, movies@v1.1.0, movies@^1.1, movies@latest or movies@workspace."
+        ) from exc
+
+
+def find(ports: Ports, text: str) -> State:
+    """The state that a reference means; raises `NotFound`, `Incompatible` or `UsageError`."""
+    ref = parse(text)
+    dataset = ports.dataset(ref.dataset)
+    if ref.kind == "workspace":
+        return workspace(ports, dataset)
+    if ref.kind == "git":
+        return at_revision(ports, dataset, ref.value)
+    if ref.kind == "stage":
+        return of_release(promoted(ports, dataset, ref.value))
+    return of_release(release(ports, dataset, ref.value))
+
+
+def release(ports: Ports, dataset: str, wanted: str) -> Release:
+    """The newest release in a range; one that is yanked or a pre-release only when it is named exactly."""
+    try:
+        allowed = Range.parse(wanted)
+    except ValueError as exc:
+        raise UsageError(
+            f"{wanted!r} is neither a version nor a range: {exc}",
+            hint=f"`tdv log {dataset}` shows the versions; ranges are written ^1.1, ~1.1.2, >=1.2,<3 or 1.x.",
+        ) from exc
+    releases = ports.book.releases(dataset)
+    fitting = [item for item in releases if allowed.allows(item.version)]
+    standing = [item for item in fitting if not item.yanked or allowed.exact]
+    if standing:
+        return standing[-1]
+    raise _nothing(dataset, wanted, releases, fitting)
+
+
+def _nothing(
+    dataset: str, wanted: str, releases: tuple[Release, ...], fitting: list[Release]
+) -> NotFound | Incompatible:
+    known = ", ".join(f"v{item.version}" for item in releases[-8:]) or "none"
+    if fitting:
+        return Incompatible(
+            f"Every release of {dataset} in {wanted} is yanked",
+            hint=f"Name one exactly to use it all the same: {fitting[-1].record.reference}.",
+        )
+    hint = f"Releases of {dataset}: {known}." if releases else f"Release it with `tdv release {dataset} 1.0.0`."
+    exact = Range.parse(wanted).exact
+    if exact or not releases:
+        name = f"{dataset}@v{wanted.removeprefix('v')}" if exact else f"{dataset}@{wanted}"
+        return NotFound(f"There is no release {name}", hint=hint, dataset=dataset, version=wanted)
+    return Incompatible(f"No release of {dataset} is in the range {wanted}", hint=hint, dataset=dataset, range=wanted)
+
+
+def promoted(ports: Ports, dataset: str, stage: str) -> Release:
+    """The release that was last promoted to `stage`; raises `NotFound`."""
+    tags = [tag for tag in ports.git.tags(dataset) if tag.kind == "stage" and tag.stage == stage]
+    versions = {tag.commit: tag.version for tag in ports.git.tags(dataset) if tag.kind == "version"}
+    for tag in reversed(tags):
+        version = versions.get(tag.commit)
+        if version:
+            return ports.book.release(dataset, version)
+    raise NotFound(
+        f"No release of {dataset} was promoted to {stage!r}",
+        hint="Promotions are GTO tags such as movies#staging#1; fetch the tags with `git fetch --tags`.",
+    )
+
+
+def of_release(found: Release) -> State:
+    """The state of a release."""
+    record = found.record
+    rows = {name: table.rows for name, table in record.tables.items()}
+    return State(record.dataset, record.version, record.digest, rows, record.artifact, record)
+
+
+def workspace(ports: Ports, dataset: str) -> State:
+    """What the work tree's ``dvc.lock`` says was built last; raises `NotFound` before the first build."""
+    lock = pipeline.read_lock(ports.root)
+    return _of_lock(ports, dataset, "workspace", lock, f"Build it with `tdv build {dataset}`.")
+
+
+def at_revision(ports: Ports, dataset: str, revision: str) -> State:
+    """What ``dvc.lock`` of a commit says; raises `NotFound`."""
+    commit = ports.git.resolve(revision)
+    lock = pipeline.parse_lock(ports.git.show(commit, pipeline.DVC_LOCK), f"{revision}:{pipeline.DVC_LOCK}")
+    return _of_lock(ports, dataset, f"git:{revision}", lock, f"Name a commit after the first build of {dataset}.")
+
+
+def _of_lock(ports: Ports, dataset: str, version: str, lock: Mapping[str, pipeline.StageLock], hint: str) -> State:
+    from tdv.project.obtain import read_manifest
+
+    stage = lock.get(dataset)
+    entry = stage.out(f"datasets/{dataset}/data") if stage else None
+    if entry is None or entry.nfiles is None:
+        raise NotFound(f"{dataset} was not built yet ({version})", hint=hint)
+    artifact = Artifact(entry.md5, entry.size, entry.nfiles)
+    plain = json.loads(read_manifest(ports, artifact))
+    rows = {name: table["rows"] for name, table in plain["tables"].items()}
+    return State(dataset, version, plain["digest"], rows, artifact)
