@@ -26,7 +26,7 @@ from tdv.factories.handwritten import Handwritten
 from tdv.factories.parents import Given, ParentKeys
 from tdv.factories.spool import Spool
 from tdv.factories.table import worker_columns
-from tdv.factories.variation import Variation
+from tdv.factories.variation import FIRST, Variation
 from tdv.factories.worker import Job, run
 from tdv.model.schema import TableSchema
 from tdv.model.spec import DatasetSpec, TableSpec
@@ -50,7 +50,7 @@ class BuildInputs:
     seeds: Mapping[str, pa.Table] = field(default_factory=dict)
     scenarios: Sequence[Scenario] = ()
     others: Mapping[str, Snapshot] = field(default_factory=dict)
-    variation: Variation = Variation()
+    variation: Variation = FIRST
 
 
 def generate(
@@ -62,9 +62,7 @@ def generate(
     a rising sequence, otherwise after them. Rows of standalone scenarios are left out. Raises `FactoryError` and
     `DocumentError` for what cannot be generated, `DataError` for keys that stand twice.
     """
-    handwritten = {
-        table.name: Handwritten.gather(spec, table.name, inputs.seeds, inputs.scenarios) for table in spec.tables
-    }
+    handwritten = _handwritten(spec, inputs)
     given = _given(spec, inputs, handwritten)
     parents = ParentKeys(given)
     for table in spec.tables:
@@ -86,11 +84,13 @@ def sample(spec: DatasetSpec, inputs: BuildInputs, table: str, rows: range) -> p
     rows = range(rows.start, min(rows.stop, wanted.rows))
     if not rows:
         return arrow_schema(wanted.schema).empty_table()
-    handwritten = {
-        each.name: Handwritten.gather(spec, each.name, inputs.seeds, inputs.scenarios) for each in spec.tables
-    }
-    given = _given(spec, inputs, handwritten, only=(table, rows))
+    given = _given(spec, inputs, _handwritten(spec, inputs), only=(table, rows))
     return ParentKeys(given).generator(table).block(rows.start, rows.stop)
+
+
+def _handwritten(spec: DatasetSpec, inputs: BuildInputs) -> dict[str, Handwritten]:
+    names = [table.name for table in spec.tables]
+    return {name: Handwritten.gather(spec, name, inputs.seeds, inputs.scenarios) for name in names}
 
 
 def _table(spec: DatasetSpec, name: str) -> TableSpec:

@@ -105,9 +105,8 @@ class Handwritten:
             if self.table.num_rows:
                 self._refuse_generated(block, start)
             start += block.num_rows
-            if rising and left.num_rows:
-                block, left = self._among(block, left)
-            yield block
+            merged, left = self._among(block, left) if rising and left.num_rows else (block, left)
+            yield merged
         if left.num_rows or not start:
             yield left
 

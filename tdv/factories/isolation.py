@@ -196,7 +196,7 @@ def _freeze_classes(isolation: Isolation) -> None:
         def __subclasscheck__(cls, subclass: type) -> bool:
             return issubclass(subclass, _RealDatetime if _RealDatetime in cls.__mro__ else _RealDate)
 
-    class FrozenDate(_RealDate, metaclass=Kind):
+    class FrozenDate(datetime.date, metaclass=Kind):
         """`datetime.date` whose clock stands still."""
 
         @classmethod
@@ -204,7 +204,7 @@ def _freeze_classes(isolation: Isolation) -> None:
             now = isolation.now(sys._getframe(1))
             return cls(now.year, now.month, now.day)
 
-    class FrozenDatetime(_RealDatetime, metaclass=Kind):
+    class FrozenDatetime(datetime.datetime, metaclass=Kind):
         """`datetime.datetime` whose clock stands still, in UTC where no zone is asked for."""
 
         @classmethod

@@ -24,5 +24,7 @@ class Variation:
     block_rows: int = BLOCK_ROWS
 
 
+FIRST: Final = Variation()
+"""An ordinary build."""
 OTHER: Final = Variation(hash_seed=4711, timezone="Pacific/Kiritimati", language="C", clock_days=400, block_rows=10_007)
 """The second build of a release."""

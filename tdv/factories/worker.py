@@ -15,6 +15,7 @@ import sys
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,7 +75,7 @@ def run(job: Job, scratch: Path) -> Spool:
 def _shares(rows: range) -> list[range]:
     workers = max(1, min(os.cpu_count() or 1, len(rows) // _FEWEST_ROWS))
     edges = [rows.start + len(rows) * number // workers for number in range(workers + 1)]
-    return [range(start, stop) for start, stop in zip(edges, edges[1:], strict=False)]
+    return [range(start, stop) for start, stop in pairwise(edges)]
 
 
 def _order(job: Job, scratch: Path) -> Order:

@@ -89,13 +89,12 @@ def gaussian(request: Request) -> Maker:
 
 
 def lognormal(request: Request) -> Maker:
-    """Skewed to the right; ``mean`` and ``sd`` are those of the numbers themselves."""
-    _numeric(request, "mean", "sd")
-    mean, deviation = _positive(request, "mean"), _positive(request, "sd")
+    """Skewed to the right: half lie below ``median``; ``sigma`` is the standard deviation of the logarithm."""
+    _numeric(request, "median", "sigma")
     with localcontext() as context:
         context.prec = 30
-        square = (1 + (deviation / mean) ** 2).ln()
-        return _spread(request, _LogNormal(float(mean.ln() - square / 2), float(square.sqrt())))
+        location = float(_positive(request, "median").ln())
+    return _spread(request, _LogNormal(location, float(_positive(request, "sigma"))))
 
 
 def memoryless(request: Request) -> Maker:
