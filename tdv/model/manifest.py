@@ -90,7 +90,9 @@ class ScenarioManifest:
     """A scenario's rows with all that they reference.
 
     `labels` maps table → label → key of the row; `rows` maps table → keys of every row that a
-    ``--scenario`` load brings; `digest` covers exactly those rows.
+    ``--scenario`` load brings from the tables; `own` maps table → whole rows that are not found there by key,
+    those of a standalone scenario and of tables without a key, as text in the order of the columns;
+    `digest` covers exactly all of those rows.
     """
 
     name: str
@@ -99,9 +101,10 @@ class ScenarioManifest:
     labels: Mapping[str, Mapping[str, tuple[Any, ...]]]
     rows: Mapping[str, tuple[tuple[Any, ...], ...]]
     standalone: bool = False
+    own: Mapping[str, tuple[tuple[str | None, ...], ...]] = field(default_factory=dict)
 
     def to_plain(self) -> dict[str, Any]:
-        return {
+        plain: dict[str, Any] = {
             "title": self.title,
             "digest": self.digest,
             "labels": {
@@ -110,6 +113,9 @@ class ScenarioManifest:
             "rows": {table: [list(key) for key in keys] for table, keys in self.rows.items()},
             "standalone": self.standalone,
         }
+        if self.own:
+            plain["own"] = {table: [list(row) for row in rows] for table, rows in self.own.items()}
+        return plain
 
     @classmethod
     def from_plain(cls, name: str, plain: Mapping[str, Any]) -> ScenarioManifest:
@@ -120,6 +126,7 @@ class ScenarioManifest:
             labels={t: {label: tuple(key) for label, key in m.items()} for t, m in plain["labels"].items()},
             rows={table: tuple(tuple(key) for key in keys) for table, keys in plain["rows"].items()},
             standalone=plain["standalone"],
+            own={table: tuple(tuple(row) for row in rows) for table, rows in plain.get("own", {}).items()},
         )
 
 

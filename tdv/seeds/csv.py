@@ -40,7 +40,7 @@ def read(data: bytes, file: str) -> Rows:
         count=table.num_rows,
         names=dict.fromkeys(names, 1),
         read=lambda name, kind: from_text(table.column(name), kind),
-        line=lambda row: lines()[row + 1],
+        line=lambda row, _: lines()[row + 1],
         null=NULL,
     )
 

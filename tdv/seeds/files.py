@@ -17,10 +17,10 @@ import pyarrow as pa
 from tdv.content.arrow import canonical
 from tdv.content.redact import shown_key
 from tdv.documents import Mistakes, did_you_mean, quoted
-from tdv.errors import ConfigError, DocumentError, Problem
+from tdv.errors import DocumentError, Problem
 from tdv.model.spec import DatasetSpec, TableSpec
 from tdv.seeds import csv, plain
-from tdv.seeds.names import table_of
+from tdv.seeds.places import content, listed, table_of
 from tdv.seeds.rows import Rows, typed
 
 DIRECTORY: Final = "seeds"
@@ -32,7 +32,6 @@ _READERS: Final[Mapping[str, Callable[[bytes, str], Rows]]] = {
 }
 _PARQUET: Final = ".parquet"
 _FORMATS: Final = ".csv, .jsonl, .yaml or .parquet"
-_NO_SEEDS: Final = frozenset({".md", ".txt"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +48,8 @@ def load_seeds(spec: DatasetSpec, directory: Path) -> dict[str, pa.Table]:
     """
     mistakes = Mistakes()
     found: dict[str, list[_Typed]] = {}
-    for path in _files(directory / DIRECTORY):
-        file = str(PurePosixPath(spec.path).parent / DIRECTORY / path.name)
+    for path in listed(directory / DIRECTORY):
+        file = str(PurePosixPath(spec.path).parent.parent / directory.name / DIRECTORY / path.name)
         table = _table(spec, path, file, mistakes)
         rows = _read(path, file, mistakes) if table is not None else None
         if table is not None and rows is not None:
@@ -62,18 +61,6 @@ def load_seeds(spec: DatasetSpec, directory: Path) -> dict[str, pa.Table]:
             tables[table.name] = _joined(table, found[table.name], mistakes)
     mistakes.raise_if_any()
     return tables
-
-
-def _files(directory: Path) -> list[Path]:
-    """Every seed, also one that only its ``.dvc`` file tells of."""
-    if not directory.is_dir():
-        return []
-    names = {path.name.removesuffix(".dvc") for path in directory.iterdir()}
-    return sorted(directory / name for name in names if not _is_no_seed(Path(name)))
-
-
-def _is_no_seed(path: Path) -> bool:
-    return path.name.startswith((".", "README")) or path.name.endswith("~") or path.suffix in _NO_SEEDS
 
 
 def _table(spec: DatasetSpec, path: Path, file: str, mistakes: Mistakes) -> TableSpec | None:
@@ -90,22 +77,14 @@ def _table(spec: DatasetSpec, path: Path, file: str, mistakes: Mistakes) -> Tabl
 
 
 def _read(path: Path, file: str, mistakes: Mistakes) -> Rows | None:
-    if not path.exists():
-        raise ConfigError(f"{file} is not here", hint=f"Fetch it: dvc pull {file}", file=file)
-    if path.suffix == _PARQUET:
-        return plain.read_parquet(path, file)
-    if not path.resolve().is_relative_to(path.parent.resolve()):
-        mistakes.add(Problem(file, 1, "", "this link leads out of its directory"), "Put the file itself there.")
-        return None
     try:
-        return _READERS[path.suffix](path.read_bytes(), file)
+        if path.suffix == _PARQUET:
+            return plain.read_parquet(path, file)
+        return _READERS[path.suffix](content(path, file), file)
     except DocumentError as exc:
         for problem in exc.problems:
             mistakes.add(problem, exc.hint)
         return None
-    except OSError as exc:
-        hint = "Check that it is a file you may read."
-        raise ConfigError(f"{file} cannot be read: {exc.strerror}", hint=hint, file=file) from exc
 
 
 def _joined(table: TableSpec, parts: Sequence[_Typed], mistakes: Mistakes) -> pa.Table:
@@ -129,9 +108,9 @@ def _repeated_keys(rows: pa.Table, table: TableSpec, places: Sequence[tuple[Rows
         earlier = first.setdefault(key, index)
         if earlier != index:
             source, row = places[index]
-            other, line = places[earlier][0].file, places[earlier][0].line(places[earlier][1])
+            other, line = places[earlier][0].file, places[earlier][0].line(places[earlier][1], names[0])
             message = f"the key {shown_key(table.schema, names, key)} stands already in {other}:{line}"
             mistakes.add(
-                Problem(source.file, source.line(row), ", ".join(names), message),
+                Problem(source.file, source.line(row, names[0]), ", ".join(names), message),
                 "Give each row a key of its own.",
             )

@@ -19,6 +19,7 @@ from tdv.content.text import Misfit, Parsed, from_plain, parse_json
 from tdv.documents import Mistakes, parse
 from tdv.errors import ConfigError, DocumentError, Problem
 from tdv.model.types import LogicalType
+from tdv.seeds.places import absent
 from tdv.seeds.rows import Rows
 
 NULL: Final = 'null and an absent column are NULL; write "" for an empty text.'
@@ -34,7 +35,7 @@ def read_lines(data: bytes, file: str) -> Rows:
             rows.append(_object(line, file, number, mistakes))
             lines.append(number)
     mistakes.raise_if_any()
-    return _rows(file, rows, lines.__getitem__)
+    return _rows(file, rows, lambda row, _: lines[row])
 
 
 def read_yaml(data: bytes, file: str) -> Rows:
@@ -48,13 +49,15 @@ def read_yaml(data: bytes, file: str) -> Rows:
         if not isinstance(row, dict):
             mistakes.add(document.problem((index,), "expected a mapping from column to value"))
     mistakes.raise_if_any()
-    return _rows(file, rows, lambda row: document.place((row,))[0])
+    return _rows(file, rows, lambda row, name: document.place((row, name))[0])
 
 
 def read_parquet(path: Path, file: str) -> Rows:
     """Reads a Parquet seed; its types must fit the table's without loss. Raises `ConfigError`."""
     try:
         table = pq.read_table(path, partitioning=None)
+    except FileNotFoundError as exc:
+        raise absent(file) from exc
     except (pa.ArrowException, OSError) as exc:
         hint = f"Restore it: dvc checkout {file}"
         raise ConfigError(f"{file} cannot be read as Parquet", hint=hint, file=file) from exc
@@ -66,7 +69,7 @@ def read_parquet(path: Path, file: str) -> Rows:
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
             return Parsed(pa.nulls(table.num_rows, arrow_type(kind)), (Misfit(0, f"values of {column.type}"),))
 
-    return Rows(file, table.num_rows, dict.fromkeys(table.column_names, 1), read, lambda row: 1, NULL)
+    return Rows(file, table.num_rows, dict.fromkeys(table.column_names, 1), read, lambda _row, _name: 1, NULL)
 
 
 def _object(line: bytes, file: str, number: int, mistakes: Mistakes) -> Mapping[str, Any]:
@@ -83,11 +86,11 @@ def _object(line: bytes, file: str, number: int, mistakes: Mistakes) -> Mapping[
     return {}
 
 
-def _rows(file: str, rows: Sequence[Mapping[str, Any]], line: Callable[[int], int]) -> Rows:
+def _rows(file: str, rows: Sequence[Mapping[str, Any]], line: Callable[[int, str], int]) -> Rows:
     names: dict[str, int] = {}
     for index, row in enumerate(rows):
         if not names.keys() >= row.keys():
-            names = dict.fromkeys(row, line(index)) | names
+            names = {name: line(index, name) for name in row} | names
 
     def read(name: str, kind: LogicalType) -> Parsed:
         return from_plain([row.get(name) for row in rows], kind)

@@ -29,16 +29,19 @@ class Rows:
     """What one file holds, not yet typed.
 
     `file` as errors name it; `names` are the columns that stand in it, each with the line where it first does;
-    `read` gives one of them as values of a type; `line` is the line, from 1, of a row, from 0; `null` says in one
-    sentence how the format writes NULL.
+    `read` gives one of them as values of a type; `line` is the line, from 1, of a column in a row, from 0; `null`
+    says in one sentence how the format writes NULL; `derived` is whether the build fills columns that the spec
+    derives; `noted` are columns whose mistakes are noted already.
     """
 
     file: str
     count: int
     names: Mapping[str, int]
     read: Callable[[str, LogicalType], Parsed]
-    line: Callable[[int], int]
+    line: Callable[[int, str], int]
     null: str
+    derived: bool = True
+    noted: frozenset[str] = frozenset()
 
 
 def typed(rows: Rows, table: TableSpec, mistakes: Mistakes) -> pa.Table:
@@ -62,21 +65,26 @@ def _unknown_columns(rows: Rows, table: TableSpec, mistakes: Mistakes) -> None:
 
 def _column(rows: Rows, column: Column, table: TableSpec, mistakes: Mistakes) -> pa.Array:
     generator = table.generators.get(column.name)
-    may_miss = column.nullable or (generator is not None and generator.kind == "derive")
+    may_miss = column.nullable or (rows.derived and generator is not None and generator.kind == "derive")
+    if column.name in rows.noted:
+        return pa.nulls(rows.count, arrow_type(column.type))
     if column.name not in rows.names:
         if rows.count and not may_miss:
             message = "the column is missing, and it is not nullable"
-            mistakes.add(Problem(rows.file, rows.line(0), column.name, message), "Add the column with its values.")
+            mistakes.add(
+                Problem(rows.file, rows.line(0, column.name), column.name, message), "Add the column with its values."
+            )
         return pa.nulls(rows.count, arrow_type(column.type))
     parsed = rows.read(column.name, column.type)
     for misfit in parsed.misfits:
         got = mark(column) if column.privacy else quoted(misfit.value)
         message = f"expected {expected(column.type)}, got {got}"
-        mistakes.add(Problem(rows.file, rows.line(misfit.row), column.name, message))
+        hint = None if isinstance(misfit.value, str) else "Put text, dates and times in quotation marks."
+        mistakes.add(Problem(rows.file, rows.line(misfit.row, column.name), column.name, message), hint)
     if not may_miss and not parsed.misfits:
         for row in _first_nulls(parsed.array):
             message = "NULL in a column that is not nullable"
-            mistakes.add(Problem(rows.file, rows.line(row), column.name, message), rows.null)
+            mistakes.add(Problem(rows.file, rows.line(row, column.name), column.name, message), rows.null)
     return parsed.array
 
 

@@ -15,7 +15,7 @@ from tdv.model.schema import Column, TableSchema
 from tdv.model.spec import GeneratorSpec, TableSpec
 from tdv.model.types import LogicalType
 from tdv.seeds.files import load_seeds
-from tdv.seeds.names import file_stem, table_of
+from tdv.seeds.places import file_stem, table_of
 from tests.seeds.builders import columns, dataset
 
 ITEMS = TableSchema("items", columns(id="int64", name="string?", price="decimal(8,2)?", ok="bool?"), key=("id",))
@@ -126,7 +126,7 @@ def test_malformed_csv_is_refused(tmp_path: Path, text: str | bytes, problem: st
         ("items.jsonl", '{"id": true}\n', None),
         ("items.yaml", "id: 1\n", "items.yaml:1: expected a list of rows"),
         ("items.yaml", "- {id: 1}\n- 2\n", "items.yaml:2: [1]: expected a mapping from column to value"),
-        ("items.yaml", "- id: 1\n- id: 2\n  name: 12\n", "items.yaml:2: name: expected text, got 12"),
+        ("items.yaml", "- id: 1\n- id: 2\n  name: 12\n", "items.yaml:3: name: expected text, got 12"),
     ],
 )
 def test_malformed_json_lines_and_yaml_are_refused(tmp_path: Path, name: str, text: str, problem: str | None) -> None:
