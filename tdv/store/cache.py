@@ -148,8 +148,7 @@ class Cache:
     def read_dir(self, md5: str) -> tuple[DirEntry, ...]:
         """The files of a directory object, sorted by path. Raises `NotFound` or `IntegrityError`."""
         try:
-            listed = json.loads(self.read(md5))
-            entries = tuple(sorted(DirEntry(item["relpath"], item["md5"]) for item in listed))
+            entries = tuple(sorted(_entry(item) for item in _listing(self.read(md5))))
         except (ValueError, KeyError, TypeError) as exc:
             raise _damaged(md5, self.path(md5)) from exc
         for entry in entries:
@@ -333,9 +332,23 @@ def _entries(directory: Path) -> list[Any]:
         return []
 
 
+def _listing(data: bytes) -> list[Any]:
+    listed = json.loads(data)
+    if not isinstance(listed, list):
+        raise TypeError(f"a list of files, not {type(listed).__name__}")
+    return listed
+
+
+def _entry(item: Any) -> DirEntry:
+    relpath, md5 = item["relpath"], item["md5"]
+    if not (isinstance(relpath, str) and isinstance(md5, str)):
+        raise TypeError("path and md5 are text")
+    return DirEntry(relpath, md5)
+
+
 def _inside(relpath: str) -> bool:
     path = PurePosixPath(relpath)
-    clean = bool(relpath) and not path.is_absolute() and ".." not in path.parts
+    clean = relpath not in ("", ".") and not path.is_absolute() and ".." not in path.parts
     return clean and "\0" not in relpath and str(path) == relpath
 
 

@@ -21,6 +21,7 @@ from tdv.store import tags as gto
 from tdv.store.process import environment, last_line
 
 _OPTION: Final = "-"
+_RAW: Final = re.compile(rb":[0-7]+ [0-7]+ [0-9a-f]+ (?P<new>[0-9a-f]+) [A-Z]\0(?P<path>[^\0]+)")
 _OBJECT: Final = re.compile(rb"[0-9a-f]{40,64} (?P<type>blob|tree|commit|tag) (?P<size>[0-9]+)")
 
 
@@ -100,7 +101,8 @@ class Git:
 
     def is_ignored(self, path: str) -> bool:
         """True if the ignore files exclude `path`."""
-        done = self._start("check-ignore", "--quiet", "--no-index", "--", path)
+        # This command knows no literal paths; after "./" nothing in a path is special.
+        done = self._start("check-ignore", "--quiet", "--no-index", "--", f"./{path}", literal=False)
         if done.returncode > 1:
             raise self._error("check-ignore", done)
         return done.returncode == 0
@@ -148,11 +150,11 @@ class Git:
         """The commits of the main line, newest first; with `path`, those that changed it."""
         commit = self.resolve(revision)
         only = ["--", path] if path else []
-        yield from self._text("log", "--first-parent", "--format=%H", commit, *only).split()
+        yield from self._text("rev-list", "--first-parent", commit, *only).split()
 
     def history(self, path: str, revision: str = "HEAD") -> tuple[str, ...]:
         """Every commit reachable from `revision` that changed `path`, newest first."""
-        return tuple(self._text("log", "--format=%H", self.resolve(revision), "--", path).split())
+        return tuple(self._text("rev-list", self.resolve(revision), "--", path).split())
 
     def tips(self) -> tuple[str, ...]:
         """The commits at HEAD and at the end of every branch and tag, local and remote, each once."""
@@ -162,25 +164,18 @@ class Git:
         tips.update(dict.fromkeys(done.stdout.decode().split()))
         return tuple(tip for tip in tips if tip)
 
-    def blobs(self, patterns: Sequence[str], *, whole_history: bool) -> dict[str, tuple[str, ...]]:
-        """Path → every version (object name) of the files that match the glob `patterns`.
-
-        Looks at the tips of all branches and tags or, with `whole_history`, at all commits that they reach.
-        Paths count from the top of the work tree.
-        """
-        tips = self.tips()
-        if not tips:
-            return {}
-        scope = [] if whole_history else ["--no-walk"]
+    def blobs(self, patterns: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        """Path → every version (object name) of the files that match the glob `patterns`, in any commit that a
+        branch, tag or HEAD reaches. Paths count from the top of the work tree."""
         globs = [f":(top,glob){pattern}" for pattern in patterns]
-        revisions = "".join(f"{tip}\n" for tip in tips) + "--\n" + "".join(f"{glob}\n" for glob in globs)
-        output = self._run("rev-list", "--objects", *scope, "--stdin", stdin=revisions.encode(), literal=False)
-        found: dict[str, list[str]] = {}
-        for line in output.decode("utf-8", "surrogateescape").splitlines():
-            oid, _, path = line.partition(" ")
-            if path:
-                found.setdefault(path, []).append(oid)
-        return {path: tuple(oids) for path, oids in found.items()}
+        asked = "".join(f"{line}\n" for line in (*self.tips(), "--", *globs)).encode()
+        commits = self._run("rev-list", "--full-history", "--stdin", stdin=asked, literal=False)
+        options = ("-r", "-m", "--root", "--no-commit-id", "--raw", "-z", "--no-renames")
+        changes = self._run("diff-tree", "--stdin", *options, "--", *globs, stdin=commits, literal=False)
+        found: dict[str, dict[str, None]] = {}
+        for match in _RAW.finditer(changes):
+            found.setdefault(match["path"].decode("utf-8", "surrogateescape"), {})[match["new"].decode()] = None
+        return {path: tuple(oid for oid in oids if oid.strip("0")) for path, oids in found.items()}
 
     def work_files(self, patterns: Sequence[str]) -> tuple[str, ...]:
         """The files of the work tree, ignored ones left out, that match the glob `patterns`; paths from the root."""

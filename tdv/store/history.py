@@ -36,16 +36,11 @@ def book_at(git: Git, revision: str) -> ReleaseBook:
 def named_objects(git: Git) -> frozenset[str]:
     """Every md5 that is named by a record in any commit that a branch, tag or HEAD reaches, by a ``dvc.lock``
     or ``.dvc`` file at the end of any of them, or by one of those files in the work tree."""
-    blobs: list[str] = []
-    for found in (git.blobs(RECORDS, whole_history=True), git.blobs(POINTERS, whole_history=False)):
-        blobs += [oid for path, oids in found.items() if _names_objects(path) for oid in oids]
-    committed = _md5s(data for data in git.objects(dict.fromkeys(blobs)) if data is not None)
+    asked = [oid for oids in git.blobs(RECORDS).values() for oid in oids]
+    asked += [f"{tip}:{path}" for path in git.blobs(POINTERS) for tip in git.tips()]
+    committed = _md5s(data for data in git.objects(asked) if data is not None)
     here = [git.root / name for name in git.work_files((*RECORDS, *POINTERS))]
     return frozenset(committed | _md5s(path.read_bytes() for path in here if path.is_file()))
-
-
-def _names_objects(path: str) -> bool:
-    return path.endswith((".yaml", ".lock", ".dvc"))
 
 
 def _md5s(texts: Iterable[bytes]) -> set[str]:

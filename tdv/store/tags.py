@@ -22,12 +22,15 @@ _NAME: Final = re.compile(
     r"(?:@v(?P<version>[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.-]+)?)|#(?P<stage>[a-zA-Z0-9](?:[a-zA-Z0-9-/_]*[a-zA-Z0-9])?))"
     r"(?P<cancel>!?)(?:#(?P<counter>[0-9]+))?"
 )
-_TRAILERS: Final = ("Tdv-Digest", "Tdv-App", "Tdv-Migration")
-_FIELDS: Final = ("refname:lstrip=2", "objecttype", "objectname", "*objectname")
-
-FORMAT: Final = "".join(
-    f"%({field})%00" for field in (*_FIELDS, *(f"contents:trailers:key={key},valueonly" for key in _TRAILERS))
+# All trailers in one field: git before 2.42 gives each of several trailer fields the keys of the last one.
+_FIELDS: Final = (
+    "refname:lstrip=2",
+    "objecttype",
+    "objectname",
+    "*objectname",
+    "contents:trailers:key=Tdv-Digest,key=Tdv-App,key=Tdv-Migration,unfold",
 )
+FORMAT: Final = "".join(f"%({field})%00" for field in _FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,7 @@ def patterns(dataset: str | None) -> tuple[str, ...]:
 
 def parse_refs(output: bytes) -> tuple[Tag, ...]:
     """Reads what ``git for-each-ref --format=FORMAT`` printed."""
-    width = len(_FIELDS) + len(_TRAILERS)
+    width = len(_FIELDS)
     fields = output.decode("utf-8", "replace").split("\0")[:-1]
     if len(fields) % width:
         raise IntegrityError("A tag message holds a NUL byte", hint="`git tag -l --format='%(contents)'` shows it.")
@@ -83,10 +86,14 @@ def parse_refs(output: bytes) -> tuple[Tag, ...]:
 
 
 def _tag(fields: list[str]) -> Tag | None:
-    name, kind, oid, peeled, digest, app, migration = fields
+    name, kind, oid, peeled, lines = fields
     match = _NAME.fullmatch(name)
     if match is None:
         return None
+    # Whoever appends a line to a message overrides the one before.
+    trailers = {
+        key.strip().lower(): value.strip() for key, _, value in (line.partition(":") for line in lines.splitlines())
+    }
     return Tag(
         name=name,
         dataset=match["dataset"],
@@ -97,9 +104,9 @@ def _tag(fields: list[str]) -> Tag | None:
         commit=peeled or oid,
         object=oid,
         annotated=kind == "tag",
-        digest=_last(digest),
-        app=_last(app),
-        migration=_last(migration),
+        digest=trailers.get("tdv-digest", ""),
+        app=trailers.get("tdv-app", ""),
+        migration=trailers.get("tdv-migration", ""),
     )
 
 
@@ -107,11 +114,6 @@ def _kind(match: re.Match[str]) -> Kind:
     if match["version"]:
         return "yank" if match["cancel"] else "version"
     return "unstage" if match["cancel"] else "stage"
-
-
-def _last(values: str) -> str:
-    """The last of a trailer's values: whoever appends a line to a message overrides the one before."""
-    return values.rsplit("\n", 1)[-1]
 
 
 def parse_listing(output: bytes) -> dict[str, RemoteTag]:
