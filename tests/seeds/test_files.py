@@ -18,6 +18,15 @@ from tdv.seeds.files import load_seeds
 from tdv.seeds.places import file_stem, table_of
 from tests.seeds.builders import columns, dataset
 
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """The directory of an empty dataset."""
+    directory = tmp_path / "datasets" / "shop"
+    directory.mkdir(parents=True)
+    return directory
+
+
 ITEMS = TableSchema("items", columns(id="int64", name="string?", price="decimal(8,2)?", ok="bool?"), key=("id",))
 
 
@@ -35,30 +44,30 @@ def problems(directory: Path, files: Mapping[str, str | bytes], table: TableSche
     return [str(problem).removeprefix("datasets/shop/seeds/") for problem in caught.value.problems]
 
 
-def test_dataset_without_seeds_has_no_rows(tmp_path: Path) -> None:
-    assert load_seeds(dataset(ITEMS), tmp_path) == {}
+def test_dataset_without_seeds_has_no_rows(place: Path) -> None:
+    assert load_seeds(dataset(ITEMS), place) == {}
 
 
-def test_csv_tells_null_from_empty_text(tmp_path: Path) -> None:
-    rows = load(tmp_path, {"items.csv": 'id,name,price\n1,"",\n2,,1.5\n3,NULL,2\n'})
+def test_csv_tells_null_from_empty_text(place: Path) -> None:
+    rows = load(place, {"items.csv": 'id,name,price\n1,"",\n2,,1.5\n3,NULL,2\n'})
     assert rows.column("name").to_pylist() == ["", None, "NULL"]
     assert rows.column("price").to_pylist() == [None, Decimal("1.50"), Decimal("2.00")]
     assert rows.column("ok").to_pylist() == [None, None, None]
 
 
-def test_csv_of_one_column_reads_empty_lines_as_null(tmp_path: Path) -> None:
+def test_csv_of_one_column_reads_empty_lines_as_null(place: Path) -> None:
     table = TableSchema("words", columns(word="string?"))
-    assert load(tmp_path, {"words.csv": 'word\na\n\n""\n'}, table).column("word").to_pylist() == ["a", None, ""]
+    assert load(place, {"words.csv": 'word\na\n\n""\n'}, table).column("word").to_pylist() == ["a", None, ""]
 
 
-def test_csv_takes_byte_order_mark_and_dos_line_ends(tmp_path: Path) -> None:
-    rows = load(tmp_path, {"items.csv": '\ufeffid,name\r\n1,"a\nb"\r\n2,c'})
+def test_csv_takes_byte_order_mark_and_dos_line_ends(place: Path) -> None:
+    rows = load(place, {"items.csv": '\ufeffid,name\r\n1,"a\nb"\r\n2,c'})
     assert rows.column("name").to_pylist() == ["a\nb", "c"]
 
 
-def test_json_lines_and_yaml_take_null_and_exact_numbers(tmp_path: Path) -> None:
+def test_json_lines_and_yaml_take_null_and_exact_numbers(place: Path) -> None:
     rows = load(
-        tmp_path,
+        place,
         {
             "items.jsonl": '{"id": 1, "name": "", "price": 123456.10, "ok": true}\n\n{"id": 2, "name": null}\n',
             "items.yaml": "- {id: 3, name: '', price: 0.29}\n- {id: 4, name: ~, ok: false}\n",
@@ -69,22 +78,22 @@ def test_json_lines_and_yaml_take_null_and_exact_numbers(tmp_path: Path) -> None
     assert rows.column("ok").to_pylist() == [True, None, None, False]
 
 
-def test_parquet_seed_is_read(tmp_path: Path) -> None:
-    (tmp_path / "seeds").mkdir()
-    pq.write_table(pa.table({"id": pa.array([7], pa.int32()), "name": ["x"]}), tmp_path / "seeds/items.parquet")
-    rows = load(tmp_path, {})
+def test_parquet_seed_is_read(place: Path) -> None:
+    (place / "seeds").mkdir()
+    pq.write_table(pa.table({"id": pa.array([7], pa.int32()), "name": ["x"]}), place / "seeds/items.parquet")
+    rows = load(place, {})
     assert rows.column("id").to_pylist() == [7]
 
 
-def test_parquet_seed_that_was_not_fetched_names_the_command(tmp_path: Path) -> None:
+def test_parquet_seed_that_was_not_fetched_names_the_command(place: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        load(tmp_path, {"items.parquet.dvc": "outs: []\n"})
+        load(place, {"items.parquet.dvc": "outs: []\n"})
     assert caught.value.hint == "Fetch it: dvc pull datasets/shop/seeds/items.parquet"
 
 
-def test_every_mistake_is_named_with_line_and_column(tmp_path: Path) -> None:
+def test_every_mistake_is_named_with_line_and_column(place: Path) -> None:
     text = 'id,nam,price,ok\n1,a,x,yes\n,"a\nb",1,true\n3,c,1.234,false\n'
-    assert problems(tmp_path, {"items.csv": text, "item.csv": "id\n", "items.tsv": "id\n"}) == [
+    assert problems(place, {"items.csv": text, "item.csv": "id\n", "items.tsv": "id\n"}) == [
         "item.csv:1: the dataset shop has no table 'item'; did you mean 'items'?",
         "items.csv:1: nam: the table 'items' has no such column; did you mean 'name'?",
         "items.csv:2: price: expected a decimal number with at most 6 digits before and 2 after the point, got 'x'",
@@ -111,8 +120,8 @@ def test_every_mistake_is_named_with_line_and_column(tmp_path: Path) -> None:
         ("id,name\n1,a\n1,b\n", "items.csv:3: id: the key id=1 stands already in datasets/shop/seeds/items.csv:2"),
     ],
 )
-def test_malformed_csv_is_refused(tmp_path: Path, text: str | bytes, problem: str | None) -> None:
-    found = problems(tmp_path, {"items.csv": text})
+def test_malformed_csv_is_refused(place: Path, text: str | bytes, problem: str | None) -> None:
+    found = problems(place, {"items.csv": text})
     assert found == [problem] if problem else "expected a whole number from -9223372036854775808" in found[0]
 
 
@@ -129,44 +138,44 @@ def test_malformed_csv_is_refused(tmp_path: Path, text: str | bytes, problem: st
         ("items.yaml", "- id: 1\n- id: 2\n  name: 12\n", "items.yaml:3: name: expected text, got 12"),
     ],
 )
-def test_malformed_json_lines_and_yaml_are_refused(tmp_path: Path, name: str, text: str, problem: str | None) -> None:
-    found = problems(tmp_path, {name: text})
+def test_malformed_json_lines_and_yaml_are_refused(place: Path, name: str, text: str, problem: str | None) -> None:
+    found = problems(place, {name: text})
     assert found == [problem] if problem else "got true" in found[0]
 
 
-def test_key_may_not_stand_in_two_files(tmp_path: Path) -> None:
-    assert problems(tmp_path, {"items.csv": "id\n1\n", "items.yaml": "- id: 1\n"}) == [
+def test_key_may_not_stand_in_two_files(place: Path) -> None:
+    assert problems(place, {"items.csv": "id\n1\n", "items.yaml": "- id: 1\n"}) == [
         "items.yaml:1: id: the key id=1 stands already in datasets/shop/seeds/items.csv:2"
     ]
 
 
-def test_private_values_are_not_shown(tmp_path: Path) -> None:
+def test_private_values_are_not_shown(place: Path) -> None:
     column = Column("email", LogicalType.parse("int64"), privacy="email")
     table = TableSchema("people", (column,), key=("email",))
-    assert "secret" not in "".join(problems(tmp_path, {"people.csv": "email\nsecret\n"}, table))
-    assert "4711" not in "".join(problems(tmp_path, {"people.csv": "email\n4711\n4711\n"}, table))
+    assert "secret" not in "".join(problems(place, {"people.csv": "email\nsecret\n"}, table))
+    assert "4711" not in "".join(problems(place, {"people.csv": "email\n4711\n4711\n"}, table))
 
 
-def test_column_that_is_derived_may_be_absent(tmp_path: Path) -> None:
+def test_column_that_is_derived_may_be_absent(place: Path) -> None:
     schema = TableSchema("items", columns(id="int64", twice="int64"), key=("id",))
     table = TableSpec(schema, generators={"twice": GeneratorSpec("derive", "id * 2")})
-    assert load(tmp_path, {"items.csv": "id\n1\n"}, table).column("twice").to_pylist() == [None]
+    assert load(place, {"items.csv": "id\n1\n"}, table).column("twice").to_pylist() == [None]
 
 
-def test_unknown_column_is_ignored_where_the_table_is_not_strict(tmp_path: Path) -> None:
-    rows = load(tmp_path, {"items.csv": "id,remark\n1,x\n"}, TableSpec(ITEMS, strict=False))
+def test_unknown_column_is_ignored_where_the_table_is_not_strict(place: Path) -> None:
+    rows = load(place, {"items.csv": "id,remark\n1,x\n"}, TableSpec(ITEMS, strict=False))
     assert rows.column_names == ["id", "name", "price", "ok"]
 
 
-def test_readme_and_hidden_files_are_no_seeds(tmp_path: Path) -> None:
-    assert load(tmp_path, {"README.md": "x", ".gitignore": "x", "items.csv": "id\n1\n"}).num_rows == 1
+def test_readme_and_hidden_files_are_no_seeds(place: Path) -> None:
+    assert load(place, {"README.md": "x", ".gitignore": "x", "items.csv": "id\n1\n"}).num_rows == 1
 
 
-def test_link_out_of_the_directory_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "secret.csv").write_text("id\n1\n")
-    (tmp_path / "seeds").mkdir()
-    (tmp_path / "seeds/items.csv").symlink_to(tmp_path / "secret.csv")
-    assert problems(tmp_path, {}) == ["items.csv:1: this link leads out of its directory"]
+def test_link_out_of_the_directory_is_refused(place: Path) -> None:
+    (place / "secret.csv").write_text("id\n1\n")
+    (place / "seeds").mkdir()
+    (place / "seeds/items.csv").symlink_to(place / "secret.csv")
+    assert problems(place, {}) == ["items.csv:1: this link leads out of its directory"]
 
 
 @pytest.mark.parametrize("table", ["users", "../../etc/passwd", ".hidden", "a b", "Ü/x", "100%", ".."])
