@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -36,8 +36,9 @@ from tdv.content.names import directory_of
 from tdv.content.order import ordered_stream
 from tdv.content.parts import cut
 from tdv.content.snapshot import Snapshot, dump_manifest
-from tdv.model.manifest import FILE, Manifest, Part, Source, TableManifest
-from tdv.model.schema import DatasetSchema, TableSchema
+from tdv.content.summary import TableFacts, TableStatistics, facts_of_snapshot, summary
+from tdv.model.manifest import FILE, Manifest, Part, ScenarioManifest, Source, TableManifest
+from tdv.model.schema import TableSchema
 
 SOURCES: Final = "sources"
 _NAME_DIGITS: Final = 16
@@ -62,7 +63,11 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotOptions:
-    """What a manifest says besides its tables. `as_of` is RFC 3339; `workers` is the number of threads."""
+    """What a manifest says besides its tables.
+
+    `as_of` is RFC 3339; `scenarios` reads what it needs back from the tables just written; `workers` is the
+    number of threads.
+    """
 
     dataset: str
     seed: int
@@ -70,14 +75,23 @@ class SnapshotOptions:
     locale: str = "en_US"
     invariants: tuple[str, ...] = ()
     sources: tuple[SourceFile, ...] = ()
+    scenarios: Callable[[Snapshot], Sequence[ScenarioManifest]] | None = None
     toolchain: Mapping[str, str] = field(default_factory=dict)
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
 
 
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The manifest of the snapshot, and the text of ``snapshot.yaml``."""
+
+    manifest: Manifest
+    summary: str
+
+
 def write(
     tables: Iterable[TableRows], options: SnapshotOptions, out: Path, previous: Snapshot | None = None
-) -> Manifest:
-    """Writes the snapshot into the new or empty directory `out` and returns its manifest.
+) -> Written:
+    """Writes the snapshot into the new or empty directory `out`.
 
     Raises `DataError` for values, keys and columns that do not fit the schema, `StoreError` when the disk
     does not take the files.
@@ -86,30 +100,43 @@ def write(
         out.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(options.workers) as pool:
         writer = _Writer(out, pool, options.workers + 1, _Known(previous))
-        written = tuple(writer.table(rows) for rows in tables)
-    manifest = _manifest(written, options, _keep(options.sources, out))
+        written = [writer.table(rows) for rows in tables]
+    manifest = _manifest(tuple(table for table, _ in written), options, _keep(options.sources, out))
+    if options.scenarios is not None:
+        manifest = _with_scenarios(manifest, options.scenarios(Snapshot(manifest, lambda file: out / file)))
     with writing(out / FILE):
         (out / FILE).write_bytes(dump_manifest(manifest))
-    return manifest
+    return Written(manifest, summary(manifest, {table.name: facts for table, facts in written}))
+
+
+def summary_of(snapshot: Snapshot) -> str:
+    """The text of ``snapshot.yaml`` for a snapshot that is there already; reads all of its parts."""
+    return summary(snapshot.manifest, facts_of_snapshot(snapshot))
 
 
 def _manifest(tables: tuple[TableManifest, ...], options: SnapshotOptions, sources: tuple[Source, ...]) -> Manifest:
-    content = content_digest({table.name: table.digest for table in tables})
-    schema = schema_digest(DatasetSchema(tuple(table.schema for table in tables), options.invariants))
-    return Manifest(
+    manifest = Manifest(
         dataset=options.dataset,
         seed=options.seed,
         as_of=options.as_of,
         locale=options.locale,
-        digest=dataset_digest(content, schema),
-        content=content,
-        schema_digest=schema,
+        digest="",
+        content=content_digest({table.name: table.digest for table in tables}),
+        schema_digest="",
         sources_digest=sources_digest(sources),
         tables=tables,
         invariants=options.invariants,
         sources=sources,
         toolchain=dict(options.toolchain),
     )
+    return _with_scenarios(manifest, ())
+
+
+def _with_scenarios(manifest: Manifest, scenarios: Sequence[ScenarioManifest]) -> Manifest:
+    scenarios = tuple(sorted(scenarios, key=lambda scenario: scenario.name))
+    schema = schema_digest(manifest.schema, [scenario.name for scenario in scenarios])
+    digest = dataset_digest(manifest.content, schema)
+    return replace(manifest, scenarios=scenarios, schema_digest=schema, digest=digest)
 
 
 def _keep(sources: Iterable[SourceFile], out: Path) -> tuple[Source, ...]:
@@ -160,7 +187,7 @@ class _Writer:
     ahead: int
     known: _Known
 
-    def table(self, rows: TableRows) -> TableManifest:
+    def table(self, rows: TableRows) -> tuple[TableManifest, TableFacts]:
         """Writes all parts of one table."""
         schema = rows.schema
         name = directory_of(schema.name)
@@ -169,37 +196,39 @@ class _Writer:
         batches = (canonical(batch, schema) for batch in rows.batches)
         parts = cut(ordered_stream(batches, schema, self.out / f".{name}"), schema)
         numbered = ((part, self.out / name / f"{index}.tmp") for index, part in enumerate(parts))
+        statistics = TableStatistics(schema)
+
+        def step(item: tuple[pa.Table, Path]) -> tuple[Part, Path, TableFacts]:
+            part = item[0].combine_chunks()
+            return self._part(part, item[1], schema), item[1], statistics.of_part(part)
+
         named: list[Part] = []
         used: dict[str, int] = {}
-        for part, place in _in_order(
-            self.pool, lambda item: self._part(item[0], item[1], schema), numbered, self.ahead
-        ):
+        for part, place, found in _in_order(self.pool, step, numbered, self.ahead):
             used[part.digest] = used.get(part.digest, 0) + 1
             file = f"{name}/{_file(part.digest, used[part.digest])}"
             place.rename(self.out / file)
             named.append(replace(part, file=file))
+            statistics.add(found)
         total = sum(part.rows for part in named)
-        return TableManifest(schema, total, table_digest(total, [part.digest for part in named]), tuple(named))
+        digest = table_digest(total, [part.digest for part in named])
+        return TableManifest(schema, total, digest, tuple(named)), statistics.facts
 
-    def _part(self, part: pa.Table, place: Path, schema: TableSchema) -> tuple[Part, Path]:
-        part = part.combine_chunks()
+    def _part(self, part: pa.Table, place: Path, schema: TableSchema) -> Part:
         columns = leaves(part, schema)
         digest = part_digest(columns)
         old = self.known.copy(digest, place)
         sha256, size = (old.sha256, old.size) if old else parquet.write(part, place)
-        return (
-            Part(
-                file="",
-                rows=part.num_rows,
-                digest=digest,
-                columns=columns,
-                first=boundary(part, schema, 0),
-                last=boundary(part, schema, part.num_rows - 1),
-                sha256=sha256,
-                size=size,
-                writer=old.writer if old else parquet.WRITER,
-            ),
-            place,
+        return Part(
+            file="",
+            rows=part.num_rows,
+            digest=digest,
+            columns=columns,
+            first=boundary(part, schema, 0),
+            last=boundary(part, schema, part.num_rows - 1),
+            sha256=sha256,
+            size=size,
+            writer=old.writer if old else parquet.WRITER,
         )
 
 

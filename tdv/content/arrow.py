@@ -57,6 +57,11 @@ def empty_table(schema: TableSchema) -> pa.Table:
     return arrow_schema(schema).empty_table()
 
 
+def one_chunk(column: pa.ChunkedArray) -> pa.Array:
+    """The column as one array; copied only if it has several chunks."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
 def canonical(table: pa.Table, schema: TableSchema) -> pa.Table:
     """`table` in canonical form; row order and chunks stay.
 

@@ -15,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tdv.content.arrow import one_chunk
 from tdv.content.parts import Cutter
 from tdv.model.canonical import dumps
 from tdv.model.manifest import Source
@@ -37,7 +38,7 @@ _WIDTHS: Final = {
 def leaf(array: pa.Array | pa.ChunkedArray, kind: LogicalType) -> str:
     """The digest (hex) of one column of one part, whose values are canonical for `kind`."""
     if isinstance(array, pa.ChunkedArray):
-        array = _combined(array)
+        array = one_chunk(array)
     hasher = hashlib.sha256()
     _text(hasher, "tdv1 leaf")
     _text(hasher, tag(kind))
@@ -140,10 +141,6 @@ def _named(purpose: str, children: Mapping[str, str]) -> str:
         _text(hasher, name)
         _text(hasher, child)
     return hasher.hexdigest()
-
-
-def _combined(column: pa.ChunkedArray) -> pa.Array:
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _number(hasher: Any, number: int) -> None:

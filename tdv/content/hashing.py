@@ -15,10 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tdv.content.arrow import one_chunk
 from tdv.model.schema import TableSchema
 from tdv.model.types import LogicalType
 
 Hashes = np.ndarray[Any, np.dtype[np.uint64]]
+Offsets = np.ndarray[Any, np.dtype[np.int64]]
 
 FIRST: Final = 0x243F6A8885A308D3
 SECOND: Final = 0x13198A2E03707344
@@ -27,6 +29,11 @@ SECOND: Final = 0x13198A2E03707344
 _GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
 _BLOCK: Final = 65_536
 """Rows hashed at a time, so that what lies between the steps stays in the processor's cache."""
+_STRINGS: Final = 16_384
+_BLOCK_BYTES: Final = 1 << 22
+"""The same for texts."""
+_SHORT: Final = 128
+"""Texts up to this many bytes are hashed word by word for all of them at once."""
 _NULL: Final = np.uint64(0xA4093822299F31D0)
 _NARROW: Final = {"int16": np.int16, "int32": np.int32, "date": np.int32}
 _WIDE: Final = frozenset({"int64", "time", "timestamp", "timestamptz", "float64"})
@@ -60,9 +67,7 @@ def _folded(table: pa.Table, schema: TableSchema, names: Sequence[str], seed: in
     for start in range(0, table.num_rows, _BLOCK):
         block, part = hashes[start : start + _BLOCK], table.slice(start, _BLOCK)
         for name in names:
-            column = part.column(name)
-            array = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-            block += column_hash(array, schema.column(name).type, seed)
+            block += column_hash(one_chunk(part.column(name)), schema.column(name).type, seed)
             _mix(block)
     return hashes
 
@@ -105,23 +110,70 @@ def _decimal_hash(array: pa.Array, kind: LogicalType, lane: np.uint64) -> Hashes
 
 
 def _bytes_hash(array: pa.Array, kind: LogicalType, lane: np.uint64) -> Hashes:
-    """The sequence of little-endian 8-byte words of each value, the last one padded with zeros."""
-    if not len(array):
-        return np.empty(0, np.uint64)
-    offsets = _offsets(array)
-    data = np.zeros(int(offsets[-1] - offsets[0]) + 8, np.uint8)
-    if array.buffers()[2] is not None:
-        data[:-8] = np.frombuffer(array.buffers()[2], np.uint8)[offsets[0] : offsets[-1]]
-    starts = offsets[:-1] - offsets[0]
-    lengths = np.diff(offsets)
+    """The little-endian 8-byte words of each value, the last one overlapping the one before.
+
+    A value of fewer than 8 bytes is one word, padded with zeros; the length goes into the hash too.
+    """
+    hashes = np.empty(len(array), np.uint64)
+    offsets = _offsets(array) if len(array) else np.zeros(1, np.int64)
+    source = (array.buffers()[2] if len(array) else None) or b""
+    start = 0
+    while start < len(array):
+        far = int(np.searchsorted(offsets, offsets[start] + _BLOCK_BYTES))
+        end = max(start + 1, min(start + _STRINGS, far, len(array)))
+        window = offsets[start : end + 1]
+        data = np.zeros(int(window[-1] - window[0]) + 8, np.uint8)
+        if len(data) > 8:
+            data[:-8] = np.frombuffer(source, np.uint8)[window[0] : window[-1]]
+        words = np.ndarray((len(data) - 7,), "<u8", data.data, strides=(1,))
+        hashes[start:end] = _strings_hash(words, window - window[0], lane)
+        start = end
+    return hashes
+
+
+def _strings_hash(words: Hashes, offsets: Offsets, lane: np.uint64) -> Hashes:
+    """The hashes of the values between `offsets`; ``words[i]`` is the word that begins at byte i."""
+    starts, lengths = offsets[:-1], np.diff(offsets)
+    sums = np.zeros(len(lengths), np.uint64)
+    shortest, longest = int(lengths.min()), int(lengths.max())
+    for index in range((min(longest, _SHORT) + 7) >> 3):
+        if shortest > 8 * index and longest <= _SHORT:
+            sums += _mixed(_word(words, starts, lengths, 8 * index), index, lane)
+        else:
+            at = np.flatnonzero((lengths > 8 * index) & (lengths <= _SHORT))
+            sums[at] += _mixed(_word(words, starts[at], lengths[at], 8 * index), index, lane)
+    if longest > _SHORT:
+        at = np.flatnonzero(lengths > _SHORT)
+        sums[at] = _long_sums(words, starts[at], lengths[at], lane)
+    sums += _mix(lengths.astype(np.uint64) ^ lane)
+    return _mix(sums)
+
+
+def _word(words: Hashes, starts: Offsets, lengths: Offsets, begin: int | Offsets) -> Hashes:
+    """The word at `begin` of each value, or its last 8 bytes where it ends before, or all that it has."""
+    last = lengths - 8
+    if len(last) and last.min() >= 0:
+        np.minimum(last, begin, out=last)
+        last += starts
+        return words[last]
+    found = words[starts + np.maximum(np.minimum(last, begin), 0)]
+    surplus = (np.maximum(-last, 0) << 3).astype(np.uint64)
+    found <<= surplus
+    found >>= surplus
+    return found
+
+
+def _long_sums(words: Hashes, starts: Offsets, lengths: Offsets, lane: np.uint64) -> Hashes:
     counts = (lengths + 7) >> 3
     ends = np.cumsum(counts)
     position = np.arange(int(ends[-1])) - np.repeat(ends - counts, counts)
-    unaligned = np.ndarray((len(data) - 7,), "<u8", data.data, strides=(1,))
-    words = unaligned[np.repeat(starts, counts) + (position << 3)]
-    kept = np.minimum(np.repeat(lengths, counts) - (position << 3), 8)
-    words &= np.uint64(0xFFFFFFFFFFFFFFFF) >> ((8 - kept) << 3).astype(np.uint64)
-    return _sequence_hash(words, position, lengths, ends, lane)
+    found = _word(words, np.repeat(starts, counts), np.repeat(lengths, counts), position << 3)
+    return _sums(found, position, ends, lane)
+
+
+def _mixed(words: Hashes, index: int, lane: np.uint64) -> Hashes:
+    words ^= _mix(np.array([index + 1], np.uint64) * _GOLDEN + lane)
+    return _mix(words)
 
 
 def _list_hash(array: pa.Array, kind: LogicalType, lane: np.uint64) -> Hashes:
@@ -131,7 +183,8 @@ def _list_hash(array: pa.Array, kind: LogicalType, lane: np.uint64) -> Hashes:
     elements = column_hash(pc.list_flatten(array), kind.element, int(lane))
     ends = np.cumsum(counts)
     position = np.arange(len(elements)) - np.repeat(ends - counts, counts)
-    return _sequence_hash(elements, position, counts, ends, lane)
+    sums = _sums(elements, position, ends, lane)
+    return _mix(sums + _mix(counts.astype(np.uint64) ^ lane))
 
 
 def _struct_hash(array: pa.Array, kind: LogicalType, lane: np.uint64) -> Hashes:
@@ -143,21 +196,19 @@ def _struct_hash(array: pa.Array, kind: LogicalType, lane: np.uint64) -> Hashes:
     return hashes
 
 
-def _sequence_hash(words: Hashes, position: Any, lengths: Any, ends: Any, lane: np.uint64) -> Hashes:
-    """For each sequence of words: the mixed sum of its length and of each word mixed with its position.
+def _sums(words: Hashes, position: Offsets, ends: Offsets, lane: np.uint64) -> Hashes:
+    """For each sequence of words, the sum of its words, each mixed with its position in the sequence.
 
-    `position` counts each word within its sequence; `lengths` are bytes or elements; `ends` are the ends of
-    the sequences in `words`.
+    `position` counts each word within its sequence; `ends` are the ends of the sequences in `words`.
     """
     places = _mix((position.astype(np.uint64) + np.uint64(1)) * _GOLDEN + lane)
     totals = np.zeros(len(words) + 1, np.uint64)
     np.cumsum(_mix(words ^ places), out=totals[1:])
     starts = np.concatenate((np.zeros(1, ends.dtype), ends[:-1])) if len(ends) else ends
-    sums = totals[ends] - totals[starts]
-    return _mix(sums + _mix(lengths.astype(np.uint64) ^ lane))
+    return totals[ends] - totals[starts]
 
 
-def _offsets(array: pa.Array) -> np.ndarray[Any, np.dtype[np.int64]]:
+def _offsets(array: pa.Array) -> Offsets:
     window = np.frombuffer(array.buffers()[1], np.int32, count=array.offset + len(array) + 1)
     return window[array.offset :].astype(np.int64)
 

@@ -10,12 +10,16 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from tdv.content.arrow import one_chunk
 from tdv.content.redact import is_private
 from tdv.content.text import from_plain, to_plain
 from tdv.errors import IntegrityError
 from tdv.model.canonical import dumps
+from tdv.model.manifest import Part
 from tdv.model.schema import TableSchema
 
 Key = tuple[Any, ...]
@@ -49,6 +53,30 @@ def keys_table(keys: Iterable[Sequence[Any]], schema: TableSchema) -> pa.Table:
             raise _no_key(schema)
         columns.append(parsed.array)
     return pa.table(columns, names=list(schema.key))
+
+
+def may_hold(part: Part, schema: TableSchema, wanted: pa.Table) -> pa.Table:
+    """The rows of `wanted` that may occur in the part, as far as its key range tells."""
+    if not part.first or len(part.first) != len(schema.key) or schema.key[0] not in wanted.column_names:
+        return wanted
+    if is_private(schema, schema.key):
+        return wanted
+    ends = one_chunk(keys_table([part.first, part.last], schema).column(0))
+    if pa.types.is_boolean(ends.type):
+        return wanted
+    values = wanted.column(schema.key[0])
+    return wanted.filter(pc.and_(pc.greater_equal(values, ends[0]), pc.less_equal(values, ends[1])))
+
+
+def matching(keys: pa.Table, wanted: pa.Table) -> pa.Array:
+    """The numbers of the rows of `keys` that equal a row of `wanted`, ascending; a null equals nothing."""
+    names = keys.column_names
+    if len(names) == 1:
+        return pc.indices_nonzero(pc.is_in(keys.column(0), value_set=one_chunk(wanted.column(0)).drop_null()))
+    plain = [str(index) for index in range(len(names))]
+    numbered = keys.rename_columns(plain).append_column("row", pa.array(np.arange(keys.num_rows)))
+    joined = numbered.join(wanted.select(names).rename_columns(plain), plain, join_type="left semi", use_threads=False)
+    return one_chunk(joined.column("row")).sort()
 
 
 def _no_key(schema: TableSchema) -> IntegrityError:

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.ipc as ipc
 
-from tdv.content.arrow import empty_table
+from tdv.content.arrow import empty_table, one_chunk
 from tdv.content.hashing import FIRST, SECOND, row_hash
 from tdv.content.redact import shown_key
 from tdv.errors import DataError
@@ -38,7 +38,7 @@ def sort_keys(table: pa.Table, schema: TableSchema) -> pa.Table:
     if not schema.key:
         hashes = [pa.array(row_hash(table, schema, seed)) for seed in (FIRST, SECOND)]
         return pa.table(hashes, names=["0", "1"])
-    columns = [_one_chunk(table.column(name)) for name in schema.key]
+    columns = [one_chunk(table.column(name)) for name in schema.key]
     comparable = [column.cast(pa.uint8()) if pa.types.is_boolean(column.type) else column for column in columns]
     return pa.table(comparable, names=[str(index) for index in range(len(columns))])
 
@@ -99,10 +99,6 @@ def _hold(source: Iterator[pa.Table]) -> tuple[deque[pa.Table], bool]:
     return held, True
 
 
-def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-
-
 def _ascending(keys: pa.Table, *, strictly: bool) -> bool:
     less, equal = _compared(keys)
     return bool(pc.all(less if strictly else pc.or_(less, equal)).as_py())
@@ -112,7 +108,7 @@ def _compared(keys: pa.Table) -> tuple[pa.Array, pa.Array]:
     """For each row but the last: whether it comes before the next, and whether it equals it."""
     less = equal = None
     for column in keys.columns:
-        array = _one_chunk(column)
+        array = one_chunk(column)
         here, after = array[:-1], array[1:]
         comes_before, same = pc.less(here, after), pc.equal(here, after)
         if less is None or equal is None:

@@ -15,7 +15,8 @@ from typing import Any
 import pyarrow as pa
 
 from tdv.content import parquet
-from tdv.content.arrow import arrow_schema
+from tdv.content.arrow import arrow_schema, empty_table
+from tdv.content.keys import matching, may_hold
 from tdv.documents.words import did_you_mean
 from tdv.errors import IntegrityError, NotFound
 from tdv.model.canonical import dumps
@@ -63,6 +64,26 @@ class Snapshot:
         table = self._manifest_of(name)
         _check_columns(table, columns)
         return self._part(table, part, columns)
+
+    def lookup(self, name: str, wanted: pa.Table) -> pa.Table:
+        """The rows of a table whose values in the columns of `wanted` equal those of one of its rows.
+
+        Reads only parts whose keys may hold them, and of the others only these columns. A null equals
+        nothing. Raises `NotFound`, `IntegrityError`.
+        """
+        table = self._manifest_of(name)
+        names = wanted.column_names
+        _check_columns(table, names)
+        wanted = wanted.cast(pa.schema([arrow_schema(table.schema).field(column) for column in names]))
+        found = [empty_table(table.schema)]
+        for part in table.parts:
+            near = may_hold(part, table.schema, wanted)
+            if near.num_rows:
+                keys = self._part(table, part, names)
+                rows = matching(keys, near)
+                if len(rows):
+                    found.append(self._part(table, part, None).take(rows))
+        return pa.concat_tables(found)
 
     def _manifest_of(self, name: str) -> TableManifest:
         try:
