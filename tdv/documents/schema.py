@@ -34,7 +34,7 @@ _TYPES: Final[Mapping[str, type]] = {
 def schema(name: str) -> Mapping[str, Any]:
     """The JSON Schema of that name, such as ``dataset`` or ``receipt``; raises `KeyError`. Do not change it."""
     path = _DIRECTORY / f"{name}.schema.json"
-    if not path.is_file():
+    if not name.isalpha() or not path.is_file():
         raise KeyError(name)
     loaded: Mapping[str, Any] = json.loads(path.read_bytes())
     return loaded
