@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from tdv.cli.terminal import clean
+from tdv.model.diff import Finding
 
 
 def counted(number: int, noun: str) -> str:
@@ -35,3 +36,11 @@ def row_text(row: Mapping[str, object]) -> str:
     return " ".join(
         f"{clean(str(name))}={'NULL' if value is None else clean(str(value))}" for name, value in row.items()
     )
+
+
+def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
+    """``  minor  row-added  users: 3 rows added``"""
+    found = list(findings)
+    width = max((len(finding.rule) for finding in found), default=0)
+    for finding in found:
+        yield f"  {finding.level:<5}  {finding.rule:<{width}}  {clean(finding.message)}"

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from tdv.model.compat import Span
+from tdv.model.diff import Level
 from tdv.model.schema import DatasetSchema, TableSchema
 
 
@@ -60,7 +61,7 @@ class DatasetSpec:
     extends: str | None = None
     sources: tuple[str, ...] = ()
     invariants: tuple[str, ...] = ()
-    levels: Mapping[str, str] = field(default_factory=dict)
+    levels: Mapping[str, Level] = field(default_factory=dict)
     path: str = ""
 
     @property

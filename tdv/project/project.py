@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from tdv.model.receipt import Receipt
     from tdv.model.report import Report
     from tdv.project.builds import Built
+    from tdv.project.releases import ReleaseWish
     from tdv.project.restores import CheckoutWish
     from tdv.pull import PullReport
     from tdv.push import PushReport
+    from tdv.release import Released
 
 Advance = Callable[[float, float], None]
 
@@ -70,6 +72,14 @@ class Project:
         from tdv.project import making
 
         return making.sample(self.ports, dataset, table, rows)
+
+    # -- release
+
+    def release(self, wish: ReleaseWish) -> Released:
+        """Makes a release of one dataset, and commits it."""
+        from tdv.project import releases
+
+        return releases.release(self.ports, wish, now())
 
     # -- use
 

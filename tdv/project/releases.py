@@ -1,0 +1,146 @@
+"""Wires a release: the steps that other verbs do, bound to one dataset.
+
+In: a `ReleaseWish`. Out: a `Released`. Always holds: the order of the steps is `tdv.release`'s own; nothing here
+decides whether there may be a release.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from tdv import durable
+from tdv import release as verb
+from tdv.errors import NotFound
+from tdv.model.compat import Compat
+from tdv.model.release import Artifact, Record
+from tdv.project import builds, obtain, states
+from tdv.project import sources as build_sources
+from tdv.project.rebuild import again
+from tdv.store import dvc, pipeline
+from tdv.store.artifacts import open_artifact, summary_path
+from tdv.store.records import record_path
+from tdv.store.tags import version_tag
+
+if TYPE_CHECKING:
+    from tdv.model.diff import DatasetChange
+    from tdv.model.manifest import Manifest
+    from tdv.project.ports import Ports
+    from tdv.release import Candidate, Pushed, Released
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseWish:
+    """`version` is auto, major, minor, patch or a version; `amend` replaces a release that is still pending."""
+
+    dataset: str
+    version: str = "auto"
+    notes: str = ""
+    amend: bool = False
+    commit: bool = True
+
+
+def release(ports: Ports, wish: ReleaseWish, moment: datetime) -> Released:
+    """Makes a release of one dataset."""
+    dataset = ports.dataset(wish.dataset)
+    spec = ports.spec(dataset)
+    sources = build_sources.find(ports, spec)
+    pipeline.ensure_stage(ports.root, builds.stage_of(spec, sources))
+    options = verb.ReleaseOptions(
+        dataset=dataset,
+        now=moment,
+        author=ports.git.author(),
+        sources=sources.deps,
+        version=wish.version,
+        notes=wish.notes,
+        compat=Compat(spec.app, spec.migration),
+        requires=spec.requires,
+        levels={**ports.settings.levels, **spec.levels},
+        amend=wish.amend,
+        commit=wish.commit,
+    )
+    with durable.locked(ports.state / "locks" / f"release-{dataset}.lock", f"The release of {dataset}"):
+        return verb.release(_Wiring(ports, dataset).steps(), options)
+
+
+@dataclass(frozen=True)
+class _Wiring:
+    """The steps of one release."""
+
+    ports: Ports
+    dataset: str
+
+    def steps(self) -> verb.Steps:
+        """All steps, bound."""
+        return verb.Steps(
+            git=self.ports.git,
+            book=self.ports.book,
+            build=self.build,
+            rebuild=self.rebuild,
+            compare=self.compare,
+            push=self.push,
+            published=self.published,
+        )
+
+    def build(self) -> Candidate:
+        """The built snapshot with the files that belong to Git."""
+        builds.build(self.ports, self.dataset)
+        state = states.workspace(self.ports, self.dataset)
+        data = obtain.read_manifest(self.ports, state.artifact)
+        snapshot = open_artifact(self.ports.cache, state.artifact.md5)
+        files = (
+            pipeline.DVC_YAML,
+            pipeline.DVC_LOCK,
+            summary_path(self.dataset),
+            f"datasets/{self.dataset}/.gitignore",
+        )
+        return verb.Candidate(
+            manifest=snapshot.manifest,
+            artifact=state.artifact,
+            manifest_digest="sha256:" + hashlib.sha256(data).hexdigest(),
+            files=tuple(file for file in files if (self.ports.root / file).exists()),
+        )
+
+    def rebuild(self) -> Manifest:
+        """A cold build in a clean process."""
+        return again(self.ports, self.dataset)
+
+    def compare(self, record: Record, candidate: Candidate) -> DatasetChange:
+        """What the candidate changes in an earlier release."""
+        from tdv import diff
+
+        spec = self.ports.spec(self.dataset)
+        old = obtain.open_state(self.ports, _state(record))
+        new = open_artifact(self.ports.cache, candidate.artifact.md5)
+        return diff.compare(old, new, {**self.ports.settings.levels, **spec.levels})
+
+    def push(self, artifact: Artifact) -> Pushed:
+        """Sends the data to the default remote, if there is one."""
+        settings = self.ports.dvc
+        if settings.default_remote is None:
+            return verb.Pushed(None)
+        dvc.push(settings, [artifact.md5])
+        inside = settings.inside()
+        if inside is None:
+            return verb.Pushed(settings.default_remote)
+        changed = self.ports.git.changes([inside])
+        return verb.Pushed(settings.default_remote, tuple(change.path for change in changed))
+
+    def published(self, version: str) -> bool:
+        """True once the record is on the remote's default branch or tagged there."""
+        git = self.ports.git
+        branch = git.default_remote_branch()
+        if branch is None:
+            return any(tag.name == version_tag(self.dataset, version) for tag in git.tags(self.dataset))
+        with suppress(NotFound):
+            git.show(branch, record_path(self.dataset, version))
+            return True
+        return version_tag(self.dataset, version) in git.remote_tags(self.dataset)
+
+
+def _state(record: Record) -> states.State:
+    rows = {name: table.rows for name, table in record.tables.items()}
+    return states.State(record.dataset, record.version, record.digest, rows, record.artifact, record)
