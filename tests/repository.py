@@ -123,7 +123,7 @@ class Repository:
 
     def gto(self, *arguments: str) -> Outcome:
         """Runs the real GTO command line."""
-        return run(sys.executable, "-m", "gto", *arguments, cwd=self.root)
+        return run(Path(sys.executable).with_name("gto"), *arguments, cwd=self.root)
 
     def clone(self, to: Path, *options: str) -> Repository:
         """Clones this repository, e.g. with ``--depth=1``."""
