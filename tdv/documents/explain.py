@@ -6,7 +6,7 @@ refuses gets at least one mistake. ``errorMessage`` in a schema is what was expe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -91,9 +91,14 @@ class _Breach:
         return self.keyword in ("type", "const", "enum") and self.is_outermost
 
 
-def explain(document: Document, rules: Mapping[str, Any], mistakes: Mistakes) -> tuple[Path, ...]:
-    """Adds every mistake of `document` against the schema `rules`, and says where they are."""
-    explanation = _Explanation(document, mistakes)
+def explain(
+    document: Document, rules: Mapping[str, Any], mistakes: Mistakes, gone: Collection[Path] = ()
+) -> tuple[Path, ...]:
+    """Adds every mistake of `document` against the schema `rules`, and says where they are.
+
+    That a key in `gone` is missing is nothing to add: it was taken out of `document` for a mistake of its own.
+    """
+    explanation = _Explanation(document, mistakes, gone)
     for error in _Validator(rules).iter_errors(document.data):
         explanation.add(_Breach.of(error))
     return tuple(explanation.paths)
@@ -102,14 +107,17 @@ def explain(document: Document, rules: Mapping[str, Any], mistakes: Mistakes) ->
 class _Explanation:
     """Turns breaches into mistakes of one document."""
 
-    def __init__(self, document: Document, mistakes: Mistakes) -> None:
+    def __init__(self, document: Document, mistakes: Mistakes, gone: Collection[Path]) -> None:
         self._document = document
+        self._gone = gone
         self._mistakes = mistakes
         self.paths: list[Path] = []
 
     def add(self, breach: _Breach) -> None:
         """Adds what `breach` says, or what the branch of it says that the author most likely meant."""
-        if breach.of_name:
+        if breach.keyword == "minProperties" and any(path[: len(breach.path)] == breach.path for path in self._gone):
+            self.paths.append(breach.path)
+        elif breach.of_name:
             self._note((*breach.path, breach.value), *self._expected(breach))
         elif breach.keyword == "additionalProperties":
             self._unknown(breach)
@@ -137,7 +145,9 @@ class _Explanation:
 
     def _missing(self, breach: _Breach) -> None:
         for key in breach.wanted:
-            if key not in breach.value:
+            if (*breach.path, key) in self._gone:
+                self.paths.append(breach.path)
+            elif key not in breach.value:
                 self._note(breach.path, f"the key {key!r} is missing", f"Add '{key}:' there.")
 
     def _branches(self, breach: _Breach) -> None:

@@ -109,7 +109,7 @@ def _sheets(notes: Notes) -> dict[str, Sheet]:
     layers = notes.layers
     tables = layers.data.get("tables")
     is_extending = len(layers.documents) > 1  # alone, a spec without them breaks the schema
-    if tables is None and is_extending:
+    if tables is None and is_extending and not notes.has(("extends",)):
         notes.add((), "the key 'tables' is missing", "Add 'tables:' with at least one table.")
     sheets: dict[str, Sheet] = {}
     for name, table in (tables or {}).items():
@@ -167,7 +167,7 @@ def _forbidden(name: str, what: str) -> str | None:
         return "it holds characters that cannot be printed"
     if name != name.strip():
         return "it begins or ends with a space"
-    if len(name.encode()) > _LONGEST_NAME:
+    if len(name) <= _LONGEST_NAME < len(name.encode()):  # more characters break the schema
         return f"it is longer than the {_LONGEST_NAME} bytes that every database takes"
     if what == "table" and ("/" in name or "\\" in name):
         return "it holds a slash, and names are names of files too"

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path as FilePath
 from typing import Any, Final
@@ -22,7 +22,6 @@ from tdv.spec.types import is_torn
 
 _SCHEMA: Final = "dataset"
 _DEPTHS: Final = {"compat": 1, "requires": 1, "levels": 1, "tables": 4}
-_MOST_ROUNDS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,27 +86,26 @@ class _Layer:
         data = copy.deepcopy(document.data)
         for path, message in _torn_types(data):
             mistakes.add(document.problem(path, message), "Write the type in quotes.")
-        for _ in range(_MOST_ROUNDS):
-            if not _prune(document, data, rules, mistakes):
-                return cls(document, data if isinstance(data, dict) else {}, names)
-        return cls(document, {}, names)
+        gone: set[Path] = set()
+        while found := _prune(document, data, mistakes, gone):
+            gone |= found
+        return cls(document, data if isinstance(data, dict) else {}, names)
 
 
-def _prune(document: Document, data: Any, rules: Mapping[str, Any], mistakes: Mistakes) -> bool:
-    """Notes what of `data` breaks the schema and takes it out, lists whole; false when nothing was taken out."""
+def _prune(document: Document, data: Any, mistakes: Mistakes, gone: Collection[Path]) -> set[Path]:
+    """Notes what of `data` breaks the schema and takes it out, lists whole; gives what was taken out."""
     # jsonschema is imported for wrong specs only.
     from tdv.documents.explain import explain
 
-    paths = explain(Document(document.file, data, document.node), rules, mistakes)
-    pruned = False
-    for path in paths:
+    pruned: set[Path] = set()
+    for path in explain(Document(document.file, data, document.node), schema(_SCHEMA), mistakes, gone):
         whole = next((path[:index] for index, step in enumerate(path) if isinstance(step, int)), path)
         holder = data
         for step in whole[:-1]:
             holder = holder.get(step) if isinstance(holder, dict) else None
         if whole and isinstance(holder, dict) and whole[-1] in holder:
             del holder[whole[-1]]
-            pruned = True
+            pruned.add(whole)
     return pruned
 
 
