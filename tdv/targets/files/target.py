@@ -1,0 +1,293 @@
+"""Directories of files as targets.
+
+In: `Load`s. Out: one file per table (`users.csv`; Parquet tables of several parts are directories of that name) and
+``_tdv_state.json``, which says what tdv wrote. Always holds: a file that tdv did not write is never changed or
+deleted without ``--replace``; the state is written last. Importing this module imports no Arrow.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from tdv.config import TargetSettings
+from tdv.content.names import directory_of
+from tdv.durable import write_bytes
+from tdv.errors import Refused, TargetError, UsageError
+from tdv.model.schema import DatasetSchema, TableSchema
+from tdv.targets import disk
+from tdv.targets.files import mark, swap
+from tdv.targets.files.losses import LOSSES
+from tdv.targets.files.mark import Mark
+from tdv.targets.protocol import Capabilities, Content, Held, Item, Load, Loss, Outcome, Plan, TableContent
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+FORMATS: Final = ("parquet", "csv", "jsonl", "sql")
+
+
+class FilesTarget:
+    """One directory."""
+
+    capabilities: ClassVar[Capabilities] = Capabilities(image=True, proof=True)
+    losses: ClassVar[Mapping[str, Loss]] = LOSSES
+
+    def __init__(self, settings: TargetSettings, work: Path) -> None:
+        parts = urlsplit(settings.url)
+        self.path = Path(unquote(parts.path))
+        self.shown = settings.shown
+        self._format = _format(parse_qs(parts.query).get("format", [FORMATS[0]])[-1])
+        self._work = work
+
+    @property
+    def identity(self) -> str:
+        return f"file {os.path.realpath(self.path)}"
+
+    def proof(self) -> Any | None:
+        found = mark.read(self.path)
+        if not found.held:
+            return None
+        return [self._format, *(disk.proof(self.path / name for name in sorted(found.names)) or ())]
+
+    def settle(self) -> None:
+        for name in mark.read(self.path).names:
+            disk.settle(self.path / name)
+
+    def held(self) -> tuple[Held, ...]:
+        return mark.read(self.path).held
+
+    def plan(self, load: Load) -> Plan:
+        contents = _contents(load)
+        self._admit(load, mark.read(self.path), self._names(contents))
+        count = sum(len(names) for names in self._names(contents).values())
+        action = "replace the files of the dataset in" if self.path.exists() else "create"
+        return Plan((f"{action} {self.path}: {count} {self._format} files", *_restores(load)))
+
+    def load(self, load: Load) -> Outcome:
+        contents = _contents(load)
+        with self._failures():
+            self._sweep()
+            before = mark.read(self.path)
+            names = self._names(contents)
+            self._admit(load, before, names)
+            after = self._marked(load, contents, before, names)
+            self._replace(contents, before, after)
+        copied = self._format == "parquet" and all(t.files for c in contents.values() for t in c.tables)
+        return Outcome("cloned" if copied else "loaded", after.held)
+
+    def read(self, table: TableSchema) -> Iterator[pa.Table]:
+        with self._failures():
+            yield from self._read(self.path, table)
+
+    def inspect(self) -> DatasetSchema:
+        raise UsageError(
+            f"{self.shown} is a directory: files do not tell keys and references",
+            hint="Use `tdv new --from` with the URL of a database.",
+        )
+
+    def _replace(self, contents: Mapping[str, Content], before: Mark, after: Mark) -> None:
+        """Builds the new files in a directory of their own and puts them in place."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        strangers = swap.foreign(self.path, before.names | after.names) if self.path.is_dir() else []
+        beside = self._build_place(within=bool(strangers))
+        beside.mkdir()
+        try:
+            self._build(beside, contents)
+            kept = after.names - {name for c in contents for name in after.files[c]} - {mark.NAME}
+            if strangers:
+                self._put_one_by_one(beside, before, after, kept)
+                return
+            for name in sorted(kept):
+                (beside / name).parent.mkdir(parents=True, exist_ok=True)
+                disk.copy(self.path / name, beside / name)
+            write_bytes(beside / mark.NAME, mark.dump(after))
+            self._put_whole(beside, before.names | after.names)
+        finally:
+            self._discard(beside)
+
+    def _put_whole(self, beside: Path, own: frozenset[str]) -> None:
+        """Puts the directory in place in one step; `own` are the files of the old one that may go."""
+        if not self.path.exists():
+            os.rename(beside, self.path)
+            return
+        old = beside
+        if not swap.exchange(beside, self.path):
+            old = beside.with_name(f"{beside.name}.old.tmp")
+            os.rename(self.path, old)
+            os.rename(beside, self.path)
+        swap.remove(old, own)
+        if old.exists():
+            swap.rescue(old, self.path)
+
+    def _put_one_by_one(self, beside: Path, before: Mark, after: Mark, kept: frozenset[str]) -> None:
+        """Foreign files stay where they are: the mark says that nothing is complete until all files are."""
+        files = {
+            name: tuple(sorted({*before.files.get(name, ()), *after.files.get(name, ())}))
+            for name in {*before.files, *after.files}
+        }
+        write_bytes(self.path / mark.NAME, mark.dump(Mark((), files)))
+        write_bytes(beside / mark.NAME, mark.dump(after))
+        gone = before.names - after.names
+        swap.remove(self.path, gone)
+        swap.move_into(beside, self.path, sorted(after.names - kept), mark.NAME)
+
+    def _build_place(self, *, within: bool) -> Path:
+        unique = uuid.uuid4().hex[:12]
+        if within or (self.path.exists() and os.path.ismount(self.path)):
+            return self.path / f".tdv-{unique}.tmp"
+        return self.path.with_name(f".{self.path.name}.{unique}.tmp")
+
+    def _build(self, beside: Path, contents: Mapping[str, Content]) -> None:
+        for content in contents.values():
+            for table in content.tables:
+                self._write(beside, table)
+
+    def _write(self, directory: Path, table: TableContent) -> None:
+        names = _files_of(table, self._format)
+        if self._format == "parquet" and table.files:
+            for source, name in zip(table.files, names, strict=True):
+                (directory / name).parent.mkdir(exist_ok=True)
+                disk.copy(Path(source), directory / name)
+            return
+        from tdv.targets.files.formats import FORMATS as WRITERS
+        from tdv.targets.verification import check
+
+        WRITERS[self._format].write(table.batches(), table.schema, directory / names[0])
+        check(lambda schema: self._read(directory, schema), [table], f"{self._format} files")
+
+    def _read(self, directory: Path, table: TableSchema) -> Iterator[pa.Table]:
+        from tdv.content.order import ordered_stream
+        from tdv.targets.files.formats import FORMATS as READERS
+
+        path = directory / _file_of(table.name, self._format)
+        if not path.exists():
+            raise TargetError(
+                f"there is no file {path}", hint="Run `tdv checkout` to write it.", path=str(path), table=table.name
+            )
+        scratch = self._work / f".scratch-{uuid.uuid4().hex[:12]}"
+        yield from ordered_stream(READERS[self._format].read(path, table), table, scratch)
+
+    def _names(self, contents: Mapping[str, Content]) -> dict[str, tuple[str, ...]]:
+        return {
+            dataset: tuple(name for table in content.tables for name in _files_of(table, self._format))
+            for dataset, content in contents.items()
+        }
+
+    def _admit(self, load: Load, before: Mark, names: Mapping[str, tuple[str, ...]]) -> None:
+        """Raises `Refused` for files of others, and for a file of two datasets."""
+        owners = {name: dataset for dataset, files in before.files.items() for name in files}
+        strange = []
+        for dataset, files in names.items():
+            for name in files:
+                owner = owners.setdefault(name, dataset) if name in owners else None
+                if owner is None:
+                    strange += [name] if os.path.lexists(self.path / name) else []
+                elif owner != dataset and owner not in load.datasets:
+                    raise Refused(
+                        f"the file {name} of {dataset} belongs to {owner} in this directory",
+                        hint=f"Use another directory for {dataset}.",
+                        file=name,
+                    )
+        if strange and not load.replace:
+            raise Refused(
+                f"files that tdv did not write are in the way: {', '.join(sorted(strange))}",
+                hint="Add --replace to overwrite them, or name another --target.",
+                files=sorted(strange),
+            )
+
+    def _marked(
+        self, load: Load, contents: Mapping[str, Content], before: Mark, names: Mapping[str, tuple[str, ...]]
+    ) -> Mark:
+        others = tuple(replace(held, whole=False) for held in before.held if held.dataset not in contents)
+        held = [_held(item, contents[item.dataset], load) for item in load.items]
+        kept = {dataset: files for dataset, files in before.files.items() if dataset not in contents}
+        everything = sorted([*others, *held], key=lambda item: item.dataset)
+        return Mark(tuple(everything), {**kept, **names})
+
+    def _sweep(self) -> None:
+        """Removes what killed runs left; the lock of the target is held."""
+        places = [(self.path.parent, f".{self.path.name}."), (self.path, ".tdv-")]
+        for directory, prefix in places:
+            if directory.is_dir():
+                for entry in directory.iterdir():
+                    if entry.name.startswith(prefix) and entry.name.endswith(".tmp") and entry.is_dir():
+                        self._discard(entry)
+
+    def _discard(self, directory: Path) -> None:
+        """Removes a directory that was replaced or never finished, but for what tdv did not write."""
+        if not directory.exists():
+            return
+        own = mark.read(directory).names
+        if len(own) == 1:
+            shutil.rmtree(directory, ignore_errors=True)
+            return
+        swap.remove(directory, own)
+        if directory.exists():
+            swap.rescue(directory, self.path)
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as exc:
+            raise TargetError(
+                f"cannot write {exc.filename or self.path}: {exc.strerror or exc}",
+                hint="Look at the directory's rights and free space, or name another --target.",
+                path=str(self.path),
+            ) from exc
+
+
+def _format(name: str) -> str:
+    if name not in FORMATS:
+        raise UsageError(f"there is no format {name!r} of files", hint=f"Use one of {', '.join(FORMATS)}.")
+    return name
+
+
+def _contents(load: Load) -> dict[str, Content]:
+    contents = {item.dataset: item.content() for item in load.items}
+    owner: dict[str, str] = {}
+    for dataset, content in contents.items():
+        for table in content.tables:
+            other = owner.setdefault(table.name, dataset)
+            if other != dataset:
+                raise Refused(
+                    f"table {table.name!r} is in two datasets, {other} and {dataset}",
+                    hint="Restore them into two directories, or rename the table in one of them.",
+                    table=table.name,
+                )
+    return contents
+
+
+def _file_of(table: str, suffix: str) -> str:
+    return f"{directory_of(table)}.{suffix}"
+
+
+def _files_of(table: TableContent, suffix: str) -> tuple[str, ...]:
+    name = _file_of(table.name, suffix)
+    if suffix != "parquet" or len(table.files) < 2:
+        return (name,)
+    return tuple(f"{name}/part-{number:05}.parquet" for number in range(len(table.files)))
+
+
+def _held(item: Item, content: Content, load: Load) -> Held:
+    return Held(
+        dataset=item.dataset,
+        version=item.version,
+        digest=item.digest,
+        loaded_at=load.loaded_at,
+        execution_id=load.execution_id,
+        tables={table.name: table.rows for table in content.tables},
+        scenarios=item.scenarios,
+    )
+
+
+def _restores(load: Load) -> list[str]:
+    return [f"write {item.dataset}@{item.version} ({item.digest})" for item in load.items]
