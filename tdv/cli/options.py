@@ -18,6 +18,7 @@ Refs = Annotated[
     list[str] | None,
     typer.Argument(metavar="[REF]…", help="v1.1.0, movies@^1.1, movies@git:main, movies@workspace …"),
 ]
+Ref = Annotated[str, typer.Argument(metavar="REF", help="A release: v1.1.0 or movies@v1.1.0.")]
 Remote = Annotated[
     str | None, typer.Option("--remote", "-r", metavar="NAME", help="A DVC remote; else the default one.")
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from tdv.cli.terminal import clean
+from tdv.model.compat import Compat
 from tdv.model.diff import Finding
 
 
@@ -33,9 +34,14 @@ def duration(seconds: float) -> str:
 
 def row_text(row: Mapping[str, object]) -> str:
     """``id=7 email=NULL``"""
-    return " ".join(
-        f"{clean(str(name))}={'NULL' if value is None else clean(str(value))}" for name, value in row.items()
-    )
+    return " ".join(f"{clean(str(name))}={clean(cell_text(value))}" for name, value in row.items())
+
+
+def cell_text(value: object) -> str:
+    """A JSON value as a cell of a table."""
+    if value is None:
+        return "NULL"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
@@ -44,3 +50,12 @@ def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
     width = max((len(finding.rule) for finding in found), default=0)
     for finding in found:
         yield f"  {finding.level:<5}  {finding.rule:<{width}}  {clean(finding.message)}"
+
+
+def compat_text(compat: Compat) -> str:
+    """``app >=1.2,<3, migrations 0003 until 0007`` or ``anything``"""
+    parts = [f"app {compat.app}"] if compat.app else []
+    if compat.migration:
+        until = f" until {compat.migration.until}" if compat.migration.until else " on"
+        parts.append(f"migrations {compat.migration.start or 'the first'}{until}")
+    return clean(", ".join(parts)) or "anything"

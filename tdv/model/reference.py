@@ -64,7 +64,7 @@ class Ref:
 
 
 def _looks_like_name(text: str) -> bool:
-    return bool(DATASET.fullmatch(text)) and not re.fullmatch(r"[\d.x*-]+", text) and not text[0] == "v"
+    return bool(DATASET.fullmatch(text)) and not re.fullmatch(r"[\d.x*-]+", text) and text[0] != "v"
 
 
 def _dataset(text: str) -> tuple[str | None, str]:

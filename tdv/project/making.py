@@ -13,14 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tdv import __version__
 from tdv.project.sources import SEEDS, Sources, files
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from tdv.build import BuildInputs
     from tdv.content.snapshot import Snapshot
     from tdv.factories.variation import Variation
@@ -132,13 +130,34 @@ def toolchain() -> Mapping[str, str]:
     }
 
 
-def sample(ports: Ports, dataset: str, table: str, rows: range) -> pa.Table:
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Generated rows of one table as JSON values."""
+
+    dataset: str
+    table: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Any, ...], ...]
+
+    def to_plain(self) -> dict[str, Any]:
+        """The JSON form."""
+        rows = [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+        return {"format": "tdv.sample/v1", "dataset": self.dataset, "table": self.table, "rows": rows}
+
+
+def sample(ports: Ports, dataset: str, table: str, rows: range) -> Sample:
     """Generated rows of one table as the build would make them; nothing is stored."""
     from tdv import build
+    from tdv.content.arrow import canonical
+    from tdv.content.text import to_plain
     from tdv.project import sources as build_sources
     from tdv.project.builds import scratch
 
     spec = ports.spec(dataset)
     with scratch(ports) as directory:
         inputs = inputs_of(ports, spec, build_sources.find(ports, spec), directory)
-        return build.sample(spec, inputs, table, rows)
+        made = build.sample(spec, inputs, table, rows)
+        schema = spec.table(table).schema
+        values = canonical(made, schema)
+        columns = [to_plain(values.column(column.name), column.type) for column in schema.columns]
+    return Sample(dataset, table, schema.column_names, tuple(zip(*columns, strict=True)))

@@ -15,10 +15,15 @@ from tdv.project.ports import Ports, now
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from tdv.adopt import Adopted
+    from tdv.amend import Amended, CompatChange
     from tdv.gc import GcReport
+    from tdv.log import Log
     from tdv.model.receipt import Receipt
+    from tdv.model.release import Record
     from tdv.model.report import Report
     from tdv.project.builds import Built
+    from tdv.project.making import Sample
     from tdv.project.releases import ReleaseWish
     from tdv.project.restores import CheckoutWish
     from tdv.pull import PullReport
@@ -67,7 +72,7 @@ class Project:
 
         return validations.validate(self.ports, tuple(refs), reveal=reveal)
 
-    def sample(self, dataset: str, table: str, rows: range) -> pa.Table:
+    def sample(self, dataset: str, table: str, rows: range) -> Sample:
         """Generated rows of one table, nothing written."""
         from tdv.project import making
 
@@ -80,6 +85,44 @@ class Project:
         from tdv.project import releases
 
         return releases.release(self.ports, wish, now())
+
+    def log(self, names: Sequence[str] = ()) -> Log:
+        """The releases of the datasets named, or of all."""
+        from tdv.log import log
+
+        return log(self.ports.book, self.ports.git, self.ports.chosen(tuple(names)))
+
+    def yank(self, ref: str, reason: str, *, undo: bool = False) -> Amended:
+        """Withdraws a release, or takes that back."""
+        from tdv import amend
+
+        record = self._release(ref)
+        return amend.yank(self.ports.book, record.dataset, record.version, amend.Reason(reason, now()), undo=undo)
+
+    def compat(self, ref: str, change: CompatChange, reason: str) -> Amended:
+        """Amends what a release serves; a change that says nothing only shows it."""
+        from tdv import amend
+
+        record = self._release(ref)
+        if change == amend.CompatChange():
+            release = self.ports.book.release(record.dataset, record.version)
+            return amend.Amended(release, release, "")
+        why = amend.Reason(reason, now())
+        return amend.amend_compat(self.ports.book, record.dataset, record.version, change, why)
+
+    def adopt(self, ref: str) -> Adopted:
+        """Brings in a release that was tagged on another branch."""
+        from tdv import adopt
+        from tdv.project import states
+
+        dataset, version = states.exact(self.ports, ref)
+        return adopt.adopt(self.ports.git, self.ports.book, dataset, version)
+
+    def _release(self, ref: str) -> Record:
+        from tdv.project import states
+
+        dataset, version = states.exact(self.ports, ref)
+        return self.ports.book.record(dataset, version)
 
     # -- use
 

@@ -79,6 +79,14 @@ def release(ports: Ports, dataset: str, wanted: str) -> Release:
     raise _nothing(dataset, wanted, releases, fitting)
 
 
+def exact(ports: Ports, text: str) -> tuple[str, str]:
+    """Dataset and version of a reference that names one version; raises `UsageError` for any other."""
+    ref = parse(text)
+    if ref.kind == "range" and (version := Range.parse(ref.value).exact) is not None:
+        return ports.dataset(ref.dataset), str(version)
+    raise UsageError(f"{text!r} names no single version", hint="Write the version, as in movies@v1.1.0.")
+
+
 def _nothing(
     dataset: str, wanted: str, releases: tuple[Release, ...], fitting: list[Release]
 ) -> NotFound | Incompatible:
