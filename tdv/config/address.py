@@ -96,7 +96,7 @@ def _written_path(parts: SplitResult) -> str:
 
 
 def _from(directory: Path, path: str, *, ends: bool) -> str:
-    whole = os.path.normpath(os.path.join(directory, os.path.expanduser(path)))
+    whole = "/" + os.path.normpath(os.path.join(directory, path)).lstrip("/")
     return whole + "/" if ends and whole != "/" else whole
 
 

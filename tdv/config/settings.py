@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
@@ -190,10 +191,6 @@ class Settings:
         return [entry for entry in known if sought & identity(self.url(entry))]
 
     def _refuse_never(self, target: TargetSettings) -> None:
-        if not self.policy.never:
-            return
-        from fnmatch import fnmatchcase
-
         for host in hosts(target.url):
             for pattern in self.policy.never:
                 if fnmatchcase(host, pattern.lower()):
