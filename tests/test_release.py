@@ -9,7 +9,8 @@ from tdv.errors import DataError, GitError, Refused, UsageError
 from tdv.model.compat import Compat, Span
 from tdv.model.diff import DatasetChange, Finding, Level
 from tdv.model.version import parse_version
-from tdv.release import Steps, changelog, versions
+from tdv.release import Steps, versions
+from tdv.store import changelog
 from tests.shelf import LATER, SOURCE, Shelf
 
 

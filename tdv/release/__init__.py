@@ -18,8 +18,9 @@ from tdv.model.diff import DEFAULT_LEVELS, DatasetChange, Finding, Level
 from tdv.model.manifest import Manifest
 from tdv.model.release import Change, Record, TableSummary
 from tdv.model.version import Version, parse_version
-from tdv.release import changelog, versions
+from tdv.release import versions
 from tdv.release.ports import Candidate, Pushed, Released, ReleaseOptions, Steps
+from tdv.store import changelog
 from tdv.store.records import record_path
 
 __all__ = ["Candidate", "Pushed", "ReleaseOptions", "Released", "Steps", "release"]

@@ -206,6 +206,13 @@ def stage_deps(root: Path, name: str) -> tuple[str, ...]:
     return tuple(_plain(path) for path in stage.get("deps") or ())
 
 
+def artifact_paths(data: bytes, file: str = DVC_YAML) -> dict[str, str]:
+    """Artifact name → its path, from the bytes of a ``dvc.yaml``, as at any commit; raises `DocumentError`."""
+    listed = _load(data, file).get("artifacts")
+    items = listed.items() if isinstance(listed, dict) else ()
+    return {name: _plain(str(item.get("path", ""))) for name, item in items if isinstance(item, dict)}
+
+
 def ensure_stage(root: Path, spec: StageSpec, *, wait: float = durable.LOCK_WAIT) -> bool:
     """Makes ``dvc.yaml`` hold the stage and the artifact of `spec`; returns False when it does already.
 

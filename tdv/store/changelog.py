@@ -1,8 +1,8 @@
 """The changelog of the data: one section per release.
 
-In: the text of CHANGELOG.md, a record, its findings. Out: the text with that section written, replaced or
-removed. Always holds: all other lines stay as they are; sections of one dataset stand newest version first;
-names and messages are written so that Markdown shows them and does nothing else.
+In: the text of CHANGELOG.md, a record and its findings, or a section out of another CHANGELOG.md. Out: the text
+with that section written, replaced or removed. Always holds: all other lines stay as they are; sections of one
+dataset stand newest version first; names and messages are shown by Markdown and do nothing else.
 """
 
 from __future__ import annotations
@@ -27,11 +27,22 @@ _MOST: Final = 50
 
 def written(text: str, record: Record, findings: Sequence[Finding]) -> str:
     """`text` with the section of `record`, in its place by version, replacing one that is there."""
-    text = removed(text or TITLE, record.dataset, record.version)
-    section = _section(record, findings)
-    version = parse_version(record.version)
-    same = [(found, match) for found, match in _sections(text) if match.group(1) == record.dataset]
-    lower = [match for found, match in same if found < version]
+    return placed(text, record.dataset, record.version, _section(record, findings))
+
+
+def section_of(text: str, dataset: str, version: str) -> str:
+    """The section of that release as it stands in `text`, or ""."""
+    for _, match in _sections(text):
+        if match.group(1) == dataset and match.group(2) == version:
+            return text[match.start() : _end(text, match)].rstrip("\n") + "\n"
+    return ""
+
+
+def placed(text: str, dataset: str, version: str, section: str) -> str:
+    """`text` with `section` in its place by version, replacing one of that release that is there."""
+    text = removed(text or TITLE, dataset, version)
+    same = [(found, match) for found, match in _sections(text) if match.group(1) == dataset]
+    lower = [match for found, match in same if found < parse_version(version)]
     if same and len(lower) < len(same):
         at = lower[0].start() if lower else _end(text, same[-1][1])
     else:

@@ -1,0 +1,263 @@
+"""Tags for the releases that the current commit knows, as GTO and plain DVC read them.
+
+In: Git, the records at HEAD, a port that brings data to the remote. Out: a `Tagging`. Always holds: a tag stands
+on a *taggable* commit, whose tree holds the record's bytes, the artifact's entry in dvc.yaml and a dvc.lock with
+the record's md5, since plain DVC would deliver other data from any other; data is on the remote before its
+tag; an existing tag is never moved.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final, Literal
+
+from tdv.errors import DocumentError, GitError, Refused
+from tdv.model.release import Artifact, Record, Release
+from tdv.store.artifacts import data_path
+from tdv.store.git import Git
+from tdv.store.history import book_at
+from tdv.store.pipeline import DVC_LOCK, DVC_YAML, artifact_paths, parse_lock
+from tdv.store.records import ReleaseBook, parse_record, record_path
+from tdv.store.tags import RemoteTag, Tag, version_tag
+
+FORMAT: Final = "tdv.tags/v1"
+Action = Literal["created", "fetched", "present"]
+
+_FIRST_DEEPEN: Final = 50
+_MOST_COMMITS: Final = 1 << 20
+_SPACE: Final = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class TagOptions:
+    """`push` sends the tags to the remote; `remote` names it (None: the one that the branch follows)."""
+
+    datasets: tuple[str, ...]
+    push: bool = False
+    remote: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tagged:
+    """One tag after the run; `pushed` is whether this run sent it to the remote."""
+
+    name: str
+    dataset: str
+    version: str
+    commit: str
+    action: Action
+    pushed: bool = False
+
+    def to_plain(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "dataset": self.dataset,
+            "version": self.version,
+            "commit": self.commit,
+            "action": self.action,
+            "pushed": self.pushed,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Tagging:
+    """Every tag that the records at HEAD ask for, oldest version first within a dataset."""
+
+    tags: tuple[Tagged, ...]
+
+    def to_plain(self) -> dict[str, Any]:
+        return {"format": FORMAT, "tags": [tag.to_plain() for tag in self.tags]}
+
+
+def tag(git: Git, options: TagOptions, upload: Callable[[Sequence[Artifact]], object]) -> Tagging:
+    """Creates each missing tag; running it again changes nothing.
+
+    `upload` returns when all objects of the artifacts are on the DVC remote, if there is one. Raises
+    `Refused` when a tag of that name promises another digest, `GitError` when a record has no taggable commit
+    (after creating all other tags) or a remote fails.
+    """
+    book = book_at(git, "HEAD")
+    work = _Work(git, book, options.remote, dict(git.remote_tags(remote=options.remote)))
+    done: list[Tagged] = []
+    missing: list[tuple[Release, str]] = []
+    failed: list[str] = []
+    for release in (release for dataset in options.datasets for release in book.releases(dataset)):
+        there = work.existing(release.record)
+        if there is not None:
+            done.append(there)
+            continue
+        commit = work.oldest_taggable(release.record)
+        if commit is None:
+            failed.append(release.record.reference)
+        else:
+            missing.append((release, commit))
+    if missing:
+        upload([release.record.artifact for release, _ in missing])
+    done += [work.create(release, commit) for release, commit in missing]
+    done += work.yanks(options.datasets, done)
+    if options.push:
+        done = work.push(done)
+    if failed:
+        raise _untaggable(failed, done)
+    return Tagging(tuple(done))
+
+
+@dataclass
+class _Work:
+    """One run: Git, the book at HEAD, and what the Git remote answered."""
+
+    git: Git
+    book: ReleaseBook
+    remote: str | None
+    remote_tags: Mapping[str, RemoteTag]
+
+    def __post_init__(self) -> None:
+        self.local = {tag.name: tag for tag in self.git.tags()}
+
+    def existing(self, record: Record) -> Tagged | None:
+        """The tag of a record that is here or on the remote; refused where it promises something else."""
+        name = record.reference
+        action: Action = "present"
+        if name not in self.local and name in self.remote_tags:
+            self.git.fetch_tag(name, self.remote)
+            self.local.update({tag.name: tag for tag in self.git.tags(record.dataset)})
+            action = "fetched"
+        found = self.local.get(name)
+        if found is None:
+            return None
+        self._refuse_other(found, record)
+        return Tagged(name, record.dataset, record.version, found.commit, action)
+
+    def _refuse_other(self, found: Tag, record: Record) -> None:
+        if found.digest and found.digest != record.digest:
+            raise _clash(found.name, found.digest, record.digest)
+        there = self.remote_tags.get(found.name)
+        if there is None or there.object == found.object or there.commit == found.commit:
+            return
+        path = record_path(record.dataset, record.version)
+        data = next(iter(self.git.objects([f"{there.commit}:./{path}"])))
+        digest = parse_record(data, path).digest if data is not None else f"what commit {there.commit[:12]} holds"
+        if digest != record.digest:
+            raise _clash(f"{found.name} of the remote", digest, record.digest)
+
+    def oldest_taggable(self, record: Record) -> str | None:
+        """The oldest commit of the first-parent line that is taggable; deepens a shallow clone to be sure."""
+        step = _FIRST_DEEPEN
+        while True:
+            line = list(self.git.first_parent_commits())
+            trees = self._trees(line, (record_path(record.dataset, record.version), DVC_YAML, DVC_LOCK))
+            begins = next((commit for commit, (found, *_) in trees.items() if found is not None), None)
+            if begins != line[-1] or step > _MOST_COMMITS or not self.git.is_shallow():
+                data = self.book.record_bytes(record.dataset, record.version)
+                return next((commit for commit, tree in trees.items() if _taggable(tree, data, record)), None)
+            self._deepen(step, record)
+            step *= 4
+
+    def _trees(self, line: Sequence[str], paths: Sequence[str]) -> dict[str, tuple[bytes | None, ...]]:
+        """What each commit that changed one of `paths` holds of them, oldest commit first."""
+        changed = set().union(*(self.git.first_parent_commits(path) for path in paths))
+        commits = [commit for commit in reversed(line) if commit in changed]
+        found = self.git.objects(f"{commit}:./{path}" for commit in commits for path in paths)
+        return dict(zip(commits, zip(*[found] * len(paths), strict=True), strict=True))
+
+    def _deepen(self, step: int, record: Record) -> None:
+        try:
+            self.git.fetch_deepen(step, self.remote)
+        except GitError as exc:
+            raise GitError(
+                f"This shallow clone does not reach the commit that released {record.reference}, "
+                f"and fetching more failed: {exc.message}",
+                hint="git fetch --unshallow --tags",
+            ) from exc
+
+    def create(self, release: Release, commit: str) -> Tagged:
+        """Creates the annotated tag of a release."""
+        record = release.record
+        self.git.create_tag(record.reference, commit, _message(record))
+        return Tagged(record.reference, record.dataset, record.version, commit, "created")
+
+    def yanks(self, datasets: Iterable[str], done: Sequence[Tagged]) -> list[Tagged]:
+        """Mirrors yanks of tagged releases as GTO writes them: ``movies@v1.1.0!``."""
+        tagged = {tag.name: tag for tag in done}
+        made = []
+        for release in (release for dataset in datasets for release in self.book.releases(dataset) if release.yanked):
+            record = release.record
+            version = tagged.get(record.reference)
+            name = version_tag(record.dataset, record.version, yank=True)
+            if version is None:
+                continue
+            action: Action = "present"
+            if name not in self.local and name in self.remote_tags:
+                self.git.fetch_tag(name, self.remote)
+                action = "fetched"
+            elif name not in self.local:
+                self.git.create_tag(name, version.commit, f"Yank {record.dataset} v{record.version}\n")
+                action = "created"
+            made.append(Tagged(name, record.dataset, record.version, version.commit, action))
+        return made
+
+    def push(self, done: Sequence[Tagged]) -> list[Tagged]:
+        """Sends what the remote lacks, all or nothing; whoever was faster with the same digest is no error."""
+        missing = [tag.name for tag in done if tag.name not in self.remote_tags]
+        try:
+            self.git.push_tags(missing, self.remote)
+        except Refused:
+            self.remote_tags = self.git.remote_tags(remote=self.remote)
+            self.local = {tag.name: tag for tag in self.git.tags()}
+            for tag in (tag for tag in done if not tag.name.endswith("!")):
+                self._refuse_other(self.local[tag.name], self.book.record(tag.dataset, tag.version))
+            missing = [name for name in missing if name not in self.remote_tags]
+            self.git.push_tags(missing, self.remote)
+        return [replace(tag, pushed=tag.name in missing) for tag in done]
+
+
+def _taggable(tree: tuple[bytes | None, ...], record_bytes: bytes, record: Record) -> bool:
+    """Whether plain DVC, at the commit with this record, dvc.yaml and dvc.lock, delivers the record's data."""
+    found, pipeline, lock = tree
+    if found != record_bytes or pipeline is None or lock is None:
+        return False
+    try:
+        stage = parse_lock(lock).get(record.dataset)
+        listed = artifact_paths(pipeline).get(record.dataset)
+    except DocumentError:
+        return False
+    path = data_path(record.dataset)
+    entry = stage.out(path) if stage else None
+    return entry is not None and entry.md5 == record.artifact.md5 and listed == path
+
+
+def _message(record: Record) -> str:
+    """Subject, notes, and the trailers that let a clone check the tag without the data."""
+    lines = [f"Release {record.dataset} v{record.version}", ""]
+    if record.notes.strip():
+        lines += [record.notes.strip(), ""]
+    lines.append(f"Tdv-Digest: {record.digest}")
+    if record.compat.app:
+        lines.append(f"Tdv-App: {_one_line(record.compat.app)}")
+    span = record.compat.migration
+    if span is not None:
+        lines.append(f"Tdv-Migration: {_one_line(span.start or '')}..{_one_line(span.until or '')}")
+    return "\n".join(lines) + "\n"
+
+
+def _one_line(text: str) -> str:
+    return _SPACE.sub(" ", text).strip()
+
+
+def _clash(name: str, found: str, expected: str) -> Refused:
+    return Refused(
+        f"The tag {name} promises {found}, the record {expected}",
+        hint="The tag was moved or forged, or another release took the version: `tdv verify` says more.",
+        tag=name,
+    )
+
+
+def _untaggable(failed: Sequence[str], done: Sequence[Tagged]) -> GitError:
+    return GitError(
+        f"No commit on this line holds {', '.join(failed)} together with its dvc.lock",
+        hint="Tag on the main branch after the merge; a release of another line is tagged there, then adopted here.",
+        failed=list(failed),
+        tagged=[tag.name for tag in done],
+    )

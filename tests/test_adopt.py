@@ -1,0 +1,61 @@
+from pathlib import Path
+
+import pytest
+
+from tdv.adopt import adopt, adoptable
+from tdv.errors import IntegrityError, NotFound, Refused
+from tdv.tag import TagOptions, tag
+from tests.shelf import Shelf
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    """On ``main`` v1.0.0 and v2.0.0; on the branch ``line`` the hotfix v1.0.1, tagged."""
+    shelf = Shelf.create(tmp_path / "repo")
+    shelf.release()
+    git = shelf.repository.git
+    git("branch", "line")
+    shelf.source({2: "bob"}).release()
+    git("switch", "--quiet", "line")
+    shelf.source({1: "eve"}).release(notes="Hotfix")
+    tag(shelf.git, TagOptions(("shop",)), lambda _: None)
+    git("switch", "--quiet", "main")
+    return shelf
+
+
+def test_record_and_section_come_byte_for_byte(shelf: Shelf) -> None:
+    assert adoptable(shelf.git, shelf.book, "shop") == ("1.0.1",)
+    done = adopt(shelf.git, shelf.book, "shop", "1.0.1")
+    assert done.files == ("datasets/shop/releases/1.0.1.yaml", "CHANGELOG.md")
+    assert shelf.book.record_bytes("shop", "1.0.1") == shelf.git.show("line", done.files[0])
+    headings = [line for line in shelf.repository.read("CHANGELOG.md").splitlines() if line.startswith("## ")]
+    assert [heading.split()[2] for heading in headings] == ["v2.0.0", "v1.0.1", "v1.0.0"]
+    assert adoptable(shelf.git, shelf.book, "shop") == ()
+    assert adopt(shelf.git, shelf.book, "shop", "1.0.1").files == ()
+
+
+def test_another_record_here_is_not_overwritten(shelf: Shelf) -> None:
+    shelf.repository.write({"datasets/shop/releases/1.0.1.yaml": "mine\n"})
+    with pytest.raises(Refused, match="another record"):
+        adopt(shelf.git, shelf.book, "shop", "1.0.1")
+
+
+def test_tag_that_promises_something_else_is_refused(shelf: Shelf) -> None:
+    git = shelf.repository.git
+    git("tag", "--delete", "shop@v1.0.1")
+    git("tag", "--annotate", "--message", "Forged\n\nTdv-Digest: tdv1:00", "shop@v1.0.1", "line")
+    with pytest.raises(IntegrityError, match="promises tdv1:00"):
+        adopt(shelf.git, shelf.book, "shop", "1.0.1")
+
+
+def test_tag_without_a_record_and_no_tag_at_all(shelf: Shelf) -> None:
+    shelf.repository.git("tag", "--annotate", "--message", "By hand", "shop@v3.0.0")
+    with pytest.raises(NotFound, match="holds no datasets"):
+        adopt(shelf.git, shelf.book, "shop", "3.0.0")
+    with pytest.raises(NotFound, match=r"There is no tag shop@v9\.0\.0"):
+        adopt(shelf.git, shelf.book, "shop", "9.0.0")
+
+
+def test_tag_is_fetched_where_only_the_remote_has_it(shelf: Shelf, tmp_path: Path) -> None:
+    clone = Shelf(shelf.repository.clone(tmp_path / "clone", "--no-tags").root)
+    assert adopt(clone.git, clone.book, "shop", "1.0.1").record.notes == "Hotfix"
