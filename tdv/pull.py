@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tdv.errors import IntegrityError
 from tdv.model.release import Record
 from tdv.store import dvc
+from tdv.store.cache import DIR, Cache, file_md5
 from tdv.store.fingerprint import Fingerprints
 from tdv.store.pipeline import Entry, StageLock
 from tdv.store.settings import DvcSettings
@@ -49,34 +49,30 @@ def pull(
     """
     outs = [out for stage in stages for out in stage.outs if out.nfiles is not None]
     wanted = [record.artifact.md5 for record in records] + [out.md5 for out in outs]
-    if options.verify:
-        _discard_damaged(settings, wanted)
-    fetched = dvc.fetch(settings, wanted, options.remote)
+    fetched = _fetch_verified(settings, wanted, options) if options.verify else _fetch(settings, wanted, options)
     restored, kept = _restore(settings, outs)
     return PullReport(fetched.objects, fetched.size, restored, kept)
 
 
-def _discard_damaged(settings: DvcSettings, md5s: Sequence[str]) -> None:
-    """Removes objects whose bytes do not have their md5, so that they are fetched anew."""
-    cache = settings.cache
+def _fetch(settings: DvcSettings, md5s: Sequence[str], options: PullOptions) -> dvc.Transfer:
+    return dvc.fetch(settings, md5s, options.remote)
+
+
+def _fetch_verified(settings: DvcSettings, md5s: Sequence[str], options: PullOptions) -> dvc.Transfer:
+    """Fetches anew what is here and damaged, too: first the lists of directories, then the files in them."""
+    _discard_damaged(settings.cache, md5s)
+    first = _fetch(settings, md5s, options)
+    listed = [entry.md5 for md5 in md5s if md5.endswith(DIR) for entry in settings.cache.read_dir(md5)]
+    _discard_damaged(settings.cache, listed)
+    second = _fetch(settings, md5s, options)
+    return dvc.Transfer(first.objects + second.objects, first.size + second.size)
+
+
+def _discard_damaged(cache: Cache, md5s: Sequence[str]) -> None:
+    """Removes the objects whose bytes do not have their md5."""
     for md5 in dict.fromkeys(md5s):
-        objects = [md5]
-        if md5.endswith(".dir") and cache.has(md5) and not _damaged(settings, md5):
-            objects += [entry.md5 for entry in cache.read_dir(md5)]
-        for one in objects:
-            if cache.has(one) and _damaged(settings, one):
-                cache.remove(one)
-
-
-def _damaged(settings: DvcSettings, md5: str) -> bool:
-    try:
-        if md5.endswith(".dir"):
-            settings.cache.read(md5)
-        else:
-            settings.cache.verify(md5)
-    except IntegrityError:
-        return True
-    return False
+        if cache.has(md5) and file_md5(cache.path(md5)) != md5.removesuffix(DIR):
+            cache.remove(md5)
 
 
 def _restore(settings: DvcSettings, outs: Sequence[Entry]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -233,10 +233,10 @@ def _project(scratch: Path, settings: DvcSettings) -> Any:
 def _foreign(remote: Remote, problem: Exception) -> TdvError:
     from dvc.fs import RemoteMissingDepsError
 
-    if isinstance(problem, RemoteMissingDepsError):
+    if isinstance(problem, RemoteMissingDepsError | ImportError):
+        scheme = remote.url.partition("://")[0]
         return PluginMissing(
-            f"The remote {remote.name} needs DVC's support for {problem.protocol}://",
-            hint=f'pip install "dvc[{problem.protocol}]"',
+            f"The remote {remote.name} needs DVC's support for {scheme}://", hint=f'pip install "dvc[{scheme}]"'
         )
     return _unreachable(remote.name, problem)
 

@@ -166,7 +166,7 @@ def _unquoted(text: str) -> str:
     text = text.strip()
     if len(text) >= 2 and text[0] in "'\"" and (end := text.find(text[0], 1)) > 0:
         return text[1:end]
-    return re.split(r"\s#", text, maxsplit=1)[0].strip()
+    return text.partition("#")[0].strip()
 
 
 def _outer_files(environ: Mapping[str, str]) -> tuple[Path, Path]:
@@ -213,7 +213,7 @@ def _remotes(merged: Sections) -> list[tuple[str, Remote]]:
 def _links(value: str | None) -> tuple[str, ...]:
     if value is None:
         return DEFAULT_LINKS
-    links = tuple(link.strip().strip("'\"") for link in value.split(","))
-    if not LINKS.issuperset(links):
+    links = tuple(link for link in (part.strip(" '\"") for part in value.split(",")) if link)
+    if not links or not LINKS.issuperset(links):
         raise ConfigError(f"cache.type is {value!r} in DVC's configuration", hint="dvc config cache.type reflink,copy")
     return links
