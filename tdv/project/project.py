@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tdv import config
 from tdv.project.ports import Ports, now
+from tdv.store.git import Git
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from tdv.adopt import Adopted
     from tdv.amend import Amended, CompatChange
     from tdv.gc import GcReport
+    from tdv.init import Prepared
     from tdv.log import Log
     from tdv.model.receipt import Receipt
     from tdv.model.release import Record
@@ -29,8 +31,17 @@ if TYPE_CHECKING:
     from tdv.pull import PullReport
     from tdv.push import PushReport
     from tdv.release import Released
+    from tdv.tag import Tagging
 
 Advance = Callable[[float, float], None]
+
+
+def prepare(directory: Path) -> Prepared:
+    """Makes `directory` ready to be a project; raises `GitError` outside a Git repository."""
+    from tdv import init
+
+    environ = config.process_environment()
+    return init.prepare(Git(directory.resolve(), environ), environ)
 
 
 class Project:
@@ -85,6 +96,14 @@ class Project:
         from tdv.project import releases
 
         return releases.release(self.ports, wish, now())
+
+    def tag(self, names: Sequence[str] = (), *, push: bool = False, remote: str | None = None) -> Tagging:
+        """Tags each release of the datasets named, or of all, that has no tag yet."""
+        from tdv import tag
+        from tdv.project import releases
+
+        options = tag.TagOptions(self.ports.chosen(tuple(names)), push, remote)
+        return tag.tag(self.ports.git, options, lambda artifacts: releases.upload(self.ports, artifacts))
 
     def log(self, names: Sequence[str] = ()) -> Log:
         """The releases of the datasets named, or of all."""

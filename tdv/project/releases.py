@@ -7,6 +7,7 @@ decides whether there may be a release.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -139,6 +140,12 @@ class _Wiring:
             git.show(branch, record_path(self.dataset, version))
             return True
         return version_tag(self.dataset, version) in git.remote_tags(self.dataset)
+
+
+def upload(ports: Ports, artifacts: Sequence[Artifact]) -> None:
+    """Sends artifacts to the default DVC remote, if there is one."""
+    if ports.dvc.default_remote is not None:
+        dvc.push(ports.dvc, [artifact.md5 for artifact in artifacts])
 
 
 def _state(record: Record) -> states.State:
