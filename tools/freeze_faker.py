@@ -66,12 +66,6 @@ FORMATS = {
 }
 SAMPLED = ("prefix", "suffix", "state_abbr", "postcode", "currency_code", "currency_name", "language_name", "mime_type")
 BY_HAND = {
-    "email": [[1, ["@user_name", "=@", "@safe_domain_name"]]],
-    "safe_email": [[1, ["@user_name", "=@", "@safe_domain_name"]]],
-    "ascii_email": [[1, ["@user_name", "=@", "@safe_domain_name"]]],
-    "ascii_safe_email": [[1, ["@user_name", "=@", "@safe_domain_name"]]],
-    "free_email": [[1, ["@user_name", "=@", "@free_email_domain"]]],
-    "company_email": [[1, ["@user_name", "=@", "@domain_name"]]],
     "domain_word": [[1, ["@last_name_slug"]]],
     "domain_name": [[1, ["@domain_word", "=.", "@tld"]]],
     "url": [[1, ["=https://www.", "@domain_name", "=/"]]],
@@ -79,6 +73,13 @@ BY_HAND = {
     "sentence": [[1, ["@word_title", *["= ", "@word"] * more, "=."]] for more in range(3, 8)],
     "paragraph": [[1, ["@sentence", *["= ", "@sentence"] * more]] for more in range(1, 5)],
     "text": [[1, ["@paragraph", "= ", "@sentence"]]],
+}
+EMAILS = {
+    "email": "@safe_domain_name",
+    "safe_email": "@safe_domain_name",
+    "ascii_email": "@safe_domain_name",
+    "ascii_safe_email": "@safe_domain_name",
+    "free_email": "@free_email_domain",
 }
 _TOKEN = re.compile(r"\{\{\s*(\w+)\s*\}\}|(#+)|([%$!@?])|([^{#%$!@?]+|\{)")
 
@@ -117,6 +118,8 @@ class Freezer:
             return True
         found = self._attribute(FORMATS.get(name))
         if found and self._format(name, found):
+            if name == "name":
+                self._given_names()
             return True
         found = self._attribute(LISTS.get(name))
         if found:
@@ -147,6 +150,28 @@ class Freezer:
                     return False
         return True
 
+    def _given_names(self) -> None:
+        """Puts first names of men and women into one list, where only they tell two formats of a name apart."""
+        formats = self.formats["name"]
+        plain = [[weight, ["@first_name_male" if token == "@first_name_female" else token for token in tokens]]
+                 for weight, tokens in formats if "@first_name_female" in tokens]  # fmt: skip
+        pairs = [pair for pair in plain if pair in formats]
+        both = [self.lists.get(f"first_name_{kind}") for kind in ("male", "female")]
+        if not pairs or None in both:
+            return
+        names: Counter[str] = Counter()
+        for listed in both:
+            weights = listed.get("weights", [1] * len(listed["values"]))
+            for value, weight in zip(listed["values"], weights, strict=True):
+                names[value] += weight * UNIT // sum(weights)
+        self._list("given_name", names)
+        as_women = {"@first_name_male": "@first_name_female"}
+        for weight, tokens in pairs:
+            formats.remove([weight, tokens])
+            formats.remove([weight, [as_women.get(token, token) for token in tokens]])
+            merged = ["@given_name" if token == "@first_name_male" else token for token in tokens]
+            formats.insert(0, [2 * weight, merged])
+
     def _sample(self, name: str) -> bool:
         method = getattr(self._faker, name, None)
         if method is None:
@@ -176,9 +201,12 @@ class Freezer:
                 if token[0] == "@":
                     self._slug(token[1:])
                     tokens[place] = f"{token}_slug"
-            formats.append([weight, tokens])
+            formats.append([weight, [*tokens, "!"]])
         self._slug("last_name")
         self.formats["user_name"] = formats
+        for name, domain in EMAILS.items():
+            self.formats[name] = [[weight, [*tokens, "=@", domain]] for weight, tokens in formats]
+        self.formats["company_email"] = [[weight, [*tokens, "=@", "@domain_name"]] for weight, tokens in formats]
 
     def _slug(self, name: str) -> None:
         if f"{name}_slug" in self.lists:

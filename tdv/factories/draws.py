@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 
 from tdv.factories.random import Rows, Stream, Words, bounded, permuted
+
+_FEW: Final = 12
+"""Up to so many borders, comparing with each of them is quicker than a search."""
 
 
 class Draw(Protocol):
@@ -42,7 +45,13 @@ class Weighted:
     bounds: Words
 
     def ordinals(self, rows: Rows) -> Rows:
-        return np.searchsorted(self.bounds, self.stream.words(rows), side="right").astype(np.int64, copy=False)
+        words = self.stream.words(rows)
+        if len(self.bounds) > _FEW:
+            return np.searchsorted(self.bounds, words, side="right").astype(np.int64, copy=False)
+        ordinals = np.zeros(len(rows), dtype=np.int64)
+        for bound in self.bounds:
+            ordinals += words >= bound
+        return ordinals
 
 
 def thresholds(weights: Sequence[int]) -> Words:

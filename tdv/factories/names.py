@@ -5,7 +5,8 @@ changed once released, so that the same spec gives the same values whatever Fake
 not imported. `tools/freeze_faker.py` writes the tables from Faker's data (MIT licence, ``tables/NOTICE``).
 
 A table holds lists (values with whole-number weights) and formats (alternatives of tokens). A token is ``=text``
-(itself), ``@provider``, ``#n`` (n digits), ``%`` (a digit above 0), ``$`` (above 1) or ``?`` (a letter from a to z).
+(itself), ``@provider``, ``#n`` (n digits), ``%`` (a digit above 0), ``$`` (above 1), ``?`` (a letter from a to z)
+or ``!`` (where unique values carry a number of their own).
 """
 
 from __future__ import annotations
@@ -13,21 +14,25 @@ from __future__ import annotations
 import json
 import string
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from importlib import resources
 from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from tdv.factories.mosaic import Pieces, texts
 from tdv.factories.random import Rows, Stream, bounded
 
 _SLOTS: Final = 1 << 16
 _SHIFT: Final = np.uint64(48)
 _TABLES: Final = "tables"
-USER_NAME: Final = "user_name"
+_MARK: Final = "!"
+_NOTHING: Final = 0
+_SIGNS: Final = {"%": "123456789", "$": "23456789", "?": string.ascii_lowercase}
+
+Slots = NDArray[np.uint16]
 
 
 @lru_cache(maxsize=32)
@@ -51,114 +56,176 @@ class NameTable:
     """The lists and formats of one locale."""
 
     def __init__(self, raw: dict[str, Any]) -> None:
-        self._lists = {name: _List(tuple(item["values"]), item.get("weights")) for name, item in raw["lists"].items()}
-        self._formats = {name: _Formats(item) for name, item in raw["formats"].items()}
+        self._lists: dict[str, Any] = raw["lists"]
+        self._formats: dict[str, Any] = raw["formats"]
+        self._plans: dict[str, _Plan] = {}
 
     @property
     def providers(self) -> tuple[str, ...]:
         """The providers that the table serves, sorted."""
-        return tuple(sorted(name for name in {*self._lists, *self._formats} if not name.endswith("_slug")))
+        return tuple(sorted({*self._lists, *self._formats}))
 
     def holds(self, provider: str) -> bool:
         """True if the table serves this provider."""
         return provider in self._lists or provider in self._formats
 
-    def has_user_name(self, provider: str) -> bool:
-        """True if every value of the provider contains exactly one user name."""
-        if provider == USER_NAME:
-            return True
-        formats = self._formats.get(provider)
-        return formats is not None and all(tokens.count(f"@{USER_NAME}") == 1 for tokens in formats.alternatives)
+    def can_be_unique(self, provider: str) -> bool:
+        """True if every value of the provider has a place for a number of its own."""
+        return provider in self._formats and all(_MARK in tokens for _, tokens in self._formats[provider])
 
     def values(self, provider: str, rows: Rows, stream: Stream, suffix: pa.Array | None = None) -> pa.Array:
-        """One text per row; `suffix` is appended to user names after a dot, which makes them unique."""
-        if provider in self._lists:
-            return self._lists[provider].at(rows, stream)
-        made = self._alternatives(self._formats[provider], rows, stream, suffix)
-        if provider == USER_NAME and suffix is not None:
-            return pc.binary_join_element_wise(made, suffix, ".")
-        return made
-
-    def _alternatives(self, formats: _Formats, rows: Rows, stream: Stream, suffix: pa.Array | None) -> pa.Array:
-        if len(formats.alternatives) == 1:
-            return self._tokens(formats.alternatives[0], rows, stream, suffix)
-        chosen = formats.slots[stream.named("format").words(rows) >> _SHIFT]
-        pieces, places = [], []
-        for number, tokens in enumerate(formats.alternatives):
-            place = np.flatnonzero(chosen == number)
-            if len(place):
-                below = suffix.take(pa.array(place)) if suffix is not None else None
-                pieces.append(self._tokens(tokens, rows[place], stream.named(str(number)), below))
-                places.append(place)
-        return gathered(pieces, places)
-
-    def _tokens(self, tokens: tuple[str, ...], rows: Rows, stream: Stream, suffix: pa.Array | None) -> pa.Array:
-        if len(tokens) == 3 and tokens[1][0] == "=" and tokens[0][0] == "@" == tokens[2][0]:
-            first, last = (self._token(tokens[at], rows, stream.named(str(at)), suffix) for at in (0, 2))
-            return pc.binary_join_element_wise(first, last, tokens[1][1:])
-        parts = [self._token(token, rows, stream.named(str(at)), suffix) for at, token in enumerate(tokens)]
-        if len(parts) == 1 and isinstance(parts[0], pa.Array):
-            return parts[0]
-        empty = pa.repeat(pa.scalar(""), len(rows))
-        return pc.binary_join_element_wise(empty, *parts, "")
-
-    def _token(self, token: str, rows: Rows, stream: Stream, suffix: pa.Array | None) -> pa.Array | str:
-        sign, rest = token[0], token[1:]
-        if sign == "=":
-            return rest
-        if sign == "@":
-            return self.values(rest, rows, stream, suffix)
-        return _characters(sign, int(rest or 1)).at(rows, stream)
+        """One text per row; `suffix` goes where a format has a place for it, which makes the texts unique."""
+        plan = self._plans.get(provider)
+        if plan is None:
+            plan = self._plans[provider] = _Planner(self._lists, self._formats).plan(provider)
+        pieces = np.empty((len(rows), plan.root.width), dtype=np.int32)
+        dictionary = plan.dictionary
+        marks = np.zeros(len(rows), dtype=np.int32)
+        if suffix is not None:
+            marks = np.arange(len(dictionary), len(dictionary) + len(rows), dtype=np.int32)
+            dictionary = pa.concat_arrays([dictionary, suffix])
+        plan.root.fill(pieces, rows, stream, marks)
+        return texts(dictionary, pieces)
 
 
-@lru_cache(maxsize=32)
-def _characters(sign: str, count: int) -> _List:
-    """All texts of `count` digits (``#``), or the single characters that another sign stands for."""
-    if sign == "#":
-        return _List(tuple(f"{number:0{count}}" for number in range(10**count)), None)
-    return _List(tuple({"%": "123456789", "$": "23456789", "?": string.ascii_lowercase}[sign]), None)
+@dataclass(frozen=True)
+class _Plan:
+    """How to make a provider's texts: a tree of choices over one dictionary, in which number 0 is no text."""
 
-
-def gathered(pieces: list[pa.Array], places: list[NDArray[np.int64]]) -> pa.Array:
-    """One array from pieces whose elements belong to the given places, which together are 0 … n-1."""
-    if len(pieces) == 1:
-        return pieces[0]
-    order = np.concatenate(places)
-    back = np.empty(len(order), dtype=np.int64)
-    back[order] = np.arange(len(order))
-    return pa.concat_arrays(pieces).take(pa.array(back))
+    dictionary: pa.Array
+    root: _Node
 
 
 @dataclass(frozen=True)
 class _List:
-    """Values, drawn evenly or by weight."""
+    """One of the pieces from `first` on."""
 
-    listed: tuple[str, ...]
-    weights: list[int] | None
+    first: int
+    size: int
+    slots: Slots | None
+    width: int = 1
 
-    @cached_property
-    def _values(self) -> pa.Array:
-        return pa.array(self.listed, pa.string())
-
-    @cached_property
-    def _slots(self) -> NDArray[np.uint16] | None:
-        return slots(self.weights) if self.weights else None
-
-    def at(self, rows: Rows, stream: Stream) -> pa.Array:
+    def fill(self, pieces: Pieces, rows: Rows, stream: Stream, marks: Pieces) -> None:
         words = stream.words(rows)
-        chosen = bounded(words, len(self.listed)) if self._slots is None else self._slots[words >> _SHIFT]
-        return pc.take(self._values, pa.array(chosen), boundscheck=False)
+        chosen = bounded(words, self.size) if self.slots is None else self.slots[words >> _SHIFT]
+        np.add(chosen, self.first, out=pieces[:, 0], casting="unsafe")
 
 
-class _Formats:
-    """Alternatives of tokens with their weights."""
+@dataclass(frozen=True)
+class _Mark:
+    """The row's own number, where there is one."""
 
-    def __init__(self, raw: list[list[Any]]) -> None:
-        self.alternatives = tuple(tuple(tokens) for _, tokens in raw)
-        self.slots = slots([weight for weight, _ in raw])
+    width: int = 1
+
+    def fill(self, pieces: Pieces, rows: Rows, stream: Stream, marks: Pieces) -> None:
+        pieces[:, 0] = marks
 
 
-def slots(weights: list[int]) -> NDArray[np.uint16]:
+@dataclass(frozen=True)
+class _Tokens:
+    """Parts one after another; each has a stream named by its place."""
+
+    parts: tuple[_Node, ...]
+    names: tuple[str, ...]
+
+    @property
+    def width(self) -> int:
+        return sum(part.width for part in self.parts)
+
+    def fill(self, pieces: Pieces, rows: Rows, stream: Stream, marks: Pieces) -> None:
+        at = 0
+        for part, name in zip(self.parts, self.names, strict=True):
+            part.fill(pieces[:, at : at + part.width], rows, stream.named(name), marks)
+            at += part.width
+
+
+@dataclass(frozen=True)
+class _Either:
+    """One of several alternatives; shorter ones end with no text."""
+
+    alternatives: tuple[_Tokens, ...]
+    slots: Slots
+
+    @property
+    def width(self) -> int:
+        return max(tokens.width for tokens in self.alternatives)
+
+    def fill(self, pieces: Pieces, rows: Rows, stream: Stream, marks: Pieces) -> None:
+        chosen = self.slots[stream.named("format").words(rows) >> _SHIFT]
+        for number, tokens in enumerate(self.alternatives):
+            places = np.flatnonzero(chosen == number)
+            own = np.full((len(places), self.width), _NOTHING, dtype=np.int32)
+            tokens.fill(own[:, : tokens.width], rows[places], stream.named(str(number)), marks[places])
+            pieces[places] = own
+
+
+_Node = _List | _Mark | _Tokens | _Either
+
+
+class _Planner:
+    """Turns a provider's formats into a plan; a literal becomes part of the pieces beside it."""
+
+    def __init__(self, lists: dict[str, Any], formats: dict[str, Any]) -> None:
+        self._lists = lists
+        self._formats = formats
+        self._pieces: list[str] = [""]
+        self._first: dict[tuple[str, str, str], int] = {}
+
+    def plan(self, provider: str) -> _Plan:
+        root = self._node(f"@{provider}", "", "")
+        return _Plan(pa.array(self._pieces, pa.string()), root)
+
+    def _node(self, token: str, before: str, after: str) -> _Node:
+        if token == _MARK:
+            return _Mark()
+        formats = self._formats.get(token[1:]) if token[0] == "@" else None
+        if formats is None:
+            return self._list(token, before, after)
+        alternatives = tuple(self._tokens(tokens) for _, tokens in formats)
+        if len(alternatives) == 1:
+            return alternatives[0]
+        return _Either(alternatives, slots([weight for weight, _ in formats]))
+
+    def _list(self, token: str, before: str, after: str) -> _List:
+        values, weights = self._values(token)
+        key = (token, before, after)
+        if key not in self._first:
+            self._first[key] = len(self._pieces)
+            self._pieces.extend(f"{before}{value}{after}" for value in values)
+        return _List(self._first[key], len(values), slots(weights) if weights else None)
+
+    def _values(self, token: str) -> tuple[list[str], list[int] | None]:
+        if token[0] == "@":
+            listed = self._lists[token[1:]]
+            return listed["values"], listed.get("weights")
+        if token[0] == "#":
+            count = int(token[1:])
+            return [f"{number:0{count}}" for number in range(10**count)], None
+        return ([token[1:]] if token[0] == "=" else list(_SIGNS[token[0]])), None
+
+    def _tokens(self, tokens: list[str]) -> _Tokens:
+        """Literals go to the list after them, or else to the one before; streams keep the tokens' places."""
+        parts: list[_Node] = []
+        names: list[str] = []
+        before = ""
+        for place, token in enumerate(tokens):
+            follower = tokens[place + 1] if place + 1 < len(tokens) else "="
+            if token[0] == "=" and self._is_list(follower):
+                before = token[1:]
+                continue
+            last = place + 2 == len(tokens) and follower[0] == "=" and self._is_list(token)
+            parts.append(self._node(token, before, follower[1:] if last else ""))
+            names.append(str(place))
+            before = ""
+            if last:
+                break
+        return _Tokens(tuple(parts), tuple(names))
+
+    def _is_list(self, token: str) -> bool:
+        return token[0] in "#%$?" or (token[0] == "@" and token[1:] in self._lists)
+
+
+def slots(weights: list[int]) -> Slots:
     """65,536 slots shared out by weight, at least one to each: borders are rounded down, order is kept."""
     total, running, start = sum(weights), 0, 0
     shares = np.empty(_SLOTS, dtype=np.uint16)

@@ -26,6 +26,7 @@ from tdv.factories.random import Rows, Stream, unit
 _SCALE: Final = 1 << 36
 _DENSE: Final = 64
 _PER_OCTAVE: Final = 64
+_MOST_SLICES: Final = 1 << 16
 
 Numbers = NDArray[np.float64]
 
@@ -39,14 +40,11 @@ class Jump:
     skew: str = "0"
 
     def ordinals(self, rows: Rows) -> Rows:
-        sums = _sums(self.size, self.skew)
-        starts = _blocks(self.size, self.skew)
         chosen = np.zeros(len(rows), dtype=np.int64)
         unsettled = np.arange(len(rows))
-        for block in range(len(starts) - 1, -1, -1):
-            end = starts[block + 1] if block + 1 < len(starts) else self.size
-            place = _walk(rows[unsettled], self.stream.named(f"block {block}"), sums, (starts[block], end))
-            settled = place >= starts[block]
+        for number, block in reversed(list(enumerate(_blocks(self.size, self.skew)))):
+            place = _walk(rows[unsettled], self.stream.named(f"block {number}"), block)
+            settled = place >= block.start
             chosen[unsettled[settled]] = place[settled]
             unsettled = unsettled[~settled]
             if not len(unsettled):
@@ -54,46 +52,101 @@ class Jump:
         return chosen
 
 
-def _walk(rows: Rows, stream: Stream, sums: Numbers | None, block: tuple[int, int]) -> Rows:
+def _walk(rows: Rows, stream: Stream, block: _Equal | _Weighted) -> Rows:
     """Where each row stands after the block: a parent of it, or ``start - 1`` if it did not move."""
-    start, end = block
-    place = np.full(len(rows), start - 1, dtype=np.int64)
+    place = np.full(len(rows), block.start - 1, dtype=np.int64)
     moving = np.arange(len(rows))
+    weights: Numbers | float = block.before
     step = 0
     while len(moving):
-        chance = unit(stream.named(f"step {step}").words(rows[moving]))
-        at = place[moving]
-        weight = (at + 1).astype(np.float64) if sums is None else sums[at]
-        aim = weight / chance
-        inside = aim < (float(end) if sums is None else sums[end - 1])
-        moving, aim = moving[inside], aim[inside]
-        if sums is None:
-            place[moving] = aim.astype(np.int64)
-        else:
-            place[moving] = start + np.searchsorted(sums[start:end], aim, side="right")
+        chance = unit(stream.named(f"step {step}").words(rows if step == 0 else rows[moving]))
+        aim = weights / chance
+        inside = np.flatnonzero(aim < block.limit)
+        moving = moving[inside]
+        place[moving], weights = block.reached(aim[inside])
         step += 1
     return place
 
 
-def _blocks(size: int, skew: str) -> tuple[int, ...]:
-    """The first parents of the blocks from the second parent on; the first parent is where every row begins."""
-    sums = _sums(size, skew)
-    starts, at = [], 1
-    while at < size:
-        starts.append(at)
-        if sums is None:
-            at *= 2
-        else:
-            at = max(int(np.searchsorted(sums, 2.0 * sums[at - 1], side="right")), at + 1)
-    return tuple(starts)
+@dataclass(frozen=True)
+class _Equal:
+    """Parents `start` to `end` (excluded), all of weight 1."""
+
+    start: int
+    end: int
+
+    @property
+    def before(self) -> float:
+        """The sum of the weights before the block."""
+        return float(self.start)
+
+    @property
+    def limit(self) -> float:
+        """The sum of the weights up to the block's end."""
+        return float(self.end)
+
+    def reached(self, aim: Numbers) -> tuple[Rows, Numbers]:
+        """The first parents whose sums are above `aim`, and those sums."""
+        place = aim.astype(np.int64)
+        return place, (place + 1).astype(np.float64)
+
+
+@dataclass(frozen=True)
+class _Weighted:
+    """Parents from `start` on, whose weights sum up to `sums`; `before` is the sum in front of them.
+
+    `guide` says for each of equal slices of the sums which parents lie before it, so that a search has only
+    `rounds` halvings to do.
+    """
+
+    start: int
+    before: float
+    sums: Numbers
+    slices: float
+    guide: Rows
+    rounds: int
+
+    @classmethod
+    def of(cls, start: int, before: float, sums: Numbers) -> _Weighted:
+        """The block with its guide."""
+        count = min(1 << (8 * len(sums) - 1).bit_length(), _MOST_SLICES)
+        slices = count / (float(sums[-1]) - before)
+        slice_of = ((sums - before) * slices).astype(np.int64)
+        guide = np.searchsorted(slice_of, np.arange(count + 2), side="left")
+        return cls(start, before, sums, slices, guide, int(np.diff(guide).max()).bit_length())
+
+    @property
+    def limit(self) -> float:
+        """The sum of the weights up to the block's end."""
+        return float(self.sums[-1])
+
+    def reached(self, aim: Numbers) -> tuple[Rows, Numbers]:
+        """The first parents whose sums are above `aim`, and those sums."""
+        slice_of = ((aim - self.before) * self.slices).astype(np.int64)
+        low, high = self.guide[slice_of], self.guide[slice_of + 1]
+        for _ in range(self.rounds):
+            middle = (low + high) >> 1
+            above = self.sums[np.minimum(middle, len(self.sums) - 1)] > aim
+            high = np.where(above, middle, high)
+            low = np.where(above, low, np.minimum(middle + 1, high))
+        return self.start + low, self.sums[low]
 
 
 @lru_cache(maxsize=32)
-def _sums(size: int, skew: str) -> Numbers | None:
-    """Running sums of the weights as float64 (whole numbers, exact below 2**53); None for equal weights."""
+def _blocks(size: int, skew: str) -> tuple[_Equal | _Weighted, ...]:
+    """The blocks from the second parent on; the first parent is where every row begins."""
     if Decimal(skew) == 0:
-        return None
-    return np.cumsum(_weights(size, skew), dtype=np.int64).astype(np.float64)
+        starts = [1 << octave for octave in range(max(size - 1, 0).bit_length())]
+        return tuple(_Equal(start, min(2 * start, size)) for start in starts)
+    sums = np.cumsum(_weights(size, skew), dtype=np.int64).astype(np.float64)
+    found: list[_Equal | _Weighted] = []
+    start = 1
+    while start < size:
+        before = float(sums[start - 1])
+        end = min(max(int(np.searchsorted(sums, 2.0 * before, side="right")), start + 1), size)
+        found.append(_Weighted.of(start, before, sums[start:end]))
+        start = end
+    return tuple(found)
 
 
 def _weights(size: int, skew: str) -> Rows:

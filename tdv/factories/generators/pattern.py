@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import string
 from dataclasses import dataclass
+from functools import cached_property
 from math import prod
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from tdv.factories.domains import MOST
 from tdv.factories.draws import Even, Permuted
 from tdv.factories.generators.maker import Cells, Maker, Request
-from tdv.factories.names import gathered
+from tdv.factories.mosaic import Pieces, texts
 from tdv.factories.random import Rows, Stream
 
 _DIGITS: Final = string.digits
@@ -31,16 +31,17 @@ _SPECIAL: Final = set("*+.^$)|{}]")
 
 @dataclass(frozen=True)
 class _Characters:
-    """One of a set of characters."""
+    """One of a set of characters, which stand in the dictionary at `places`."""
 
-    characters: str
+    places: tuple[int, ...]
+    width: int = 1
 
     @property
     def size(self) -> int:
-        return len(self.characters)
+        return len(self.places)
 
-    def at(self, ordinals: Rows) -> pa.Array:
-        return pc.take(pa.array(list(self.characters), pa.string()), pa.array(ordinals), boundscheck=False)
+    def fill(self, pieces: Pieces, ordinals: Rows) -> None:
+        pieces[:, 0] = np.array(self.places, dtype=np.int32)[ordinals]
 
 
 @dataclass(frozen=True)
@@ -49,53 +50,55 @@ class _Sequence:
 
     parts: tuple[_Node, ...]
 
-    @property
+    @cached_property
     def size(self) -> int:
         return prod(part.size for part in self.parts)
 
-    def at(self, ordinals: Rows) -> pa.Array:
-        texts: list[pa.Array] = []
+    @cached_property
+    def width(self) -> int:
+        return sum(part.width for part in self.parts)
+
+    def fill(self, pieces: Pieces, ordinals: Rows) -> None:
+        end = self.width
         for part in reversed(self.parts):
-            texts.append(part.at(ordinals % part.size))
-            ordinals = ordinals // part.size
-        return joined(texts[::-1], len(ordinals))
+            above = ordinals // part.size
+            part.fill(pieces[:, end - part.width : end], ordinals - above * part.size)
+            ordinals = above
+            end -= part.width
 
 
 @dataclass(frozen=True)
 class _Either:
-    """One of several alternatives."""
+    """One of several alternatives; shorter ones end with no character."""
 
     options: tuple[_Node, ...]
 
-    @property
+    @cached_property
     def size(self) -> int:
         return sum(option.size for option in self.options)
 
-    def at(self, ordinals: Rows) -> pa.Array:
-        pieces, places, start = [], [], 0
+    @cached_property
+    def width(self) -> int:
+        return max(option.width for option in self.options)
+
+    def fill(self, pieces: Pieces, ordinals: Rows) -> None:
+        start = 0
         for option in self.options:
-            place = np.flatnonzero((ordinals >= start) & (ordinals < start + option.size))
-            if len(place):
-                pieces.append(option.at(ordinals[place] - start))
-                places.append(place)
+            places = np.flatnonzero((ordinals >= start) & (ordinals < start + option.size))
+            own = np.zeros((len(places), self.width), dtype=np.int32)
+            option.fill(own[:, : option.width], ordinals[places] - start)
+            pieces[places] = own
             start += option.size
-        return gathered(pieces, places) if pieces else pa.array([], pa.string())
 
 
 _Node = _Characters | _Sequence | _Either
-
-
-def joined(texts: list[pa.Array], rows: int) -> pa.Array:
-    """The texts of each row one after another."""
-    if not texts:
-        return pa.repeat(pa.scalar(""), rows)
-    return texts[0] if len(texts) == 1 else pc.binary_join_element_wise(*texts, "")
 
 
 class _Parser:
     """Recursive descent over a pattern; raises `ValueError` with a reason."""
 
     def __init__(self, text: str) -> None:
+        self.dictionary: dict[str, int] = {"": 0}
         self._text = text.removeprefix("^")
         if self._text.endswith("$") and not self._text.endswith("\\$"):
             self._text = self._text[:-1]
@@ -140,12 +143,15 @@ class _Parser:
                 raise ValueError("a group is not closed")
             return node
         if character == "[":
-            return _Characters(self._class())
+            return self._characters(self._class())
         if character == "\\":
-            return _Characters(self._escape())
+            return self._characters(self._escape())
         if character in _SPECIAL or character == "?":
             raise ValueError(f"{character!r} at {self._at} is not supported; write \\{character} for the character")
-        return _Characters(character)
+        return self._characters(character)
+
+    def _characters(self, characters: str) -> _Characters:
+        return _Characters(tuple(self.dictionary.setdefault(each, len(self.dictionary)) for each in characters))
 
     def _escape(self) -> str:
         character = self._next()
@@ -218,23 +224,27 @@ class Matching:
     """Texts of a pattern; the first run is drawn without repetition where the column is unique."""
 
     request: Request
+    dictionary: pa.Array
     runs: tuple[_Sequence, ...]
     stream: Stream
     needs: frozenset[str] = frozenset()
 
     def values(self, cells: Cells) -> pa.Array:
-        texts = []
+        pieces = np.empty((len(cells.rows), sum(run.width for run in self.runs)), dtype=np.int32)
+        at = 0
         for number, run in enumerate(self.runs):
             stream = self.stream.named(f"run {number}") if number else self.stream
             draw = Permuted if self.request.unique and not number else Even
-            texts.append(run.at(draw(stream, run.size).ordinals(cells.rows)))
-        return self.request.read(joined(texts, len(cells.rows)))
+            run.fill(pieces[:, at : at + run.width], draw(stream, run.size).ordinals(cells.rows))
+            at += run.width
+        return self.request.read(texts(self.dictionary, pieces))
 
 
 def pattern(request: Request) -> Maker:
     """Text that matches a regular expression with a limited number of matches."""
     try:
-        runs = _chunks(_Parser(request.options.text()).parse())
+        parser = _Parser(request.options.text())
+        runs = _chunks(parser.parse())
     except ValueError as exc:
         raise request.options.wrong(f"cannot use the pattern {request.options.raw!r}: {exc}") from exc
     if request.unique and runs[0].size < request.rows:
@@ -242,4 +252,4 @@ def pattern(request: Request) -> Maker:
             f"has {runs[0].size} possible values, but {request.rows} rows must all differ",
             hint="Lengthen the pattern, or generate fewer rows.",
         )
-    return Matching(request, runs, request.stream)
+    return Matching(request, pa.array(list(parser.dictionary), pa.string()), runs, request.stream)

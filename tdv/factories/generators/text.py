@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,7 +16,7 @@ from tdv.errors import Bug
 from tdv.factories.generators.maker import Cells, Maker, Request, generator_spec
 from tdv.factories.names import NameTable, name_table
 from tdv.factories.options import Options
-from tdv.factories.random import Stream
+from tdv.factories.random import Rows, Stream
 from tdv.model.schema import Column
 
 _INDEX: Final = "index"
@@ -31,6 +32,30 @@ class _Part:
     width: int = 0
 
 
+def decimal_text(numbers: Rows) -> pa.Array:
+    """Whole numbers as text."""
+    return pa.array(numbers).cast(pa.string())
+
+
+def even_text(pieces: Sequence[bytes | Rows], rows: int) -> pa.Array:
+    """Texts of one length, from constants and numbers that are not negative and have one width each."""
+    widths = [len(piece) if isinstance(piece, bytes) else len(str(piece[0])) for piece in pieces]
+    text = np.empty((rows, sum(widths)), dtype=np.uint8)
+    at = 0
+    for piece, width in zip(pieces, widths, strict=True):
+        if isinstance(piece, bytes):
+            text[:, at : at + width] = np.frombuffer(piece, dtype=np.uint8)
+        else:
+            left = piece.astype(np.uint32) if width < 10 else piece.astype(np.uint64)
+            for place in range(at + width - 1, at - 1, -1):
+                shorter = left // 10
+                text[:, place] = left - shorter * 10 + ord("0")
+                left = shorter
+        at += width
+    offsets = np.arange(rows + 1, dtype=np.int32) * text.shape[1]
+    return pa.StringArray.from_buffers(rows, pa.py_buffer(offsets), pa.py_buffer(text))
+
+
 @dataclass(frozen=True)
 class Template:
     """Text with the values of other columns of the row in it; a NULL there gives an empty place."""
@@ -44,15 +69,40 @@ class Template:
         return frozenset(part.name for part in self.parts if part.name and part.name != _INDEX)
 
     def values(self, cells: Cells) -> pa.Array:
+        even = self._even(cells)
+        if even is not None:
+            return self.request.read(even)
         pieces = [self._piece(part, cells) if part.name else part.text for part in self.parts]
         if not self.needs and all(isinstance(piece, str) for piece in pieces):
             return self.request.read(pa.repeat(pa.scalar("".join(pieces)), len(cells.rows)))
         joined = pc.binary_join_element_wise(*pieces, "", null_handling="replace", null_replacement="")
         return self.request.read(joined)
 
+    def _even(self, cells: Cells) -> pa.Array | None:
+        """The texts if all have one length, since they hold whole numbers of one width each; None otherwise."""
+        pieces: list[bytes | Rows] = []
+        for part in self.parts:
+            if not part.name:
+                pieces.append(part.text.encode())
+                continue
+            numbers = self._numbers(part, cells)
+            if numbers is None or not len(numbers) or len(str(numbers.min())) != len(str(numbers.max())):
+                return None
+            pieces.append(numbers)
+        return even_text(pieces, len(cells.rows))
+
+    def _numbers(self, part: _Part, cells: Cells) -> Rows | None:
+        if part.name == _INDEX:
+            return cells.index if not part.width else None
+        if part.width or self.columns[part.name].type.name not in _WHOLE:
+            return None
+        values = cells.column(part.name)
+        numbers = values.to_numpy(zero_copy_only=False) if not values.null_count else None
+        return numbers if numbers is not None and len(numbers) and numbers.min() >= 0 else None
+
     def _piece(self, part: _Part, cells: Cells) -> pa.Array:
         if part.name == _INDEX:
-            text = pa.array(cells.index).cast(pa.string())
+            text = decimal_text(cells.index)
         else:
             text = to_text(cells.column(part.name), self.columns[part.name].type)
         return pc.utf8_lpad(text, part.width, "0") if part.width else text
@@ -121,7 +171,7 @@ class FromTable:
     needs: frozenset[str] = frozenset()
 
     def values(self, cells: Cells) -> pa.Array:
-        suffix = pa.array(cells.index).cast(pa.string()) if self.unique else None
+        suffix = pc.binary_join_element_wise("", decimal_text(cells.index), ".") if self.unique else None
         return self.request.read(self.table.values(self.provider, cells.rows, self.stream, suffix))
 
 
@@ -159,7 +209,7 @@ def faker(request: Request) -> Maker:
     table = call.table
     if table is None:
         return _live(request, call)
-    if request.unique and not table.has_user_name(call.provider):
+    if request.unique and not table.can_be_unique(call.provider):
         request.never_unique()
     return FromTable(request, table, call.provider, request.stream, request.unique)
 
