@@ -83,7 +83,6 @@ def _restored(wanted: Sequence[Wanted], target: Target, options: CheckoutOptions
         unchanged = _unchanged(wanted, target, options)
         if unchanged is not None:
             return unchanged
-        state.forget(options.work, target)
         outcome = target.load(load)
         target.settle()
         state.remember(options.work, target, outcome.held)

@@ -49,10 +49,5 @@ def remember(work: Path, target: Target, held: tuple[Held, ...]) -> None:
     write_text(state_file(work, target), json.dumps(plain, ensure_ascii=False, indent=1, sort_keys=True) + "\n")
 
 
-def forget(work: Path, target: Target) -> None:
-    """Drops what is remembered, before the target is changed."""
-    state_file(work, target).unlink(missing_ok=True)
-
-
 def _name(target: Target) -> str:
     return hashlib.sha256(target.identity.encode("utf-8", "surrogateescape")).hexdigest()[:32]

@@ -21,6 +21,7 @@ from tdv.targets.protocol import Content, Held, Item, Load, TableContent
 from tdv.targets.sql import listed, quote
 from tdv.targets.sqlite import ddl, pages, rows, state
 from tdv.targets.sqlite.codec import encode
+from tdv.targets.survey import definition
 from tdv.targets.verification import check
 
 _BATCH = 65_536
@@ -123,7 +124,7 @@ def _finish(connection: sqlite3.Connection, schemas: Sequence[TableSchema], name
 def _held(connection: sqlite3.Connection, item: Item, content: Content, load: Load) -> Held:
     tables = {table.name: table.rows for table in content.tables}
     found = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL")
-    objects = {f"{kind} {name}": state.definition(sql) for kind, name, table, sql in found if table in tables}
+    objects = {f"{kind} {name}": definition(sql) for kind, name, table, sql in found if table in tables}
     return Held(
         dataset=item.dataset,
         version=item.version,

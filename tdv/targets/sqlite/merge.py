@@ -10,18 +10,19 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote as percent
 
 from tdv.content.order import ordered_stream
 from tdv.errors import Refused
-from tdv.targets.images import Image, Images
-from tdv.targets.protocol import STATE_TABLE, Held, Load
+from tdv.targets.images import Image
+from tdv.targets.protocol import STATE_TABLE, Load
 from tdv.targets.sql import listed, quote
 from tdv.targets.sqlite import state
 from tdv.targets.sqlite.ddl import STATE_DDL
 from tdv.targets.sqlite.rows import of_connection
-from tdv.targets.sqlite.survey import Survey, foreign_references, survey
+from tdv.targets.survey import Survey, definition, foreign_references, is_whole
 from tdv.targets.verification import check
 
 if TYPE_CHECKING:
@@ -37,12 +38,12 @@ _HIDDEN: Final = 1
 class Merge:
     """The transaction; `run` does it."""
 
-    def __init__(self, connection: sqlite3.Connection, image: Image, load: Load, images: Images) -> None:
+    def __init__(self, connection: sqlite3.Connection, image: Image, load: Load, scratch: Path) -> None:
         self._connection = connection
         self._image = image
         self._load = load
-        self._images = images
-        self._found = Survey({}, ())
+        self._scratch = scratch
+        self._found = Survey({})
 
     def run(self) -> None:
         """Does the whole transaction; after an error the database is as it was."""
@@ -61,12 +62,12 @@ class Merge:
             raise
 
     def _replace_rows(self) -> None:
-        self._found = survey(self._connection)
-        recorded = {name: digest for held in self._mine() for name, digest in held.objects.items()}
+        self._found = state.survey(self._connection)
+        recorded = self._found.recorded(self._load)
         wanted = self._objects()
         tables = [table for held in self._image.held for table in held.tables]
-        old = [table for held in self._mine() for table in held.tables]
-        for table in foreign_references(self._connection, self._found, {*tables, *old}):
+        old = [table for held in self._found.of_load(self._load) for table in held.tables]
+        for table in foreign_references(self._found, self._load, tables):
             self._connection.execute(f"DELETE FROM main.{quote(table)}")
         for table in old:
             if table not in tables and self._found.has_table(table):
@@ -74,20 +75,14 @@ class Merge:
         for table in tables:
             self._fill(table, wanted, recorded)
 
-    def _mine(self) -> list[Held]:
-        return [held for held in self._found.held if held.dataset in self._load.datasets]
-
     def _objects(self) -> dict[str, tuple[str, str]]:
         """Each object of the image: "table users" → its table and its statement."""
         query = f"SELECT type, name, tbl_name, sql FROM {_IMAGE}.sqlite_master WHERE sql IS NOT NULL"
         return {f"{kind} {name}": (table, sql) for kind, name, table, sql in self._connection.execute(query)}
 
-    def _is_own(self, name: str, recorded: Mapping[str, str]) -> bool:
-        return recorded.get(name) == state.definition(self._found.objects.get(name))
-
     def _leave(self, table: str, recorded: Mapping[str, str]) -> None:
         """A table that the dataset no longer has: tdv's own goes, one that others made or altered is emptied."""
-        if self._is_own(f"table {table}", recorded) and not self._additions(table, recorded):
+        if self._found.is_own(f"table {table}", recorded) and not self._additions(table, recorded):
             self._connection.execute(f"DROP TABLE main.{quote(table)}")
         else:
             self._connection.execute(f"DELETE FROM main.{quote(table)}")
@@ -96,7 +91,7 @@ class Merge:
         """Statements of indexes and triggers on a table that tdv did not make."""
         query = "SELECT type, name, sql FROM main.sqlite_master WHERE tbl_name = ? AND type <> 'table' AND sql NOT NULL"
         found = self._connection.execute(query, [table]).fetchall()
-        return [sql for kind, name, sql in found if not self._is_own(f"{kind} {name}", recorded)]
+        return [sql for kind, name, sql in found if not self._found.is_own(f"{kind} {name}", recorded)]
 
     def _fill(self, table: str, wanted: Mapping[str, tuple[str, str]], recorded: Mapping[str, str]) -> None:
         execute = self._connection.execute
@@ -107,7 +102,7 @@ class Merge:
             execute(f"DELETE FROM main.{name}")
             execute(f"INSERT INTO main.{name} SELECT * FROM {_IMAGE}.{name}")
             return
-        own = self._is_own(f"table {table}", recorded)
+        own = self._found.is_own(f"table {table}", recorded)
         columns = self._shared(table, own or self._load.replace) if present is not None else None
         if columns is not None:
             execute(f"DELETE FROM main.{name}")
@@ -163,9 +158,8 @@ class Merge:
         execute(STATE_DDL.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS", 1))
         for dataset in self._load.datasets:
             execute(f"DELETE FROM main.{STATE_TABLE} WHERE dataset = ?", [dataset])
-        now = survey(self._connection).objects
-        before = self._found
-        whole = bool(before.held) and all(held.whole for held in before.held) and len(self._mine()) == len(before.held)
+        now = state.survey(self._connection).objects
+        whole = is_whole(self._found, self._load)
         state.write(
             self._connection,
             [
@@ -179,7 +173,7 @@ class Merge:
         check(self._read, tables, "SQLite")
 
     def _read(self, table: TableSchema) -> Iterator[pa.Table]:
-        return ordered_stream(of_connection(self._connection, table), table, self._images.scratch())
+        return ordered_stream(of_connection(self._connection, table), table, self._scratch)
 
 
 def _needs_value(row: Sequence[object]) -> bool:
@@ -194,4 +188,4 @@ def _differences(missing: list[str], needed: list[str]) -> list[str]:
 
 
 def _is(sql: str | None, digest: str) -> bool:
-    return sql is not None and state.definition(sql) == digest
+    return sql is not None and definition(sql) == digest

@@ -1,30 +1,27 @@
-"""The table `_tdv_state` in a SQLite database.
+"""What is in a SQLite database, and its table `_tdv_state`.
 
-In: connections, and what a database holds. Out: its rows. Always holds: it is written last, in the transaction or
-the file that brings the rows; only the standard library is used.
+In: connections. Out: a `Survey`, and the state's rows. Always holds: the state is written last, in the transaction
+or the file that brings the rows; only the standard library is used.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from tdv.errors import TargetError
 from tdv.targets.protocol import STATE_TABLE, Held, Load
+from tdv.targets.sql import quote
+from tdv.targets.survey import Survey
 
 COLUMNS: Final = (
     "dataset", "version", "digest", "loaded_at", "execution_id", "tables", "scenarios", "objects", "whole",
 )  # fmt: skip
-
-
-def definition(sql: str | None) -> str:
-    """The digest of the statement that made an object, to tell tdv's own from an altered one."""
-    return hashlib.sha256((sql or "").encode("utf-8", "surrogatepass")).hexdigest()[:32]
+_TABLE: Final = "table "
 
 
 def private(path: Path) -> sqlite3.Connection:
@@ -33,6 +30,24 @@ def private(path: Path) -> sqlite3.Connection:
     for pragma in ("journal_mode=OFF", "synchronous=OFF", "locking_mode=EXCLUSIVE", "cache_size=-131072"):
         connection.execute(f"PRAGMA {pragma}")
     return connection
+
+
+def survey(connection: sqlite3.Connection) -> Survey:
+    """Looks at the catalogue, `_tdv_state`, and which tables have rows."""
+    found = connection.execute("SELECT type, name, sql FROM main.sqlite_master WHERE sql IS NOT NULL").fetchall()
+    objects = {f"{kind} {name}": sql for kind, name, sql in found if not name.startswith("sqlite_")}
+    has_state = objects.pop(_TABLE + STATE_TABLE, None) is not None
+    tables = [name.removeprefix(_TABLE) for name in objects if name.startswith(_TABLE)]
+    return Survey(
+        objects=objects,
+        held=_held_in(connection) if has_state else (),
+        filled=frozenset(table for table in tables if _has_rows(connection, table)),
+        references=tuple(
+            (table, str(row[2]))
+            for table in tables
+            for row in connection.execute(f"PRAGMA main.foreign_key_list({quote(table)})")
+        ),
+    )
 
 
 def write(connection: sqlite3.Connection, held: Iterable[Held]) -> None:
@@ -44,12 +59,6 @@ def write(connection: sqlite3.Connection, held: Iterable[Held]) -> None:
     )
 
 
-def stamp(path: Path, held: Iterable[Held], load: Load) -> None:
-    """Writes when and by whom a copy of an image was made, and that it is this load's versions."""
-    with closing(private(path)) as connection:
-        write(connection, stamped(held, load))
-
-
 def stamped(held: Iterable[Held], load: Load) -> tuple[Held, ...]:
     """What an image holds, as this load brings it: another version may have had the same content."""
     versions = {item.dataset: item.version for item in load.items}
@@ -57,6 +66,38 @@ def stamped(held: Iterable[Held], load: Load) -> tuple[Held, ...]:
         replace(item, version=versions[item.dataset], loaded_at=load.loaded_at, execution_id=load.execution_id)
         for item in held
     )
+
+
+def of_row(row: Sequence[Any]) -> Held:
+    """A row of `_tdv_state` with its columns in the order of `COLUMNS`; raises `ValueError` or `TypeError`."""
+    return Held(
+        dataset=row[0],
+        version=row[1],
+        digest=row[2],
+        loaded_at=row[3],
+        execution_id=row[4],
+        tables=json.loads(row[5]),
+        scenarios=tuple(json.loads(row[6])),
+        objects=json.loads(row[7]),
+        whole=bool(row[8]),
+    )
+
+
+def _held_in(connection: sqlite3.Connection) -> tuple[Held, ...]:
+    try:
+        rows = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM main.{STATE_TABLE} ORDER BY dataset").fetchall()
+        return tuple(of_row(row) for row in rows)
+    except (sqlite3.OperationalError, ValueError, TypeError) as exc:
+        if getattr(exc, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
+            raise
+        raise TargetError(
+            f"the table {STATE_TABLE} cannot be read: {exc}",
+            hint=f"Drop {STATE_TABLE} and run the checkout with --replace.",
+        ) from exc
+
+
+def _has_rows(connection: sqlite3.Connection, table: str) -> bool:
+    return connection.execute(f"SELECT 1 FROM main.{quote(table)} LIMIT 1").fetchone() is not None
 
 
 def _stored(value: Any) -> Any:

@@ -1,0 +1,225 @@
+"""Databases that are one file: when a finished image takes the file's place, and when rows are replaced in it.
+
+In: `Load`s; an engine as a subclass. Out: what `Target` promises. Always holds: the file is replaced only when it is
+new or provably all tdv's, and nobody has it open; otherwise the rows are replaced in one transaction.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+from urllib.parse import unquote, urlsplit
+
+from tdv.config import TargetSettings
+from tdv.errors import TargetError, UsageError
+from tdv.model.schema import TableSchema
+from tdv.targets import disk
+from tdv.targets.images import Image, Images
+from tdv.targets.protocol import Held, Load, Outcome, Plan
+from tdv.targets.survey import (
+    Survey,
+    foreign_references,
+    is_all_ours,
+    refuse_references,
+    refuse_strangers,
+    refuse_twice,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class OneFile(ABC):
+    """A database file; the subclass knows the engine.
+
+    `engine` is the scheme of its URLs, `layout` names the engine and the layout of its images (another number
+    makes them all anew), `logs` are the endings of files in which the engine keeps rows beside the database.
+    """
+
+    engine: ClassVar[str]
+    layout: ClassVar[str]
+    logs: ClassVar[tuple[str, ...]]
+
+    def __init__(self, settings: TargetSettings, work: Path) -> None:
+        self.path = path_of(settings.url, settings.shown)
+        self.shown = settings.shown
+        self.settings = settings
+        self.images = Images(work / "images", self.layout)
+
+    @property
+    def identity(self) -> str:
+        return f"{self.engine} {os.path.realpath(self.path)}"
+
+    def proof(self) -> Any | None:
+        if not self.path.exists():
+            return None
+        return disk.proof([self.path, *(self.beside(suffix) for suffix in self.logs)])
+
+    def settle(self) -> None:
+        disk.settle(self.path)
+
+    def held(self) -> tuple[Held, ...]:
+        if not self.exists():
+            return ()
+        with self.failures():
+            return self.survey().held
+
+    def plan(self, load: Load) -> Plan:
+        restores = [f"load {item.dataset}@{item.version} ({item.digest})" for item in load.items]
+        if not self.exists():
+            return Plan((f"create {self.path}", *restores))
+        with self.failures():
+            tables = self._tables(load)
+            found = self.survey()
+            whole = self._may_replace(found, load, tables)
+            way = "replace the whole file" if whole else "replace the rows of the datasets' tables in one transaction"
+            present = [table for table in tables if found.has_table(table)]
+            counts = [f"delete {count} rows of {table!r}" for table, count in self.counts(present)]
+            return Plan((f"{way}: {self.path}", *counts, *restores))
+
+    def load(self, load: Load) -> Outcome:
+        with self.failures():
+            tables = self._tables(load)
+            replace = not self.exists() or self._may_replace(self._surveyed(load), load, tables)
+            found = self.images.find(load.key)
+            image = found if found is not None else self.images.make(load.key, lambda path: self.build(path, load))
+            if not (replace and self._put(image, load)):
+                self.merge(image, load)
+            return Outcome("cloned" if found is not None else "loaded", self.held())
+
+    def read(self, table: TableSchema) -> Iterator[pa.Table]:
+        from tdv.content.order import ordered_stream
+
+        self.require()
+        with self.failures():
+            yield from ordered_stream(self.rows(table), table, self.images.scratch())
+
+    def exists(self) -> bool:
+        """True for a database; an empty file without a log is none."""
+        try:
+            return os.stat(self.path).st_size > 0 or any(self.beside(suffix).exists() for suffix in self.logs)
+        except FileNotFoundError:
+            return False
+
+    def require(self) -> None:
+        """Raises `TargetError` where there is no database."""
+        if not self.exists():
+            raise TargetError(f"there is no database {self.path}", hint="Run `tdv checkout` to make it.")
+
+    def beside(self, suffix: str) -> Path:
+        """The engine's file beside the database."""
+        return self.path.with_name(self.path.name + suffix)
+
+    @abstractmethod
+    def survey(self) -> Survey:
+        """What is in the database; raises `TargetError` for a file that is none."""
+
+    @abstractmethod
+    def counts(self, tables: Iterable[str]) -> list[tuple[str, int]]:
+        """Each table with its number of rows."""
+
+    @abstractmethod
+    def build(self, path: Path, load: Load) -> tuple[Held, ...]:
+        """Writes and verifies an image at `path`."""
+
+    @abstractmethod
+    def stamp(self, path: Path, image: Image, load: Load) -> None:
+        """Marks a copy of an image, which nobody sees yet, as this load's."""
+
+    @abstractmethod
+    def quiet(self) -> None:
+        """Proves exclusive access and leaves no log; raises `TargetBusy`."""
+
+    @abstractmethod
+    def merge(self, image: Image, load: Load) -> None:
+        """Replaces rows in one transaction, verified before its end."""
+
+    @abstractmethod
+    def rows(self, table: TableSchema) -> Iterator[pa.Table]:
+        """The rows of a table in canonical form, in any order."""
+
+    @abstractmethod
+    def failures(self) -> AbstractContextManager[None]:
+        """Turns the engine's errors, and those of the disk, into tdv's."""
+
+    @abstractmethod
+    def is_none(self, exc: Exception) -> bool:
+        """True for an error that says that the file is no database of this engine."""
+
+    def _surveyed(self, load: Load) -> Survey:
+        """What is there; a file that is no database counts as empty when it may be replaced."""
+        try:
+            return self.survey()
+        except Exception as exc:
+            if load.replace and self.is_none(exc):
+                return Survey({})
+            raise
+
+    def _tables(self, load: Load) -> Mapping[str, str]:
+        """The tables to load, each with its dataset; from the image where there is one."""
+        image = self.images.find(load.key)
+        if image is not None:
+            return {table: held.dataset for held in image.held for table in held.tables}
+        named = [(item.dataset, table.name) for item in load.items for table in item.content().tables]
+        refuse_twice(named)
+        return {table: dataset for dataset, table in named}
+
+    def _may_replace(self, found: Survey, load: Load, tables: Mapping[str, str]) -> bool:
+        """Whether the whole file may go; raises `Refused` for what must not go at all."""
+        refuse_strangers(found, load, tables)
+        if is_all_ours(found, load, owned=self.settings.owns == "database"):
+            return True
+        refuse_references(foreign_references(found, load, tables), self.settings.also_empty)
+        return False
+
+    def _put(self, image: Image, load: Load) -> bool:
+        """Puts a copy of the image in the place of the file; False when somebody else has that open."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        if not self.exists():
+            self._rename(image, load)
+            return True
+        self.quiet()
+        with disk.alone(self.path) as alone:
+            if alone:
+                self._rename(image, load)
+            return alone
+
+    def _rename(self, image: Image, load: Load) -> None:
+        place = Path(os.path.realpath(self.path))
+        self._sweep(place)
+        copy = place.with_name(f".{place.name}.{uuid.uuid4().hex[:12]}.tmp")
+        try:
+            disk.copy(image.path, copy, self._mode())
+            self.stamp(copy, image, load)
+            os.replace(copy, place)
+        finally:
+            copy.unlink(missing_ok=True)
+
+    def _sweep(self, place: Path) -> None:
+        """Removes copies that killed runs left; the lock of the target is held."""
+        for entry in place.parent.iterdir():
+            name = entry.name
+            if name.startswith(f".{place.name}.") and ".tmp" in name[len(place.name) + 2 :]:
+                entry.unlink(missing_ok=True)
+
+    def _mode(self) -> int:
+        try:
+            return os.stat(self.path).st_mode & 0o777
+        except FileNotFoundError:
+            return 0o644
+
+
+def path_of(url: str, shown: str) -> Path:
+    """The file of an absolute ``sqlite:////…`` URL; raises `UsageError` where it names none."""
+    path = unquote(urlsplit(url).path)
+    if not path.startswith("//"):
+        raise UsageError(
+            f"{shown} names no file; a database in memory would be gone at once",
+            hint="Write the path of a file, as in sqlite:///app.db.",
+        )
+    return Path(path[1:])

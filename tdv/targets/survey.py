@@ -1,0 +1,132 @@
+"""What is in a database before a load, and what a load may do to it.
+
+In: a `Survey` that an adapter made, the load, and which tables it brings. Out: nothing, or `Refused`. Always holds:
+rows that tdv did not load, and rows of other tables that would lose what they reference, are never taken silently.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from tdv.errors import Refused
+from tdv.targets.protocol import Held, Load
+
+_DIGITS: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """`objects` maps "table users", "index …" to the statement that made it, without the engine's own and tdv's
+    state; `filled` are the tables with rows; `references` are pairs of a table and one that it references."""
+
+    objects: Mapping[str, str]
+    held: tuple[Held, ...] = ()
+    filled: frozenset[str] = frozenset()
+    references: tuple[tuple[str, str], ...] = ()
+
+    def has_table(self, name: str) -> bool:
+        """True if there is such a table."""
+        return f"table {name}" in self.objects
+
+    @property
+    def tables(self) -> list[str]:
+        """All tables that are not tdv's state."""
+        return [name.partition(" ")[2] for name in self.objects if name.startswith("table ")]
+
+    def of_load(self, load: Load) -> list[Held]:
+        """What is held of the datasets that `load` restores."""
+        return [held for held in self.held if held.dataset in load.datasets]
+
+    def recorded(self, load: Load) -> dict[str, str]:
+        """The digests of the objects that tdv made for these datasets."""
+        return {name: digest for held in self.of_load(load) for name, digest in held.objects.items()}
+
+    def is_own(self, name: str, recorded: Mapping[str, str]) -> bool:
+        """True for an object that is as tdv made it."""
+        return recorded.get(name) == definition(self.objects.get(name))
+
+
+def definition(sql: str | None) -> str:
+    """The digest of the statement that made an object, to tell tdv's own from an altered one."""
+    return hashlib.sha256((sql or "").encode("utf-8", "surrogatepass")).hexdigest()[:_DIGITS]
+
+
+def is_all_ours(found: Survey, load: Load, *, owned: bool) -> bool:
+    """True if everything in the database came from tdv and is of datasets that are restored now.
+
+    An `owned` one may also hold what others made in it after tdv had made the whole of it.
+    """
+    if not found.held:
+        return not found.objects
+    if not all(held.whole and held.dataset in load.datasets for held in found.held):
+        return False
+    return owned or found.recorded(load) == {name: definition(sql) for name, sql in found.objects.items()}
+
+
+def is_whole(found: Survey, load: Load) -> bool:
+    """True if the database, once `load` replaced its rows, still holds nothing but what tdv made the whole of."""
+    return bool(found.held) and all(held.whole and held.dataset in load.datasets for held in found.held)
+
+
+def refuse_strangers(found: Survey, load: Load, tables: Mapping[str, str]) -> None:
+    """First touch: raises `Refused` for what the load would take from somebody else.
+
+    `tables` maps each table to load to its dataset.
+    """
+    owners = {table.lower(): held.dataset for held in found.held for table in held.tables}
+    for table, dataset in tables.items():
+        owner = owners.get(table.lower(), dataset)
+        if owner != dataset and owner not in load.datasets:
+            raise Refused(
+                f"table {table!r} of {dataset} belongs to {owner} in this target",
+                hint=f"Use another target for {dataset}, or rename the table in one of the two.",
+                table=table,
+            )
+    filled = {table.lower() for table in found.filled}
+    strange = sorted(table for table in tables if table.lower() not in owners and table.lower() in filled)
+    if strange and not load.replace:
+        raise Refused(
+            f"rows that tdv did not load are in {', '.join(map(repr, strange))}",
+            hint="Add --replace to delete them, or name another --target.",
+            tables=strange,
+        )
+
+
+def foreign_references(found: Survey, load: Load, tables: Iterable[str]) -> dict[str, str]:
+    """Tables with rows that are none of the datasets' and reference one that is: its name → the referenced table."""
+    old = (table for held in found.of_load(load) for table in held.tables)
+    own = {table.lower(): table for table in (*tables, *old)}
+    return {
+        table: own[referenced.lower()]
+        for table, referenced in found.references
+        if table in found.filled and table.lower() not in own and referenced.lower() in own
+    }
+
+
+def refuse_references(references: Mapping[str, str], also_empty: Iterable[str]) -> None:
+    """Raises `Refused` for referencing tables that the settings do not allow to empty."""
+    allowed = set(also_empty)
+    for table, referenced in sorted(references.items()):
+        if table not in allowed:
+            raise Refused(
+                f"table {table!r}, which is not the dataset's, references {referenced!r}, whose rows would go",
+                hint=f"Add {table} to `also_empty:` of the target in tdv.yaml to have it emptied.",
+                table=table,
+                references=referenced,
+            )
+
+
+def refuse_twice(named: Iterable[tuple[str, str]]) -> None:
+    """Raises `Refused` when two datasets of one load have a table of one name; pairs of dataset and table."""
+    seen: dict[str, str] = {}
+    for dataset, table in named:
+        other = seen.setdefault(table.lower(), dataset)
+        if other != dataset:
+            raise Refused(
+                f"table {table!r} is in two datasets, {other} and {dataset}",
+                hint="Restore them into two targets, or rename the table in one of them.",
+                table=table,
+            )
