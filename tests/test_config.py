@@ -328,3 +328,11 @@ def test_no_credential_is_in_a_repr(load: Load) -> None:
     ):
         assert "s3cret" not in repr(value) + str(value)
     assert found.target("b").shown == "mysql://other/db"
+
+
+def test_the_example_of_the_reference_page_is_right(load: Load) -> None:
+    page = Path(__file__).parent.parent / "docs" / "reference" / "config.md"
+    example = page.read_text().partition("```yaml\n")[2].partition("```")[0]
+    found = load(example)
+    assert found.targets["staging"].also_empty == ("audit_log",)
+    assert found.levels == {"row-removed": "minor"}

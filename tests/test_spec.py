@@ -214,6 +214,14 @@ def test_names_of_tables_and_columns_may_be_anything_that_databases_take(load: L
     assert found.tables[0].schema.column_names == ("größe in %", "select")
 
 
+def test_the_examples_of_the_reference_page_are_right(write: Write, load: Load) -> None:
+    page = Path(__file__).parent.parent / "docs" / "reference" / "spec.md"
+    shop, large = (part.partition("```")[0] for part in page.read_text().split("```yaml\n")[1:])
+    assert len(load(shop).tables) == 4
+    boss = load(large, "shop-large").table("employees").schema.column("boss")
+    assert boss.nullable
+
+
 # -- extends
 
 
