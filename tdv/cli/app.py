@@ -15,7 +15,7 @@ import typer
 from typer import core
 
 from tdv import __version__
-from tdv.cli import boundary
+from tdv.cli import boundary, terminal
 from tdv.cli.options import Invocation
 
 SECTIONS: Final[dict[str, tuple[str, ...]]] = {
@@ -60,7 +60,7 @@ def _start(
     ctx: typer.Context,
     directory: Annotated[Path, typer.Option("-C", metavar="DIR", help="Run as if started in DIR.")] = Path(),
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print results and errors only.")] = False,
-    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print what happens in between.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print the causes of errors, too.")] = False,
     _: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
@@ -76,7 +76,8 @@ def _start(
       tdv release shop minor -m "Edge cases for refunds"
       tdv checkout shop@v1.1.0 --target sqlite:///app.db
     """
-    ctx.obj = Invocation(directory, verbosity=int(verbose) - int(quiet))
+    terminal.set_volume(int(verbose) - int(quiet))
+    ctx.obj = Invocation(directory)
 
 
 def _application() -> Any:

@@ -29,7 +29,7 @@ def guard(call: Callable[[], Any], *, as_json: bool) -> int:
     except Exit as stop:
         return stop.exit_code
     except (Abort, KeyboardInterrupt):
-        terminal.note("Interrupted. Run the same command again: it finishes or undoes what was begun.")
+        terminal.say("Interrupted. Run the same command again: it finishes or undoes what was begun.")
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -37,6 +37,8 @@ def guard(call: Callable[[], Any], *, as_json: bool) -> int:
     except Exception as problem:  # noqa: BLE001 - the last line before the shell
         error = _as_error(problem)
         report(error, as_json=as_json)
+        if terminal.is_verbose() and error.__cause__ is not None:
+            terminal.say("".join(traceback.format_exception(error.__cause__)).rstrip())
         return error.exit_code
     return result if isinstance(result, int) else 0
 
@@ -54,7 +56,7 @@ def _as_error(problem: Exception) -> TdvError:
         return TargetError("The disk is full", hint="Free some space and run the command again; nothing is lost.")
     if isinstance(problem, PermissionError):
         return TargetError(f"No permission for {problem.filename}", hint="Check the owner and the mode of that path.")
-    trace = "".join(traceback.format_exception(problem))
+    trace = "".join(traceback.format_exception(problem)).rstrip()
     return Bug(f"{type(problem).__name__}: {problem}", hint=f"This is a bug in tdv; please report it with:\n{trace}")
 
 
@@ -74,11 +76,11 @@ def report(error: TdvError, *, as_json: bool) -> None:
         terminal.json({"error": plain})
         return
     if isinstance(error, UsageError) and error.hint is None:
-        terminal.note(error.message)
+        terminal.say(error.message)
         return
     terminal.error(error.message)
     if isinstance(error, DocumentError) and len(error.problems) > 1:
         for problem in error.problems:
-            terminal.note(f"  {problem}")
+            terminal.say(f"  {terminal.clean(str(problem))}")
     if error.hint:
         terminal.hint(error.hint)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -28,7 +29,7 @@ def command(
     """
     report = open_project(ctx).gc(remote=remote, dry_run=dry_run, shared=shared)
     if json:
-        terminal.json({"format": "tdv.gc/v1", **report.to_plain()})
+        terminal.json({"format": "tdv.gc/v1", **asdict(report)})
         return
     verb = "would remove" if dry_run else "removed"
     amount = f" ({size(report.size)})" if report.size else ""

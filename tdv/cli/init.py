@@ -20,7 +20,7 @@ def command(ctx: typer.Context, json: Json = False) -> None:
 
     prepared = prepare(invocation(ctx).directory)
     if json:
-        terminal.json(prepared.to_plain())
+        terminal.json({"format": "tdv.init/v1", "created": prepared.created, "changed": prepared.changed})
         return
     for path in prepared.created:
         terminal.out(f"created  {path}")

@@ -33,10 +33,9 @@ Scenarios = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What the global options say. `verbosity` is -1 quiet, 0 normal, 1 verbose."""
+    """What the global options say: `directory` is where tdv runs as if started there."""
 
     directory: Path = Path()
-    verbosity: int = 0
 
 
 def invocation(ctx: typer.Context) -> Invocation:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -29,7 +30,7 @@ def command(
     with terminal.progress("pulling"):
         report = open_project(ctx).pull(tuple(refs or ()), remote=remote, verify=verify)
     if json:
-        terminal.json({"format": "tdv.pull/v1", **report.to_plain()})
+        terminal.json({"format": "tdv.pull/v1", **asdict(report)})
         return
     terminal.out(f"fetched {counted(report.objects, 'object')} ({size(report.size)})")
     for path in report.restored:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -29,7 +30,7 @@ def command(
     with terminal.progress("pushing"):
         report = open_project(ctx).push(tuple(refs or ()), remote=remote, dry_run=dry_run)
     if json:
-        terminal.json({"format": "tdv.push/v1", **report.to_plain()})
+        terminal.json({"format": "tdv.push/v1", **asdict(report)})
         return
     verb = "would send" if dry_run else "sent"
     terminal.out(f"{verb} {counted(report.objects, 'object')} ({size(report.size)}) to {terminal.clean(report.remote)}")

@@ -33,25 +33,47 @@ def styled(text: str, style: str, stream: TextIO | None = None) -> str:
     return f"\x1b[{_STYLES[style]}m{text}\x1b[0m"
 
 
+class _Volume:
+    """How much is said: -1 results and errors only, 0 normal, 1 causes of errors too."""
+
+    level = 0
+
+
+def set_volume(level: int) -> None:
+    """Sets how much this call says."""
+    _Volume.level = level
+
+
+def is_verbose() -> bool:
+    """True after ``-v``."""
+    return _Volume.level > 0
+
+
 def out(text: str = "") -> None:
     """Prints one result line."""
     sys.stdout.write(text + "\n")
 
 
 def note(text: str) -> None:
-    """Prints a line that is not the result."""
+    """Prints a line that is not the result; ``-q`` silences it."""
+    if _Volume.level >= 0:
+        say(text)
+
+
+def say(text: str) -> None:
+    """Prints a line on stderr, whatever the volume."""
     sys.stdout.flush()
     sys.stderr.write(text + "\n")
 
 
 def error(message: str) -> None:
     """Prints the sentence of an error."""
-    note(f"{styled('error:', 'red', sys.stderr)} {clean(message)}")
+    say(f"{styled('error:', 'red', sys.stderr)} {clean(message)}")
 
 
 def hint(message: str) -> None:
     """Prints what mends an error."""
-    note(f"{styled('hint:', 'cyan', sys.stderr)} {clean_lines(message)}")
+    say(f"{styled('hint:', 'cyan', sys.stderr)} {clean_lines(message)}")
 
 
 def clean_lines(text: str) -> str:
@@ -89,7 +111,7 @@ def progress(title: str) -> Iterator[Any]:
 
     Yields ``advance(done, total)``; elsewhere than on a terminal it does nothing.
     """
-    if not sys.stderr.isatty():
+    if _Volume.level < 0 or not sys.stderr.isatty():
         yield lambda done, total: None
         return
     from tqdm import tqdm

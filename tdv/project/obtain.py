@@ -63,15 +63,19 @@ def _from_history(ports: Ports, record: Record, problem: RemoteError) -> Snapsho
 
     try:
         snapshot, md5 = rebuild_from_history(ports, record)
-    except TdvError as failure:
+    except StoreError as failure:
         raise RemoteError(
-            f"{record.reference} is neither in the cache nor on the remote, and cannot be rebuilt: {failure.message}",
-            hint=f"{problem.message}. {problem.hint or ''} {failure.hint or ''}".strip(),
+            f"The data of {record.reference} is not in the cache; {_small(problem.message)}; {_small(failure.message)}",
+            hint=failure.hint or problem.hint,
             dataset=record.dataset,
             version=record.version,
         ) from problem
     remember(ports, record.digest, md5)
     return snapshot
+
+
+def _small(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
 
 
 def remember(ports: Ports, digest: str, md5: str) -> None:
