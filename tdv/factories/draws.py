@@ -48,10 +48,10 @@ class Weighted:
         words = self.stream.words(rows)
         if len(self.bounds) > _FEW:
             return np.searchsorted(self.bounds, words, side="right").astype(np.int64, copy=False)
-        ordinals = np.zeros(len(rows), dtype=np.int64)
+        ordinals = np.zeros(len(rows), dtype=np.uint8)
         for bound in self.bounds:
-            ordinals += words >= bound
-        return ordinals
+            ordinals += (words >= bound).view(np.uint8)
+        return ordinals.astype(np.int64)
 
 
 def thresholds(weights: Sequence[int]) -> Words:

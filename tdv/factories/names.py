@@ -141,10 +141,14 @@ class _Tokens:
 
 @dataclass(frozen=True)
 class _Either:
-    """One of several alternatives; shorter ones end with no text."""
+    """One of several alternatives; shorter ones end with no text.
+
+    All rows are filled with the most frequent one first, since most of them keep it.
+    """
 
     alternatives: tuple[_Tokens, ...]
     slots: Slots
+    usual: int
 
     @property
     def width(self) -> int:
@@ -152,8 +156,15 @@ class _Either:
 
     def fill(self, pieces: Pieces, rows: Rows, stream: Stream, marks: Pieces) -> None:
         chosen = self.slots[stream.named("format").words(rows) >> _SHIFT]
+        usual = self.alternatives[self.usual]
+        usual.fill(pieces[:, : usual.width], rows, stream.named(str(self.usual)), marks)
+        pieces[:, usual.width :] = _NOTHING
+        others = np.flatnonzero(chosen != self.usual)
+        chosen = chosen[others]
         for number, tokens in enumerate(self.alternatives):
-            places = np.flatnonzero(chosen == number)
+            places = others[chosen == number]
+            if not len(places):
+                continue
             own = np.full((len(places), self.width), _NOTHING, dtype=np.int32)
             tokens.fill(own[:, : tokens.width], rows[places], stream.named(str(number)), marks[places])
             pieces[places] = own
@@ -184,7 +195,8 @@ class _Planner:
         alternatives = tuple(self._tokens(tokens) for _, tokens in formats)
         if len(alternatives) == 1:
             return alternatives[0]
-        return _Either(alternatives, slots([weight for weight, _ in formats]))
+        weights = [weight for weight, _ in formats]
+        return _Either(alternatives, slots(weights), weights.index(max(weights)))
 
     def _list(self, token: str, before: str, after: str) -> _List:
         values, weights = self._values(token)

@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from tdv.factories.random import Rows, Stream, unit
 
 _SCALE: Final = 1 << 36
-_DENSE: Final = 64
-_PER_OCTAVE: Final = 64
+_DENSE: Final = 32
+_PER_OCTAVE: Final = 32
 _MOST_SLICES: Final = 1 << 16
 
 Numbers = NDArray[np.float64]
@@ -44,9 +44,8 @@ class Jump:
         unsettled = np.arange(len(rows))
         for number, block in reversed(list(enumerate(_blocks(self.size, self.skew)))):
             place = _walk(rows[unsettled], self.stream.named(f"block {number}"), block)
-            settled = place >= block.start
-            chosen[unsettled[settled]] = place[settled]
-            unsettled = unsettled[~settled]
+            chosen[unsettled] = place
+            unsettled = unsettled[np.flatnonzero(place < block.start)]
             if not len(unsettled):
                 break
         return chosen
@@ -158,7 +157,7 @@ def _weights(size: int, skew: str) -> Rows:
         octave *= 2
     ranks.append(octave)
     with localcontext() as context:
-        context.prec = 40
+        context.prec = 25
         values = [int(_SCALE * Decimal(rank) ** -Decimal(skew)) for rank in ranks]
     anchors, exact = np.array(ranks, dtype=np.int64), np.array(values, dtype=np.int64)
     wanted = np.arange(1, size + 1, dtype=np.int64)

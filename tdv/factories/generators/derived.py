@@ -14,7 +14,6 @@ import numpy as np
 import pyarrow as pa
 
 from tdv.content.arrow import canonical
-from tdv.content.sandbox import Sandbox
 from tdv.errors import DataError
 from tdv.factories.generators.maker import Cells, Maker, Request
 from tdv.factories.options import Options
@@ -63,6 +62,8 @@ def derived(sql: str, column: Column, rows: pa.Table) -> pa.Array:
     Raises `DataError` when the expression fails or gives something that is no value of the column.
     """
     cast = f"CAST(({sql}) AS {_sql_type(column.type)})" if not column.type.is_nested else f"({sql})"
+    from tdv.content.sandbox import Sandbox  # imports duckdb, which datasets without `derive` do not need
+
     with Sandbox() as sandbox:
         sandbox.add(_ROWS, rows)
         found = sandbox.query(f'SELECT {cast} AS "value" FROM {_ROWS} ORDER BY "{_ROW}"')
