@@ -2,8 +2,8 @@
 
 In: Git, the records at HEAD, a port that brings data to the remote. Out: a `Tagging`. Always holds: a tag stands
 on a *taggable* commit, whose tree holds the record's bytes, the artifact's entry in dvc.yaml and a dvc.lock with
-the record's md5, since plain DVC would deliver other data from any other; data is on the remote before its
-tag; an existing tag is never moved.
+the record's md5, since plain DVC would deliver other data from any other; no commit carries two versions of one
+dataset; data is on the remote before its tag; an existing tag is never moved.
 """
 
 from __future__ import annotations
@@ -93,6 +93,7 @@ def tag(git: Git, options: TagOptions, upload: Callable[[Sequence[Artifact]], ob
             failed.append(release.record.reference)
         else:
             missing.append((release, commit))
+            work.taken.add((release.record.dataset, commit))
     if missing:
         upload([release.record.artifact for release, _ in missing])
     done += [work.create(release, commit) for release, commit in missing]
@@ -115,6 +116,8 @@ class _Work:
 
     def __post_init__(self) -> None:
         self.local = {tag.name: tag for tag in self.git.tags()}
+        # GTO cannot read a commit that carries two versions of one artifact.
+        self.taken = {(tag.dataset, tag.commit) for tag in self.local.values() if tag.kind == "version"}
 
     def existing(self, record: Record) -> Tagged | None:
         """The tag of a record that is here or on the remote; refused where it promises something else."""
@@ -151,7 +154,8 @@ class _Work:
             begins = next((commit for commit, (found, *_) in trees.items() if found is not None), None)
             if begins != line[-1] or step > _MOST_COMMITS or not self.git.is_shallow():
                 data = self.book.record_bytes(record.dataset, record.version)
-                return next((commit for commit, tree in trees.items() if _taggable(tree, data, record)), None)
+                free = (commit for commit in trees if (record.dataset, commit) not in self.taken)
+                return next((commit for commit in free if _taggable(trees[commit], data, record)), None)
             self._deepen(step, record)
             step *= 4
 

@@ -87,6 +87,19 @@ def test_commit_whose_lock_is_another_one_is_not_taggable(shelf: Shelf) -> None:
     assert next(tag for tag in shelf.git.tags() if tag.version == "1.0.1").commit == shelf.git.head()
 
 
+def test_no_commit_carries_two_versions_of_a_dataset(shelf: Shelf) -> None:
+    git = shelf.repository.git
+    git("switch", "--quiet", "--create", "work")
+    shelf.release(compat=Compat(">=1"))
+    shelf.release(compat=Compat(">=2"))
+    git("switch", "--quiet", "main")
+    git("merge", "--quiet", "--squash", "work")
+    git("commit", "--quiet", "--message", "Squash")
+    with pytest.raises(GitError, match=r"holds shop@v1\.0\.2 "):
+        run(shelf.git)
+    assert [tag.name for tag in shelf.git.tags()] == ["shop@v1.0.0", "shop@v1.0.1"]
+
+
 def test_merge_commit_is_tagged_on_the_main_line(shelf: Shelf) -> None:
     git = shelf.repository.git
     git("switch", "--quiet", "--create", "work")
