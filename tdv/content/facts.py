@@ -25,6 +25,7 @@ _EXACT: Final = 1 << 16
 _SLOTS_PER_HASH: Final = 4
 _SPACE: Final = 2.0**64
 _DIGITS: Final = Context(prec=12)
+_WIDE: Final = Context(prec=60)
 _INTEGERS: Final = frozenset({"int16", "int32", "int64"})
 _NUMBERS: Final = _INTEGERS | {"float64", "decimal", "bool"}
 _ORDERED: Final = _INTEGERS | {"float64", "decimal", "string", "date", "time", "timestamp", "timestamptz"}
@@ -33,13 +34,16 @@ _SAFE_TOTAL: Final = 2**63 - 1
 _SAFE_PRECISION: Final = 28
 
 
-Total = int | float | Decimal
+Total = int | float
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known of one column so far. `low` and `high` are canonical scalars, `total` an exact number
-    or, for floats, the exactly rounded sum of a part; `hashes` are the smallest distinct ones, sorted."""
+    """What is known of one column so far.
+
+    `low` and `high` are canonical scalars; `total` is the exact sum of integers or unscaled decimals, for
+    floats that of the exactly rounded sums of the parts; `hashes` are the smallest distinct ones, sorted.
+    """
 
     rows: int
     nulls: int
@@ -98,7 +102,7 @@ def described(facts: Facts, column: Column) -> dict[str, Any]:
             shown[name] = to_plain(pa.array([scalar]), column.type)[0]
     count = facts.rows - facts.nulls - facts.nans
     if facts.total is not None and count:
-        shown["mean"] = _mean(facts.total, count)
+        shown["mean"] = _mean(facts.total, count, column.type.scale)
     return shown
 
 
@@ -166,12 +170,15 @@ def _float_total(array: pa.Array) -> float:
         return math.nan
 
 
-def _decimal_total(array: pa.Array, kind: LogicalType) -> Decimal:
+def _decimal_total(array: pa.Array, kind: LogicalType) -> int:
+    """The sum of the unscaled values."""
     if kind.precision <= _SAFE_PRECISION:
-        wide = array.cast(pa.decimal128(38, kind.scale))
-        return Decimal(pc.sum(wide).as_py())
-    unscaled = sum(int(value.scaleb(kind.scale)) for value in array.drop_null().to_pylist())
-    return Decimal(unscaled).scaleb(-kind.scale)
+        return _unscaled(pc.sum(array.cast(pa.decimal128(38, kind.scale))).as_py(), kind)
+    return sum(_unscaled(value, kind) for value in array.drop_null().to_pylist())
+
+
+def _unscaled(value: Decimal, kind: LogicalType) -> int:
+    return int(value.scaleb(kind.scale, _WIDE))
 
 
 def _extreme(pick: Any, first: Any, second: Any) -> Any:
@@ -186,11 +193,11 @@ def _added(first: Any, second: Any) -> Any:
     return second if first is None else first if second is None else first + second
 
 
-def _mean(total: Total, count: int) -> int | float | str:
+def _mean(total: Total, count: int, scale: int) -> int | float | str:
     """Twelve significant digits: an integer where it is one, a decimal number otherwise."""
     if isinstance(total, float):
         mean = total / count
         return float(f"{mean:.12g}") if math.isfinite(mean) else str(mean)
-    quotient = _DIGITS.divide(Decimal(total), Decimal(count))
+    quotient = _DIGITS.divide(Decimal(total), Decimal(count)).scaleb(-scale, _DIGITS)
     is_whole = quotient == quotient.to_integral_value() and abs(quotient) < _WHOLE
     return int(quotient) if is_whole else float(quotient)

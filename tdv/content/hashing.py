@@ -29,6 +29,8 @@ SECOND: Final = 0x13198A2E03707344
 _GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)
 _BLOCK: Final = 65_536
 """Rows hashed at a time, so that what lies between the steps stays in the processor's cache."""
+_FOLD: Final = np.uint64(0x9FB21C651E98DF25)
+"""Makes a fold tell its left from its right, also where one fold stands inside another."""
 _STRINGS: Final = 16_384
 _BLOCK_BYTES: Final = 1 << 22
 """The same for texts."""
@@ -58,7 +60,7 @@ def column_hash(array: pa.Array, kind: LogicalType, seed: int = FIRST) -> Hashes
     hashes = _KINDS.get(kind.name, _fixed_hash)(array, kind, lane)
     if array.null_count:
         null = array.is_null().to_numpy(zero_copy_only=False)
-        hashes[null] = _mix(np.array([lane ^ _NULL]))[0]
+        hashes[null] = _mix(np.array([lane]) + _NULL)[0]
     return hashes
 
 
@@ -67,6 +69,7 @@ def _folded(table: pa.Table, schema: TableSchema, names: Sequence[str], seed: in
     for start in range(0, table.num_rows, _BLOCK):
         block, part = hashes[start : start + _BLOCK], table.slice(start, _BLOCK)
         for name in names:
+            block *= _FOLD
             block += column_hash(one_chunk(part.column(name)), schema.column(name).type, seed)
             _mix(block)
     return hashes
@@ -192,7 +195,7 @@ def _struct_hash(array: pa.Array, kind: LogicalType, lane: np.uint64) -> Hashes:
     children = dict(zip((field.name for field in array.type), array.flatten(), strict=True))
     hashes = np.full(len(array), lane, np.uint64)
     for name, field in sorted(kind.fields, key=lambda item: item[0].encode("utf-8")):
-        hashes = _mix(hashes + column_hash(children[name], field, int(lane)))
+        hashes = _mix(hashes * _FOLD + column_hash(children[name], field, int(lane)))
     return hashes
 
 
