@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tdv import durable
-from tdv.errors import ConfigError, DocumentError, IntegrityError, NotFound, Problem, Refused
+from tdv.errors import ConfigError, DocumentError, IntegrityError, NotFound, Refused
 from tdv.model.reference import DATASET
 from tdv.model.release import Amendment, Record, Release
 from tdv.model.version import parse_version
@@ -26,7 +26,7 @@ AMENDMENTS_FORMAT: Final = "tdv.amendments/v1"
 Reader = Callable[[str], bytes | None]
 Lister = Callable[[str], Sequence[str]]
 
-_MEND: Final = "Restore the file from Git: a published record never changes."
+_MEND: Final = "Take the file back from Git: `git log -p` shows who changed it; a published record never changes."
 
 
 def record_path(dataset: str, version: str) -> str:
@@ -173,27 +173,14 @@ def apply(record: Record, amendments: Sequence[Amendment]) -> Release:
 
 
 def parse_record(data: bytes, path: str) -> Record:
-    """Reads a record; `path` names it in errors. Raises `DocumentError`."""
-    plain = _mapping(data, path)
-    try:
-        return Record.from_plain(plain)
-    except KeyError as exc:
-        raise _damaged(path, f"the key {exc} is missing") from exc
-    except (TypeError, ValueError, AttributeError) as exc:
-        raise _damaged(path, str(exc)) from exc
+    """Reads a record; `path` names it in errors. Raises `DocumentError` with every mistake."""
+    return Record.from_plain(_checked(data, path, "record"))
 
 
 def parse_amendments(data: bytes, path: str) -> tuple[Amendment, ...]:
-    """Reads an amendments file; raises `DocumentError`."""
-    plain = _mapping(data, path)
-    if plain.get("format") != AMENDMENTS_FORMAT:
-        raise _damaged(path, f"format {plain.get('format')!r}, expected {AMENDMENTS_FORMAT!r}")
-    try:
-        return tuple(Amendment.from_plain(item) for item in plain.get("amendments") or ())
-    except KeyError as exc:
-        raise _damaged(path, f"the key {exc} of an amendment is missing") from exc
-    except (TypeError, ValueError, AttributeError) as exc:
-        raise _damaged(path, str(exc)) from exc
+    """Reads an amendments file; raises `DocumentError` with every mistake."""
+    listed = _checked(data, path, "amendments")["amendments"]
+    return tuple(Amendment.from_plain(item) for item in listed or ())
 
 
 def format_record(record: Record) -> bytes:
@@ -213,13 +200,16 @@ def format_amendment(amendment: Amendment) -> str:
     return block(amendment.to_plain())
 
 
-def _mapping(data: bytes, path: str) -> Mapping[str, Any]:
+def _checked(data: bytes, path: str, schema: str) -> Mapping[str, Any]:
     # Imported here: reading versions alone needs no YAML.
     from tdv import documents
 
-    plain = documents.parse(data, path).data
-    if not isinstance(plain, dict):
-        raise _damaged(path, "this is no mapping")
+    try:
+        document = documents.parse(data, path)
+        documents.validate(document, schema)
+    except DocumentError as exc:
+        raise DocumentError(exc.problems, hint=_MEND) from exc
+    plain: Mapping[str, Any] = document.data
     return plain
 
 
@@ -233,7 +223,3 @@ def _version(dataset: str, text: str) -> Any:
     if str(version) != text:
         raise ConfigError(f"{record_path(dataset, text)} is not named by a version", hint=f"Rename it: {version}.yaml.")
     return version
-
-
-def _damaged(path: str, reason: str) -> DocumentError:
-    return DocumentError([Problem(path, 1, "", reason)], hint=_MEND)
