@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 
 from tdv import spec
 from tdv.documents import parse
-from tdv.errors import ConfigError, DocumentError
+from tdv.errors import ConfigError, DocumentError, Problem
 from tdv.model.compat import Span
 from tdv.model.schema import Reference
 from tdv.model.spec import DatasetSpec, GeneratorSpec
@@ -253,12 +253,10 @@ tables:
     assert users.schema.checks == ()
 
 
-def test_extends_makes_the_files_of_the_base_sources(write: Write, load: Load) -> None:
-    code = write("base", columns("x: {type: string}", table="factory: Maker").join(["dataset: base\n", ""])).parent
-    (code / "factories.py").write_text("class Maker: ...\n")
-    found = load("dataset: large\nextends: base\n", "large")
-    assert found.sources == ("datasets/base/dataset.yaml", "datasets/base/factories.py")
-    assert found.tables[0].factory == "Maker"
+def test_extends_finds_the_factories_of_the_base(write: Write, load: Load) -> None:
+    base = write("base", "dataset: base\n" + columns(table="factory: Maker"))
+    (base.parent / "factories.py").write_text("class Maker: ...\n")
+    assert load("dataset: large\nextends: base\n", "large").tables[0].factory == "Maker"
 
 
 def test_extends_places_a_mistake_in_the_file_that_makes_it(write: Write, tmp_path: Path) -> None:
@@ -456,3 +454,21 @@ def test_any_spec_is_read_or_refused_with_a_document_error(tmp_path: Path, value
     with suppress(DocumentError):
         found = spec.load(path, tmp_path)
         assert found.schema.identity()
+
+
+def test_placed_gives_lines_to_mistakes_that_were_found_later(write: Write, tmp_path: Path) -> None:
+    write("base", "dataset: base\n" + columns("a.b: {type: int64, generate: sequence}"))
+    path = write("shop", "dataset: shop\nextends: base\ntables:\n  t:\n    columns:\n      x: {type: date}\n")
+    file = "datasets/shop/dataset.yaml"
+    found = [
+        Problem(file, 1, "tables.t.columns.x.generate.normal", "later"),
+        Problem(file, 1, "tables.t.columns.'a.b'.generate", "later"),
+        Problem("other.csv", 1, "tables.t", "elsewhere"),
+    ]
+    error = spec.placed(DocumentError(found, hint="mend it"), path, tmp_path)
+    assert [(problem.file, problem.line, problem.message) for problem in error.problems] == [
+        (file, 6, "later"),
+        ("datasets/base/dataset.yaml", 7, "later"),
+        ("other.csv", 1, "elsewhere"),
+    ]
+    assert error.hint == "mend it"

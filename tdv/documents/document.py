@@ -81,6 +81,24 @@ class Document:
         mark = self._descend(path)[0]
         return (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
 
+    def path_of(self, key: str) -> Path:
+        """The path that `dotted` shows as `key`, or its longest beginning that the document has."""
+        path: Path = ()
+        while (step := self._next_step(path, key)) is not None:
+            path = (*path, step)
+        return path
+
+    def _next_step(self, path: Path, key: str) -> str | int | None:
+        node = self._descend(path)[2]
+        steps: list[str | int] = []
+        if isinstance(node, yaml.MappingNode):
+            steps = [word.value for word, _ in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            steps = list(range(len(node.value)))
+        starts = ((dotted((*path, step)), step) for step in steps)
+        fitting = [(start, step) for start, step in starts if f"{key}.".startswith((f"{start}.", f"{start}["))]
+        return max(fitting, key=lambda item: len(item[0]))[1] if fitting else None
+
     def source(self, path: Path) -> str | None:
         """The scalar at `path` as it is written in the file; None for anything else."""
         node = self._descend(path)[2] if self.has(path) else None

@@ -14,11 +14,12 @@ from tdv.model.spec import DatasetSpec
 from tdv.spec.assemble import assemble
 from tdv.spec.check import check
 from tdv.spec.layers import read
+from tdv.spec.place import placed
 from tdv.spec.types import parse_type
 
 FILE: Final = "dataset.yaml"
 
-__all__ = ["FILE", "load", "parse_type"]
+__all__ = ["FILE", "load", "parse_type", "placed"]
 
 
 def load(path: Path, root: Path) -> DatasetSpec:

@@ -23,7 +23,6 @@ from tdv.spec.sheet import Sheet
 from tdv.spec.types import parse_type
 
 AS_OF: Final = datetime(2020, 1, 1, tzinfo=UTC)
-_CODE: Final = "factories.py"
 
 
 def assemble(layers: Layers, path: Path, root: Path) -> DatasetSpec:
@@ -42,22 +41,11 @@ def assemble(layers: Layers, path: Path, root: Path) -> DatasetSpec:
         migration=Span.from_plain(compat["migration"]) if "migration" in compat else None,
         requires=dict(data.get("requires", {})),
         extends=data.get("extends"),
-        sources=_sources(layers, path, root),
+        sources=tuple(data.get("sources", ())),
         invariants=tuple(data.get("invariants", ())),
         levels=dict(data.get("levels", {})),
         path=path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path),
     )
-
-
-def _sources(layers: Layers, path: Path, root: Path) -> tuple[str, ...]:
-    """What the spec lists, and the files of the datasets that it extends: a build reads all of them."""
-    listed = [source for source in layers.data.get("sources", ())]
-    for base in layers.bases:
-        files = [base / path.name]
-        if (base / _CODE).is_file() and not (path.parent / _CODE).is_file():
-            files.append(base / _CODE)
-        listed += [file.relative_to(root).as_posix() if file.is_relative_to(root) else str(file) for file in files]
-    return tuple(dict.fromkeys(listed))
 
 
 def _sheet(name: str, table: Mapping[str, Any]) -> Sheet:

@@ -16,7 +16,7 @@ from tdv.model.spec import GeneratorSpec
 from tdv.model.types import LogicalType
 from tdv.spec.columns import check_pattern
 from tdv.spec.sheet import Notes, Sheet
-from tdv.spec.types import MOMENTS, NUMBERS, fits, number
+from tdv.spec.types import INTEGERS, MOMENTS, NUMBERS, fits, number
 
 KINDS: Final = (
     "sequence", "constant", "choice", "template", "faker", "uniform", "normal", "lognormal", "exponential", "poisson",
@@ -24,12 +24,14 @@ KINDS: Final = (
 )  # fmt: skip
 _TYPES: Final[Mapping[str, frozenset[str]]] = {
     **dict.fromkeys(("uniform", "normal", "lognormal", "exponential", "poisson"), NUMBERS),
+    "sequence": INTEGERS | {"decimal", "string"},
     "datetime": MOMENTS,
     "uuid": frozenset({"uuid", "string"}),
     "list": frozenset({"list"}),
     "struct": frozenset({"struct"}),
 }
 _NULL_UNITS: Final = 10_000
+_DEPTH: Final = len(("tables", "t", "columns", "c", "generate"))
 _FIELD: Final = re.compile(r"\{\{|\}\}|\{([^{}:!]*)(?:[:!][^{}]*)?\}")
 
 
@@ -108,6 +110,8 @@ class _Check:
         if allowed is not None and kind.name not in allowed:
             text = f"{generator.kind} makes {' or '.join(sorted(allowed))}, but the column is {kind}"
             self._notes.add(path, text, "Use another generator, or change the type.")
+        elif generator.kind == "uniform":
+            self._check_bounds(path, generator.options)
         elif generator.kind == "template":
             self._check_template(path, generator.options)
         elif generator.kind == "pattern":
@@ -118,6 +122,17 @@ class _Check:
             self._check_list(path, generator.options, kind.element)
         elif generator.kind == "struct":
             self._check_struct(path, generator.options, dict(kind.fields))
+
+    def _check_bounds(self, path: Path, options: Mapping[str, Any]) -> None:
+        """``uniform`` draws between its own bounds or those of its column."""
+        is_nested = len(self._path) != _DEPTH
+        column = {} if is_nested else self._sheet.columns[str(self._path[_DEPTH - 2])]
+        low, high = (options.get(own, column.get(rule)) for own, rule in (("min", "minimum"), ("max", "maximum")))
+        if low is None or high is None:
+            word = "min" if low is None else "max"
+            self._notes.add(path, f"uniform needs {word!r}", f"Add '{word}:' there, or '{word}imum:' to the column.")
+        elif (number(low) or 0) > (number(high) or 0):
+            self._notes.add(path, f"expected at most the upper bound, {high}, found {low}", "Exchange the two.")
 
     def _check_template(self, path: Path, text: str) -> None:
         """``{column}`` and ``{index}``; a format may follow the name, ``{{`` stands for a brace."""

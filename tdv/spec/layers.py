@@ -36,11 +36,6 @@ class Layers:
     documents: tuple[Document, ...]
     directories: tuple[FilePath, ...]
 
-    @property
-    def bases(self) -> tuple[FilePath, ...]:
-        """The directories of the datasets that this one extends, nearest first."""
-        return self.directories[1:]
-
     def problem(self, path: Path, message: str) -> Problem:
         """A mistake at `path`, placed in the file that says most about it."""
         return max(self.documents, key=lambda document: document.depth(path)).problem(path, message)
