@@ -8,8 +8,8 @@ Importing this module imports no database driver and no Arrow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from tdv.model.schema import DatasetSchema, TableSchema
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 
 STATE_TABLE = "_tdv_state"
 """The table in which a database says what tdv put into it."""
+
+STATE_COLUMNS = (
+    "dataset", "version", "digest", "loaded_at", "execution_id", "tables", "scenarios", "objects", "whole",
+)  # fmt: skip
+"""Its columns; the fields of `Held`, mappings and lists as JSON."""
 
 Fate = Literal["native", "encoded", "refused"]
 """What becomes of a type: kept as the engine's own, kept exactly in another one, or not taken."""
@@ -131,6 +136,14 @@ class Load:
     def datasets(self) -> frozenset[str]:
         """The names of the datasets to restore."""
         return frozenset(item.dataset for item in self.items)
+
+    def stamped(self, held: Iterable[Held]) -> tuple[Held, ...]:
+        """What an image holds, as this load brings it: another version may have had the same content."""
+        versions = {item.dataset: item.version for item in self.items}
+        return tuple(
+            replace(item, version=versions[item.dataset], loaded_at=self.loaded_at, execution_id=self.execution_id)
+            for item in held
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from tests.targets.everything import EDGES, EVERYTHING
 
 URLS = {
     "sqlite": "sqlite:///{}/app.db",
+    "duckdb": "duckdb:///{}/app.duckdb",
     "parquet": "file://{}/out?format=parquet",
     "csv": "file://{}/out?format=csv",
     "jsonl": "file://{}/out?format=jsonl",

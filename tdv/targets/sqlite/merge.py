@@ -164,7 +164,7 @@ class Merge:
             self._connection,
             [
                 replace(held, whole=whole, objects={n: d for n, d in held.objects.items() if _is(now.get(n), d)})
-                for held in state.stamped(self._image.held, self._load)
+                for held in self._load.stamped(self._image.held)
             ],
         )
 

@@ -9,18 +9,14 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from tdv.errors import TargetError
-from tdv.targets.protocol import STATE_TABLE, Held, Load
+from tdv.targets.protocol import STATE_COLUMNS, STATE_TABLE, Held
 from tdv.targets.sql import quote
 from tdv.targets.survey import Survey
 
-COLUMNS: Final = (
-    "dataset", "version", "digest", "loaded_at", "execution_id", "tables", "scenarios", "objects", "whole",
-)  # fmt: skip
 _TABLE: Final = "table "
 
 
@@ -52,24 +48,15 @@ def survey(connection: sqlite3.Connection) -> Survey:
 
 def write(connection: sqlite3.Connection, held: Iterable[Held]) -> None:
     """Puts or replaces the rows of `held`."""
-    marks = ", ".join("?" * len(COLUMNS))
+    marks = ", ".join("?" * len(STATE_COLUMNS))
     connection.executemany(
-        f"INSERT OR REPLACE INTO {STATE_TABLE} ({', '.join(COLUMNS)}) VALUES ({marks})",
-        [[_stored(item.to_plain()[name]) for name in COLUMNS] for item in held],
-    )
-
-
-def stamped(held: Iterable[Held], load: Load) -> tuple[Held, ...]:
-    """What an image holds, as this load brings it: another version may have had the same content."""
-    versions = {item.dataset: item.version for item in load.items}
-    return tuple(
-        replace(item, version=versions[item.dataset], loaded_at=load.loaded_at, execution_id=load.execution_id)
-        for item in held
+        f"INSERT OR REPLACE INTO {STATE_TABLE} ({', '.join(STATE_COLUMNS)}) VALUES ({marks})",
+        [[_stored(item.to_plain()[name]) for name in STATE_COLUMNS] for item in held],
     )
 
 
 def of_row(row: Sequence[Any]) -> Held:
-    """A row of `_tdv_state` with its columns in the order of `COLUMNS`; raises `ValueError` or `TypeError`."""
+    """A row of `_tdv_state` with its columns in the order of `STATE_COLUMNS`; raises `ValueError` or `TypeError`."""
     return Held(
         dataset=row[0],
         version=row[1],
@@ -85,7 +72,9 @@ def of_row(row: Sequence[Any]) -> Held:
 
 def _held_in(connection: sqlite3.Connection) -> tuple[Held, ...]:
     try:
-        rows = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM main.{STATE_TABLE} ORDER BY dataset").fetchall()
+        rows = connection.execute(
+            f"SELECT {', '.join(STATE_COLUMNS)} FROM main.{STATE_TABLE} ORDER BY dataset"
+        ).fetchall()
         return tuple(of_row(row) for row in rows)
     except (sqlite3.OperationalError, ValueError, TypeError) as exc:
         if getattr(exc, "sqlite_errorname", "").startswith("SQLITE_BUSY"):

@@ -69,7 +69,7 @@ class SqliteTarget(OneFile):
 
     def stamp(self, path: Path, image: Image, load: Load) -> None:
         with closing(state.private(path)) as connection:
-            state.write(connection, state.stamped(image.held, load))
+            state.write(connection, load.stamped(image.held))
 
     def quiet(self) -> None:
         with closing(self._connect("rw")) as connection:

@@ -1,0 +1,160 @@
+"""Statements for DuckDB, and what a DuckDB database holds.
+
+In: schemas and connections. Out: SQL, a `Survey`, the rows of `_tdv_state`. Always holds: keys and uniques are
+declared; references are not, since DuckDB would check them row by row on every load, and tdv has at the build.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from tdv.errors import DataError, TargetError
+from tdv.model.schema import Column, DatasetSchema, Reference, TableSchema
+from tdv.model.types import LogicalType
+from tdv.targets.duckdb.types import declared, logical
+from tdv.targets.protocol import STATE_COLUMNS, STATE_TABLE, Held
+from tdv.targets.sql import keys_of, listed, quote, text
+from tdv.targets.survey import Survey
+
+if TYPE_CHECKING:
+    import duckdb
+
+STATE_DDL: Final = (
+    f"CREATE TABLE IF NOT EXISTS {STATE_TABLE} (dataset VARCHAR PRIMARY KEY, version VARCHAR NOT NULL, "
+    "digest VARCHAR NOT NULL, loaded_at VARCHAR NOT NULL, execution_id VARCHAR NOT NULL, tables VARCHAR NOT NULL, "
+    "scenarios VARCHAR NOT NULL, objects VARCHAR NOT NULL, whole BOOLEAN NOT NULL)"
+)
+_HERE: Final = "database_name = current_database()"
+_OBJECTS: Final = (
+    f"SELECT 'table', schema_name, table_name, sql FROM duckdb_tables() WHERE {_HERE} AND NOT internal",
+    f"SELECT 'view', schema_name, view_name, sql FROM duckdb_views() WHERE {_HERE} AND NOT internal",
+    f"SELECT 'index', schema_name, index_name, sql FROM duckdb_indexes() WHERE {_HERE}",
+    f"SELECT 'sequence', schema_name, sequence_name, sql FROM duckdb_sequences() WHERE {_HERE}",
+    f"SELECT 'type', schema_name, type_name, '' FROM duckdb_types() WHERE {_HERE} AND NOT internal",
+    f"SELECT 'macro', schema_name, function_name, '' FROM duckdb_functions() WHERE {_HERE} AND NOT internal",
+)
+
+
+def create_table(table: TableSchema) -> str:
+    """``CREATE TABLE`` with keys and uniques."""
+    parts = [
+        f"{quote(column.name)} {declared(column.type)}" + ("" if column.nullable else " NOT NULL")
+        for column in table.columns
+    ]
+    if table.key:
+        parts.append(f"PRIMARY KEY ({listed(table.key)})")
+    parts += [f"UNIQUE ({listed(unique)})" for unique in keys_of(table)]
+    return f"CREATE TABLE {quote(table.name)} ({', '.join(parts)})"
+
+
+def refuse_names(tables: Iterable[TableSchema]) -> None:
+    """Raises `DataError` for names that DuckDB cannot tell apart, or that are tdv's own."""
+    seen: set[str] = set()
+    for table in tables:
+        columns = [name.lower() for name in table.column_names]
+        if table.name.lower() in seen | {STATE_TABLE} or len(set(columns)) != len(columns):
+            raise DataError(
+                f"DuckDB does not tell names apart by case: table {table.name!r} with {', '.join(table.column_names)}",
+                hint="Rename one of them in the spec.",
+                table=table.name,
+            )
+        seen.add(table.name.lower())
+
+
+def rows_of(connection: duckdb.DuckDBPyConnection, query: str) -> list[Any]:
+    """All rows of a query."""
+    return list(connection.sql(query).fetchall())
+
+
+def survey(connection: duckdb.DuckDBPyConnection) -> Survey:
+    """Looks at the catalogue, `_tdv_state`, and which tables have rows."""
+    found = [row for query in _OBJECTS for row in rows_of(connection, query)]
+    objects = {f"{kind} {name}": sql for kind, schema, name, sql in found if schema == "main"}
+    objects |= {f"{kind} in {schema} {name}": sql for kind, schema, name, sql in found if schema != "main"}
+    has_state = objects.pop(f"table {STATE_TABLE}", None) is not None
+    tables = [name.partition(" ")[2] for name in objects if name.startswith("table ") and " in " not in name[:9]]
+    references = rows_of(
+        connection,
+        "SELECT table_name, referenced_table FROM duckdb_constraints() "
+        f"WHERE {_HERE} AND schema_name = 'main' AND constraint_type = 'FOREIGN KEY'",
+    )
+    return Survey(
+        objects=objects,
+        held=_held_in(connection) if has_state else (),
+        filled=frozenset(t for t in tables if rows_of(connection, f"SELECT 1 FROM main.{quote(t)} LIMIT 1")),
+        references=tuple((str(table), str(referenced)) for table, referenced in references),
+    )
+
+
+def write_state(connection: duckdb.DuckDBPyConnection, held: Iterable[Held]) -> None:
+    """Replaces the rows of these datasets in `_tdv_state`."""
+    for item in held:
+        plain = item.to_plain()
+        values = ", ".join(_literal(plain[name]) for name in STATE_COLUMNS)
+        connection.sql(f"DELETE FROM main.{STATE_TABLE} WHERE dataset = {text(item.dataset)}")
+        connection.sql(f"INSERT INTO main.{STATE_TABLE} ({', '.join(STATE_COLUMNS)}) VALUES ({values})")
+
+
+def inspect(connection: duckdb.DuckDBPyConnection) -> DatasetSchema:
+    """The tables of the schema ``main`` that are not tdv's state."""
+    names = rows_of(
+        connection,
+        f"SELECT table_name FROM duckdb_tables() WHERE {_HERE} AND schema_name = 'main' AND NOT internal "
+        "ORDER BY table_oid",
+    )
+    return DatasetSchema(tuple(_table(connection, name) for (name,) in names if name.lower() != STATE_TABLE))
+
+
+def _table(connection: duckdb.DuckDBPyConnection, name: str) -> TableSchema:
+    place = f"WHERE {_HERE} AND schema_name = 'main' AND table_name = {text(name)}"
+    columns = rows_of(
+        connection,
+        f"SELECT column_name, data_type, is_nullable FROM duckdb_columns() {place} ORDER BY column_index",
+    )
+    constraints = rows_of(
+        connection,
+        "SELECT constraint_type, constraint_column_names, referenced_table, referenced_column_names "
+        f"FROM duckdb_constraints() {place} ORDER BY constraint_index",
+    )
+    described = tuple(
+        Column(column, logical(kind) or LogicalType("string"), bool(nullable)) for column, kind, nullable in columns
+    )
+    keys = [tuple(names) for kind, names, _, _ in constraints if kind == "PRIMARY KEY"]
+    usable = keys and all(column.type.may_be_key for column in described if column.name in keys[0])
+    return TableSchema(
+        name=name,
+        columns=described,
+        key=keys[0] if usable else (),
+        uniques=tuple(tuple(names) for kind, names, _, _ in constraints if kind == "UNIQUE"),
+        references=tuple(
+            Reference(tuple(names), table, tuple(to)) for kind, names, table, to in constraints if kind == "FOREIGN KEY"
+        ),
+    )
+
+
+def _held_in(connection: duckdb.DuckDBPyConnection) -> tuple[Held, ...]:
+    import duckdb
+
+    try:
+        rows = rows_of(connection, f"SELECT {', '.join(STATE_COLUMNS)} FROM main.{STATE_TABLE} ORDER BY dataset")
+        return tuple(_held(row) for row in rows)
+    except (duckdb.BinderException, ValueError, TypeError) as exc:
+        raise TargetError(
+            f"the table {STATE_TABLE} cannot be read: {exc}",
+            hint=f"Drop {STATE_TABLE} and run the checkout with --replace.",
+        ) from exc
+
+
+def _held(row: Sequence[Any]) -> Held:
+    words = dict(zip(STATE_COLUMNS, row, strict=True))
+    for name in ("tables", "scenarios", "objects"):
+        words[name] = json.loads(words[name])
+    return Held.from_plain(words)
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).upper()
+    return text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

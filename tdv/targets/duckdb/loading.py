@@ -1,0 +1,212 @@
+"""Rows into and out of DuckDB.
+
+In: contents, images and connections. Out: finished files, committed transactions, canonical rows. Always holds: rows
+are read back and right before a file is finished or a transaction ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import duckdb
+import pyarrow as pa
+
+from tdv.content.arrow import arrow_schema, canonical
+from tdv.content.order import ordered_stream
+from tdv.errors import DataError, IntegrityError, Refused, TargetError
+from tdv.model.schema import TableSchema
+from tdv.targets.duckdb.catalogue import (
+    STATE_DDL,
+    create_table,
+    refuse_names,
+    rows_of,
+    survey,
+    write_state,
+)
+from tdv.targets.images import Image
+from tdv.targets.protocol import STATE_TABLE, Content, Held, Item, Load, TableContent
+from tdv.targets.sql import listed, quote, text
+from tdv.targets.survey import Survey, definition, foreign_references, is_whole
+from tdv.targets.verification import check
+
+_BATCH: Final = 65_536
+_IMAGE: Final = "tdv_image"
+
+
+def prepared(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """A connection that has no time zone of the machine and fetches nothing from the network."""
+    connection.sql("SET TimeZone = 'UTC'")
+    connection.sql("SET autoinstall_known_extensions = false")
+    return connection
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection for writing; at the end all is in the file and its log is gone."""
+    with closing(prepared(duckdb.connect(path))) as connection:
+        yield connection
+        connection.sql("CHECKPOINT")
+
+
+def rows(connection: duckdb.DuckDBPyConnection, table: TableSchema) -> Iterator[pa.Table]:
+    """The rows of a table in canonical form, in the order of the file; raises `IntegrityError`, `TargetError`."""
+    try:
+        query = f"SELECT {listed(table.column_names)} FROM main.{quote(table.name)}"
+        for batch in connection.sql(query).to_arrow_reader(_BATCH):
+            yield canonical(pa.Table.from_batches([batch]), table)
+    except DataError as exc:
+        raise IntegrityError(exc.message, hint="Something else than tdv wrote it; `tdv checkout` mends it.") from exc
+    except (duckdb.CatalogException, duckdb.BinderException) as exc:
+        raise TargetError(
+            f"table {table.name!r} cannot be read: {str(exc).splitlines()[0]}",
+            hint="Look whether the table has the columns of the release; `tdv checkout` brings it back.",
+            table=table.name,
+        ) from exc
+
+
+def build(path: Path, load: Load) -> tuple[Held, ...]:
+    """Writes a finished file; raises `DataError` for rows that its keys refuse, `IntegrityError` for other rows."""
+    contents = [item.content() for item in load.items]
+    tables = [table for content in contents for table in content.tables]
+    refuse_names(table.schema for table in tables)
+    with opened(path) as connection:
+        for table in tables:
+            connection.sql(create_table(table.schema))
+            _fill(connection, table)
+        made = survey(connection).objects
+        held = tuple(_held(item, content, load, made) for item, content in zip(load.items, contents, strict=True))
+        connection.sql(STATE_DDL)
+        write_state(connection, held)
+    scratch = path.with_name(f"{path.name}.scratch")
+    with closing(prepared(duckdb.connect(path, read_only=True))) as connection:
+        check(lambda schema: ordered_stream(rows(connection, schema), schema, scratch), tables, "DuckDB")
+    return held
+
+
+def merge(connection: duckdb.DuckDBPyConnection, image: Image, load: Load, scratch: Path) -> None:
+    """Replaces the rows of the datasets in one transaction; after an error the database is as it was."""
+    connection.sql(f"ATTACH {text(str(image.path))} AS {_IMAGE} (READ_ONLY)")
+    connection.begin()
+    try:
+        found = survey(connection)
+        _replace_rows(connection, image, load, found)
+        _mark(connection, image, load, found)
+        tables = [table for item in load.items for table in item.content().tables]
+        check(lambda schema: ordered_stream(rows(connection, schema), schema, scratch), tables, "DuckDB")
+        connection.commit()
+    except BaseException:
+        connection.rollback()
+        raise
+    connection.sql(f"DETACH {_IMAGE}")
+
+
+def _fill(connection: duckdb.DuckDBPyConnection, table: TableContent) -> None:
+    schema = arrow_schema(table.schema)
+    batches = (batch for part in table.batches() for batch in part.to_batches(max_chunksize=_BATCH))
+    connection.register("tdv_rows", pa.RecordBatchReader.from_batches(schema, batches))
+    try:
+        connection.sql(f"INSERT INTO main.{quote(table.name)} SELECT * FROM tdv_rows")
+    except duckdb.ConstraintException as exc:
+        raise DataError(
+            f"DuckDB refuses rows of table {table.name!r}: they break a key, a unique column or NOT NULL",
+            hint="Run `tdv validate` to see which rows break which rule.",
+            table=table.name,
+        ) from exc
+    finally:
+        connection.unregister("tdv_rows")
+
+
+def _held(item: Item, content: Content, load: Load, made: Mapping[str, str]) -> Held:
+    names = [f"table {table.name}" for table in content.tables]
+    return Held(
+        dataset=item.dataset,
+        version=item.version,
+        digest=item.digest,
+        loaded_at=load.loaded_at,
+        execution_id=load.execution_id,
+        tables={table.name: table.rows for table in content.tables},
+        scenarios=item.scenarios,
+        objects={name: definition(made[name]) for name in names},
+        whole=True,
+    )
+
+
+def _replace_rows(connection: duckdb.DuckDBPyConnection, image: Image, load: Load, found: Survey) -> None:
+    recorded = found.recorded(load)
+    tables = [table for held in image.held for table in held.tables]
+    for table in foreign_references(found, load, tables):
+        connection.sql(f"DELETE FROM main.{quote(table)}")
+    for table in (table for held in found.of_load(load) for table in held.tables):
+        if table not in tables and found.has_table(table):
+            gone = "DROP TABLE" if found.is_own(f"table {table}", recorded) else "DELETE FROM"
+            connection.sql(f"{gone} main.{quote(table)}")
+    query = f"SELECT table_name, sql FROM duckdb_tables() WHERE database_name = {text(_IMAGE)}"
+    wanted = dict(rows_of(connection, query))
+    for table in tables:
+        _replace_table(connection, table, wanted[table], found, may_drop=load.replace or _own(found, table, recorded))
+
+
+def _own(found: Survey, table: str, recorded: Mapping[str, str]) -> bool:
+    return found.is_own(f"table {table}", recorded)
+
+
+def _replace_table(
+    connection: duckdb.DuckDBPyConnection, table: str, statement: str, found: Survey, *, may_drop: bool
+) -> None:
+    """Fills a table as it is where it has the columns, and makes it anew where tdv may."""
+    name = quote(table)
+    present = found.objects.get(f"table {table}")
+    if present is not None and present != statement and may_drop:
+        connection.sql(f"DROP TABLE main.{name}")
+        present = None
+    if present is None:
+        connection.sql(statement)
+        connection.sql(f"INSERT INTO main.{name} SELECT * FROM {_IMAGE}.main.{name}")
+        return
+    columns = listed(_shared(connection, table))
+    connection.sql(f"DELETE FROM main.{name}")
+    connection.sql(f"INSERT INTO main.{name} ({columns}) SELECT {columns} FROM {_IMAGE}.main.{name}")
+
+
+def _shared(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
+    """The columns to fill in a table of somebody else; raises `Refused` when these rows do not fit into it."""
+    query = (
+        "SELECT column_name, is_nullable, column_default FROM duckdb_columns() "
+        "WHERE database_name = {} AND schema_name = 'main' AND table_name = {}"
+    )
+    theirs = {row[0].lower(): row for row in rows_of(connection, query.format("current_database()", text(table)))}
+    ours = [row[0] for row in rows_of(connection, query.format(text(_IMAGE), text(table)))]
+    lowered = {name.lower() for name in ours}
+    missing = [name for name in ours if name.lower() not in theirs]
+    needed = [row[0] for name, row in theirs.items() if name not in lowered and not row[1] and row[2] is None]
+    if missing or needed:
+        lacks = f"it lacks {', '.join(missing)}" if missing else f"it needs values for {', '.join(needed)}"
+        raise Refused(
+            f"table {table!r} of the target has another schema: {lacks}",
+            hint="Migrate the target to the schema of this version, or add --replace to make the table anew.",
+            table=table,
+        )
+    return ours
+
+
+def _mark(connection: duckdb.DuckDBPyConnection, image: Image, load: Load, found: Survey) -> None:
+    connection.sql(STATE_DDL)
+    for dataset in load.datasets:
+        connection.sql(f"DELETE FROM main.{STATE_TABLE} WHERE dataset = {text(dataset)}")
+    now = survey(connection).objects
+    whole = is_whole(found, load)
+    write_state(
+        connection,
+        [
+            replace(
+                held,
+                whole=whole,
+                objects={n: d for n, d in held.objects.items() if n in now and definition(now[n]) == d},
+            )
+            for held in load.stamped(image.held)
+        ],
+    )
