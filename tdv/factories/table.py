@@ -17,7 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from tdv.content.arrow import arrow_schema, arrow_type
-from tdv.errors import Bug, DocumentError
+from tdv.errors import DocumentError, FactoryError
 from tdv.factories.domains import MOST, Integers
 from tdv.factories.draws import Digit
 from tdv.factories.generators import build
@@ -76,12 +76,16 @@ class _Spooled:
     """Values that a worker process made."""
 
     spool: Spool | None
+    table: str
     column: str
     needs: frozenset[str] = frozenset()
 
     def values(self, cells: Any) -> pa.Array:
         if self.spool is None:
-            raise Bug(f"the worker's values of {self.column!r} were asked for before they were made", hint=None)
+            raise FactoryError(
+                f"{self.table}.{self.column} is made by a factory that has not run yet",
+                hint=f"Declare the reference to {self.table} in the spec; in a circle, give its key a `generate:`.",
+            )
         return self.spool.values(self.column, cells.rows)
 
 
@@ -121,7 +125,7 @@ class TableGenerator:
         self._makers: dict[str, Maker] = {}
         for column in self._schema.columns:
             if column.name in worker and (parents.live_faker is None or column.name not in self._table.generators):
-                self._makers[column.name] = _Spooled(spool, column.name)
+                self._makers[column.name] = _Spooled(spool, table, column.name)
             elif column.name in self._table.generators:
                 wanted = request(spec, self._table, column, parents)
                 self._makers[column.name] = build(wanted, self._table.generators[column.name])
