@@ -17,6 +17,7 @@ from tdv.errors import ConfigError, GitError
 from tdv.store import settings as dvc
 from tdv.store.git import Git
 
+FORMAT: Final = "tdv.prepared/v1"
 TDV_YAML: Final = "tdv.yaml"
 
 _SETTINGS: Final = """\
@@ -50,6 +51,15 @@ class Prepared:
     root: Path
     created: tuple[str, ...]
     changed: tuple[str, ...]
+
+    def to_plain(self) -> dict[str, object]:
+        """The JSON form."""
+        return {
+            "format": FORMAT,
+            "root": str(self.root),
+            "created": list(self.created),
+            "changed": list(self.changed),
+        }
 
 
 def prepare(git: Git, environ: Mapping[str, str]) -> Prepared:

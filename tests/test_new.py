@@ -1,0 +1,267 @@
+"""`tdv new`: the example, the schema of a database, and its rows."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from tdv import config, spec
+from tdv.content.arrow import arrow_schema
+from tdv.errors import ConfigError, Refused, UsageError
+from tdv.init import prepare
+from tdv.model.schema import Column, DatasetSchema, Reference, Rules, TableSchema
+from tdv.model.spec import DatasetSpec
+from tdv.model.types import LogicalType
+from tdv.new import Limits, NewOptions, Place, Scaffolded, scaffold
+from tdv.seeds import load_scenarios, load_seeds
+from tdv.store import settings
+from tdv.store.git import Git
+from tdv.store.pipeline import StageSpec
+from tdv.targets.registry import open_target
+from tests.conftest import RepositoryBuilder
+from tests.repository import Repository
+
+NOW = datetime(2026, 11, 21, 10, 30, tzinfo=UTC)
+
+
+def stage(made: DatasetSpec) -> StageSpec:
+    here = f"datasets/{made.name}"
+    deps = tuple(f"{here}/{name}" for name in ("dataset.yaml", "factories.py", "seeds", "scenarios"))
+    return StageSpec(made.name, f"tdv build {made.name}", deps, f"{here}/data", (f"{here}/snapshot.yaml",))
+
+
+@pytest.fixture
+def place(repo: RepositoryBuilder) -> Place:
+    root = repo().root
+    prepare(Git(root, os.environ), os.environ)
+    return Place(root, settings.load(root, os.environ).cache, stage)
+
+
+def load(place: Place, name: str) -> DatasetSpec:
+    return spec.load(place.root / "datasets" / name / "dataset.yaml", place.root)
+
+
+def column(name: str, kind: str, *, nullable: bool = False, rules: Rules | None = None) -> Column:
+    return Column(name, LogicalType.parse(kind), nullable, rules or Rules())
+
+
+def copied(
+    place: Place, *tables: TableSchema, rows: dict[str, pa.Table] | None = None, limits: Limits | None = None
+) -> Scaffolded:
+    def read(table: TableSchema) -> Iterator[pa.Table]:
+        yield (rows or {}).get(table.name, arrow_schema(table).empty_table())
+
+    wanted = read if rows is not None else None
+    return scaffold(place, NewOptions("shop", NOW, DatasetSchema(tables), wanted, limits or Limits()))
+
+
+def test_new_makes_an_example_that_loads_builds_and_validates(place: Place) -> None:
+    made = scaffold(place, NewOptions("shop", NOW))
+    loaded = load(place, "shop")
+    assert made.tables == ("customers", "orders")
+    assert loaded.as_of == datetime(2026, 11, 21, tzinfo=UTC)
+    assert set(made.files) == {
+        f"datasets/shop/{name}" for name in ("dataset.yaml", "factories.py", "seeds/README.md", "scenarios/README.md")
+    }
+    repository = Repository(place.root)
+    repository.tdv("build", "shop", expect=0)
+    repository.tdv("validate", "shop", expect=0)
+    assert "up to date" in repository.dvc("status").stdout
+
+
+def test_scenario_of_the_readme_is_one(place: Place) -> None:
+    scaffold(place, NewOptions("shop", NOW))
+    directory = place.root / "datasets/shop"
+    readme = (directory / "scenarios/README.md").read_text()
+    example = "".join(f"{line[4:]}\n" for line in readme.splitlines() if line.startswith("    "))
+    (directory / "scenarios/first-order.yaml").write_text(example)
+    (scenario,) = load_scenarios(load(place, "shop"), directory)
+    assert set(scenario.rows) == {"customers", "orders"}
+    Repository(place.root).tdv("build", "shop", expect=0)
+
+
+def test_factories_that_new_writes_are_python(place: Place) -> None:
+    scaffold(place, NewOptions("shop", NOW))
+    text = (place.root / "datasets/shop/factories.py").read_text()
+    scope: dict[str, object] = {}
+    exec(compile(text, "factories.py", "exec"), scope)
+    assert "class OrderFactory(Factory)" in str(scope["__doc__"])
+
+
+def test_new_registers_stage_and_artifact(place: Place) -> None:
+    scaffold(place, NewOptions("shop", NOW))
+    text = (place.root / "dvc.yaml").read_text()
+    assert "cmd: tdv build shop" in text
+    assert "artifacts:\n  shop:\n    path: datasets/shop/data" in text
+
+
+@pytest.mark.parametrize("name", ["Shop", "s", "shop_1", "../shop", "-shop", "shop@v1", ""])
+def test_new_refuses_names_that_gto_refuses(place: Place, name: str) -> None:
+    with pytest.raises(UsageError):
+        scaffold(place, NewOptions(name, NOW))
+
+
+def test_new_refuses_an_existing_dataset(place: Place) -> None:
+    scaffold(place, NewOptions("shop", NOW))
+    before = (place.root / "datasets/shop/dataset.yaml").read_bytes()
+    with pytest.raises(Refused, match="exists already"):
+        scaffold(place, NewOptions("shop", NOW))
+    assert (place.root / "datasets/shop/dataset.yaml").read_bytes() == before
+
+
+def test_new_refuses_a_directory_with_files_of_others(place: Place) -> None:
+    (place.root / "datasets/shop").mkdir(parents=True)
+    (place.root / "datasets/shop/mine.txt").write_text("mine")
+    with pytest.raises(Refused, match="in the way"):
+        scaffold(place, NewOptions("shop", NOW))
+    assert (place.root / "datasets/shop/mine.txt").read_text() == "mine"
+
+
+SCHEMA = (
+    TableSchema(
+        "artists",
+        (
+            column("id", "int64"),
+            column("name", "string", nullable=True, rules=Rules(max_length=120)),
+            column("fee", "decimal(10,2)", rules=Rules(minimum=0, maximum=99.5)),
+            column("mentor", "int64", nullable=True),
+            column("code", "string", rules=Rules(enum=("a", "b,c", "true"), pattern='^[a-z"]{1,3}$')),
+        ),
+        key=("id",),
+        uniques=(("code",), ("name", "fee")),
+        references=(Reference(("mentor",), "artists", ("id",)),),
+        checks=("fee >= 0 -- never: less", "name <> ''"),
+        description="Who sings: and who does not",
+    ),
+    TableSchema(
+        "Order Lines",
+        (column("order", "int64"), column("line #", "int16"), column("artist", "int64"), column("at", "timestamptz")),
+        key=("order", "line #"),
+        references=(Reference(("artist",), "artists", ("id",)),),
+    ),
+    TableSchema(
+        "null",
+        (column("order", "int64", nullable=True), column("line", "int16", nullable=True), column("no", "json")),
+        references=(Reference(("order", "line"), "Order Lines", ("order", "line #")),),
+    ),
+)
+
+
+def test_spec_of_a_schema_loads_as_that_schema(place: Place) -> None:
+    copied(place, *SCHEMA)
+    assert load(place, "shop").schema == DatasetSchema(SCHEMA)
+
+
+def test_spec_of_a_schema_is_laid_out_for_reviewers(place: Place) -> None:
+    copied(place, *SCHEMA)
+    text = (place.root / "datasets/shop/dataset.yaml").read_text()
+    assert text[text.index("tables:") :] == (
+        """\
+tables:
+
+  artists:
+    description: "Who sings: and who does not"
+    key: [id]
+    columns:
+      id:     {type: int64}
+      name:   {type: string, nullable: true, maxLength: 120}
+      fee:    {type: "decimal(10,2)", minimum: 0, maximum: 99.5}
+      mentor: {type: int64, nullable: true, references: artists.id}
+      code:   {type: string, unique: true, pattern: "^[a-z\\"]{1,3}$", enum: [a, "b,c", "true"]}
+    unique:
+      - [name, fee]
+    checks:
+      - "fee >= 0 -- never: less"
+      - "name <> ''"
+
+  "Order Lines":
+    key: [order, "line #"]
+    columns:
+      order:    {type: int64}
+      "line #": {type: int16}
+      artist:   {type: int64, references: artists.id}
+      at:       {type: timestamptz}
+
+  "null":
+    columns:
+      order: {type: int64, nullable: true}
+      line:  {type: int16, nullable: true}
+      "no":  {type: json}
+    references:
+      - {columns: [order, line], table: "Order Lines", to: [order, "line #"]}
+"""
+    )
+
+
+def test_schema_that_no_spec_describes_is_refused_and_nothing_is_left(place: Place) -> None:
+    with pytest.raises(ConfigError, match="cannot be described"):
+        copied(place, TableSchema("_tdv_state", (column("id", "int64"),), key=("id",)))
+    assert not (place.root / "datasets").exists()
+    assert list((place.root / ".tdv").iterdir()) == []
+
+
+def test_rows_become_seeds_that_read_back(place: Place) -> None:
+    schema = TableSchema("notes", (column("id", "int64"), column("text", "string", nullable=True)), key=("id",))
+    rows = pa.table({"id": [2, 1, 3], "text": ["", None, 'a,"b"']})
+    empty = TableSchema("empty", (column("id", "int64"),), key=("id",))
+    made = copied(place, schema, empty, rows={"notes": rows})
+    assert [(seed.table, seed.file, seed.rows, seed.tracked) for seed in made.seeds] == [
+        ("notes", "notes.csv", 3, False)
+    ]
+    assert json.loads(json.dumps(made.to_plain()))["seeds"]["notes"]["rows"] == 3
+    assert (place.root / "datasets/shop/seeds/notes.csv").read_text() == 'id,text\n1,\n2,""\n3,"a,""b"""\n'
+    seeds = load_seeds(load(place, "shop"), place.root / "datasets/shop")
+    assert seeds["notes"].sort_by("id").equals(rows.sort_by("id"))
+
+
+@pytest.mark.parametrize("limits", [Limits(rows=3), Limits(size=10)])
+def test_many_rows_become_a_parquet_file_that_dvc_tracks(place: Place, limits: Limits) -> None:
+    schema = TableSchema("order lines", (column("id", "int64"),), key=("id",))
+    made = copied(place, schema, rows={"order lines": pa.table({"id": [4, 3, 2, 1]})}, limits=limits)
+    (seed,) = made.seeds
+    assert (seed.file, seed.rows, seed.tracked) == ("order%20lines.parquet", 4, True)
+    repository = Repository(place.root)
+    repository.commit("shop")
+    assert "order%20lines.parquet.dvc" in repository.git("ls-files", "datasets/shop/seeds")
+    assert ".parquet\n" not in repository.git("ls-files", "datasets/shop/seeds") + "\n"
+    status = repository.dvc("status", "datasets/shop/seeds/order%20lines.parquet.dvc")
+    assert "up to date" in status.stdout, status
+    seeds = load_seeds(load(place, "shop"), place.root / "datasets/shop")
+    assert seeds["order lines"].num_rows == 4
+    repository.tdv("build", "shop", expect=0)
+    assert "up to date" in repository.dvc("status").stdout
+
+
+def test_copy_of_a_sqlite_database(place: Place, tmp_path: Path) -> None:
+    database = tmp_path / "app.db"
+    with sqlite3.connect(database) as connection:
+        connection.executescript(
+            """
+            CREATE TABLE staff (id INTEGER PRIMARY KEY, name NVARCHAR(40) NOT NULL, boss INTEGER REFERENCES staff (id));
+            CREATE TABLE plan (day DATETIME NOT NULL, staff INTEGER NOT NULL REFERENCES staff, pay NUMERIC(10,2),
+                               PRIMARY KEY (day, staff));
+            INSERT INTO staff VALUES (1, 'Ann', NULL), (2, 'Bob', 1);
+            INSERT INTO plan VALUES ('2026-01-31 00:00:00', 2, 9.5);
+            """
+        )
+    connection.close()
+    target = open_target(config.load(place.root, {}).target(f"sqlite:///{database}"), place.root / ".tdv")
+    scaffold(place, NewOptions("shop", NOW, target.inspect(), target.read))
+    loaded = load(place, "shop")
+    assert loaded.table("plan").schema.key == ("day", "staff")
+    assert [str(item.type) for item in loaded.table("plan").schema.columns] == ["timestamp", "int64", "decimal(10,2)"]
+    assert loaded.table("staff").schema.references == (Reference(("boss",), "staff", ("id",)),)
+    seeds = load_seeds(loaded, place.root / "datasets/shop")
+    assert seeds["staff"].to_pylist() == [{"id": 1, "name": "Ann", "boss": None}, {"id": 2, "name": "Bob", "boss": 1}]
+    assert (place.root / "datasets/shop/seeds/plan.csv").read_text() == "day,staff,pay\n2026-01-31T00:00:00,2,9.50\n"
+
+
+def test_limits_are_those_that_are_promised() -> None:
+    assert Limits() == Limits(rows=50_000, size=5_000_000)
