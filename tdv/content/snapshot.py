@@ -2,7 +2,7 @@
 
 In: a manifest and a function from a file's name in it to its place (a directory, or the DVC cache). Out:
 canonical tables. Always holds: a table has its declared columns and exact types, whatever wrote its parts;
-nothing is read before it is asked for.
+nothing is read before it is asked for, and Arrow is not imported before rows are.
 """
 
 from __future__ import annotations
@@ -10,17 +10,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
-from tdv.content import parquet
-from tdv.content.arrow import arrow_schema, empty_table
-from tdv.content.keys import matching, may_hold
 from tdv.documents.words import did_you_mean
 from tdv.errors import IntegrityError, NotFound
 from tdv.model.canonical import dumps
 from tdv.model.manifest import FILE, Manifest, Part, TableManifest
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 class Snapshot:
@@ -51,6 +49,8 @@ class Snapshot:
 
     def table(self, name: str, columns: Sequence[str] | None = None) -> pa.Table:
         """A whole table, or only `columns` of it in that order; raises `NotFound`, `IntegrityError`."""
+        import pyarrow as pa
+
         return pa.concat_tables(self.batches(name, columns))
 
     def batches(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
@@ -71,6 +71,11 @@ class Snapshot:
         Reads only parts whose keys may hold them, and of the others only these columns. A null equals
         nothing. Raises `NotFound`, `IntegrityError`.
         """
+        import pyarrow as pa
+
+        from tdv.content.arrow import arrow_schema, empty_table
+        from tdv.content.keys import matching, may_hold
+
         table = self._manifest_of(name)
         names = wanted.column_names
         _check_columns(table, names)
@@ -95,6 +100,11 @@ class Snapshot:
             ) from None
 
     def _part(self, table: TableManifest, part: Part, columns: Sequence[str] | None) -> pa.Table:
+        import pyarrow as pa
+
+        from tdv.content import parquet
+        from tdv.content.arrow import arrow_schema
+
         schema = arrow_schema(table.schema)
         names = list(table.schema.column_names if columns is None else columns)
         wanted = pa.schema([schema.field(name) for name in names])

@@ -1,12 +1,11 @@
 """SQLite databases as targets.
 
 In: `Load`s. Out: databases that hold exactly their rows. Always holds: before a file is replaced its write-ahead
-log is checkpointed and gone. Importing this module imports no Arrow.
+log is checkpointed and gone. Importing this module imports neither Arrow nor `sqlite3`.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -19,11 +18,12 @@ from tdv.targets.images import Image
 from tdv.targets.one_file import OneFile
 from tdv.targets.protocol import Capabilities, Held, Load, Loss
 from tdv.targets.sql import quote
-from tdv.targets.sqlite import state
 from tdv.targets.sqlite.ddl import LOSSES
 from tdv.targets.survey import Survey
 
 if TYPE_CHECKING:
+    import sqlite3
+
     import pyarrow as pa
 
 BUSY_WAIT: Final = 5.0
@@ -54,6 +54,8 @@ class SqliteTarget(OneFile):
             return inspect(connection)
 
     def survey(self) -> Survey:
+        from tdv.targets.sqlite import state
+
         with closing(self._connect("ro")) as connection:
             return state.survey(connection)
 
@@ -68,10 +70,14 @@ class SqliteTarget(OneFile):
         return build(path, load)
 
     def stamp(self, path: Path, image: Image, load: Load) -> None:
+        from tdv.targets.sqlite import state
+
         with closing(state.private(path)) as connection:
             state.write(connection, load.stamped(image.held))
 
     def quiet(self) -> None:
+        import sqlite3
+
         with closing(self._connect("rw")) as connection:
             try:
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -97,6 +103,8 @@ class SqliteTarget(OneFile):
 
     @contextmanager
     def failures(self) -> Iterator[None]:
+        import sqlite3
+
         try:
             yield
         except sqlite3.Error as exc:
@@ -118,5 +126,7 @@ class SqliteTarget(OneFile):
         return getattr(exc, "sqlite_errorname", "") in _NO_DATABASE
 
     def _connect(self, mode: str) -> sqlite3.Connection:
+        import sqlite3
+
         uri = f"file:{percent(str(self.path))}?mode={mode}"
         return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_WAIT)
