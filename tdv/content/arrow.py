@@ -123,8 +123,9 @@ def _bad(schema: TableSchema, column: Column, chunk: pa.Array, start: int, bad: 
 
 
 def _value(chunk: pa.Array, row: int) -> Any:
-    """The value as Python has it; the text of the scalar where Python has none (year 12000, bad UTF-8)."""
+    """The value as Python has it; bytes or a count of days, microseconds … where Python has none."""
+    scalar = chunk[row]
     try:
-        return chunk[row].as_py()
-    except (ValueError, OverflowError, pa.ArrowException):
-        return bytes(chunk[row].as_buffer()) if hasattr(chunk[row], "as_buffer") else str(chunk[row])
+        return scalar.as_py()
+    except (ValueError, OverflowError):
+        return bytes(scalar.as_buffer()) if hasattr(scalar, "as_buffer") else scalar.value
