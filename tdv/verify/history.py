@@ -1,0 +1,100 @@
+"""What Git says about a record: that nobody altered it, and that its tag stands where it should.
+
+In: Git and a record. Out: promises. Always holds: a record is compared byte for byte with HEAD, with the remote's
+main branch and with the commit of its tag, as far as this clone has them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+
+from tdv.errors import DocumentError, GitError
+from tdv.model.release import Record
+from tdv.model.report import Promise
+from tdv.store.artifacts import data_path
+from tdv.store.pipeline import DVC_LOCK, parse_lock
+from tdv.store.records import record_path
+from tdv.store.tags import Tag
+from tdv.verify.ports import Sources, Subject
+
+
+class HistoryPromises:
+    """Reads tags and branches once for all records."""
+
+    def __init__(self, sources: Sources) -> None:
+        self._git = sources.git
+        self._book = sources.book
+
+    @cached_property
+    def _tags(self) -> dict[str, Tag]:
+        return {tag.name: tag for tag in self._git.tags() if tag.kind == "version"}
+
+    @cached_property
+    def _places(self) -> dict[str, str]:
+        """Commits that may hold the record already, by how a message calls them."""
+        places = {}
+        try:
+            places["HEAD"] = self._git.head()
+        except GitError:
+            return {}
+        branch = self._git.default_remote_branch()
+        if branch is not None:
+            places[branch] = self._git.resolve(branch)
+        return places
+
+    def of(self, record: Record) -> Iterator[Promise]:
+        """The promises that Git can prove or disprove."""
+        yield self._unchanged(record)
+        yield self._tag(record)
+
+    def gone(self, dataset: str) -> Iterator[Promise]:
+        """Records that a commit holds and the work tree lacks."""
+        here = set(self._book.versions(dataset))
+        for place, commit in self._places.items():
+            for path in self._git.ls_tree(commit, f"datasets/{dataset}/releases"):
+                version = path.rpartition("/")[2].removesuffix(".yaml")
+                if path == record_path(dataset, version) and version not in here:
+                    yield Subject(dataset, version).broken("record", f"the record is gone, {place} has it")
+                    here.add(version)
+
+    def _unchanged(self, record: Record) -> Promise:
+        subject = Subject(record.dataset, record.version)
+        path = record_path(record.dataset, record.version)
+        data = self._book.record_bytes(record.dataset, record.version)
+        tag = self._tags.get(record.reference)
+        places = {**self._places, **({f"the tag {tag.name}": tag.commit} if tag else {})}
+        found = list(self._git.objects(f"{commit}:./{path}" for commit in places.values()))
+        others = [place for place, there in zip(places, found, strict=True) if there is not None and there != data]
+        if others:
+            return subject.broken("record-unchanged", f"{path} differs from {' and '.join(others)}")
+        if all(there is None for there in found):
+            return subject.kept("record-unchanged", "not committed yet")
+        return subject.kept("record-unchanged")
+
+    def _tag(self, record: Record) -> Promise:
+        subject = Subject(record.dataset, record.version)
+        tag = self._tags.get(record.reference)
+        if tag is None:
+            return subject.kept("tag", "there is no tag in this clone")
+        if tag.digest != record.digest:
+            promised = tag.digest or "no digest"
+            return subject.broken("tag", f"the tag {tag.name} promises {promised}, the record {record.digest}")
+        path = record_path(record.dataset, record.version)
+        there, lock = self._git.objects(f"{tag.commit}:./{name}" for name in (path, DVC_LOCK))
+        if there is None:
+            return subject.broken("tag", f"the tag {tag.name} was moved to {tag.commit[:12]}, which has no {path}")
+        if _locked_md5(lock, record) != record.artifact.md5:
+            return subject.broken("tag", f"the tag {tag.name} is on {tag.commit[:12]}, whose dvc.lock has other data")
+        return subject.kept("tag")
+
+
+def _locked_md5(lock: bytes | None, record: Record) -> str | None:
+    if lock is None:
+        return None
+    try:
+        stage = parse_lock(lock).get(record.dataset)
+    except DocumentError:
+        return None
+    entry = stage.out(data_path(record.dataset)) if stage else None
+    return entry.md5 if entry else None
