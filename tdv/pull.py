@@ -42,12 +42,14 @@ def pull(
     stages: Sequence[StageLock],
     settings: DvcSettings,
     options: PullOptions = PullOptions(),
+    tracked: Sequence[Entry] = (),
 ) -> PullReport:
-    """Fetches the artifacts of `records` and the cached outputs of `stages`, and restores the latter.
+    """Fetches the artifacts of `records`, the cached outputs of `stages` and what ``.dvc`` files name as
+    `tracked`, and restores the latter two into the work tree.
 
     Raises `RemoteError` when the remote lacks something, `IntegrityError` when it delivers other bytes.
     """
-    outs = [out for stage in stages for out in stage.outs if out.nfiles is not None]
+    outs = [*(out for stage in stages for out in stage.outs if out.nfiles is not None), *tracked]
     wanted = [record.artifact.md5 for record in records] + [out.md5 for out in outs]
     fetched = _fetch_verified(settings, wanted, options) if options.verify else _fetch(settings, wanted, options)
     restored, kept = _restore(settings, outs)

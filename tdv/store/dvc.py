@@ -14,10 +14,11 @@ import tempfile
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
-from tdv.errors import IntegrityError, PluginMissing, RemoteError, TdvError
+from tdv.errors import IntegrityError, PluginMissing, Refused, RemoteError, TdvError
 from tdv.store.cache import DIR, Cache
 from tdv.store.process import redacted
 from tdv.store.settings import DvcSettings, Remote
@@ -98,6 +99,26 @@ def sweep(
     """Removes every object from the remote that is not in `keep`; returns their md5s, sorted."""
     with _opened(settings, settings.remote(remote)) as store:
         return store.sweep(keep, dry_run=dry_run)
+
+
+@contextmanager
+def hardlink_lock(file: Path, *, wait: float) -> Iterator[None]:
+    """Holds the lock that DVC takes under ``core.hardlink_lock``; raises `Refused` after `wait` seconds."""
+    import flufl.lock
+    from dvc.lock import HardlinkLock
+
+    file.parent.mkdir(parents=True, exist_ok=True)
+    lock = HardlinkLock(str(file), tmp_dir=str(file.parent))
+    try:
+        flufl.lock.Lock.lock(lock, timedelta(seconds=wait))
+    except flufl.lock.TimeOutError as exc:
+        raise Refused(
+            "The DVC repository is in use by another process", hint="Wait for it to end, then run the command again."
+        ) from exc
+    try:
+        yield
+    finally:
+        lock.unlock()
 
 
 def _absent_here(cache: Cache, md5s: Iterable[str]) -> list[str]:

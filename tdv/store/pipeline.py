@@ -10,21 +10,18 @@ Reading takes every scalar as text, which no YAML version can misread and costs 
 
 from __future__ import annotations
 
-import io
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
 from tdv import durable
-from tdv.errors import ConfigError, DocumentError, Problem, StoreError
+from tdv.errors import ConfigError, DocumentError, Problem
+from tdv.store import dvc_files
+from tdv.store.repository_lock import repository_lock
 
 DVC_YAML: Final = "dvc.yaml"
 DVC_LOCK: Final = "dvc.lock"
-LOCK_FILE: Final = ".dvc/tmp/lock"
-
-_MEND: Final = "Mend the file by hand, or take it back from Git, then run the command again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,26 +87,21 @@ class StageSpec:
     type: str = "dataset"
 
 
-@contextmanager
-def repository_lock(root: Path, *, wait: float = durable.LOCK_WAIT) -> Iterator[None]:
-    """Holds DVC's lock of the repository at `root`; raises `Refused` with its holder after `wait` seconds."""
-    with durable.locked(root / LOCK_FILE, "The DVC repository", wait=wait):
-        yield
-
-
 # -- dvc.lock
 
 
 def parse_lock(data: bytes, file: str = DVC_LOCK) -> dict[str, StageLock]:
     """Stage name → what ``dvc.lock`` says of it; `file` names it in errors. Raises `DocumentError`."""
-    content = _load(data, file)
+    content = dvc_files.load(data, file)
     if content.get("schema", "2.0") != "2.0":
         hint = "Run `dvc repro` once with a DVC that knows it, or remove the file and build again."
         raise DocumentError([Problem(file, 1, "schema", f"{content['schema']!r} is not '2.0'")], hint=hint)
     try:
         return {name: _stage_lock(name, stage) for name, stage in (content.get("stages") or {}).items()}
     except (KeyError, TypeError, ValueError, AttributeError) as exc:
-        raise DocumentError([Problem(file, 1, "stages", f"this is no lock of DVC: {exc}")], hint=_MEND) from exc
+        raise DocumentError(
+            [Problem(file, 1, "stages", f"this is no lock of DVC: {exc}")], hint=dvc_files.MEND
+        ) from exc
 
 
 def _stage_lock(name: str, stage: Mapping[str, Any]) -> StageLock:
@@ -124,7 +116,7 @@ def _stage_lock(name: str, stage: Mapping[str, Any]) -> StageLock:
 
 def read_lock(root: Path) -> dict[str, StageLock]:
     """All stages of the work tree's ``dvc.lock``; {} without the file. Raises `DocumentError`."""
-    data = _read(root / DVC_LOCK)
+    data = dvc_files.read(root / DVC_LOCK)
     return parse_lock(data) if data is not None else {}
 
 
@@ -143,12 +135,12 @@ def write_stage(root: Path, stage: StageLock, *, wait: float = durable.LOCK_WAIT
     with repository_lock(root, wait=wait):
         if read_stage(root, stage.name) == ordered:
             return False
-        content = _load_for_update(root / DVC_LOCK)
+        content = dvc_files.load_for_update(root / DVC_LOCK)
         if not content:
             content["schema"] = "2.0"
         stages = content.setdefault("stages", {})
         stages[stage.name] = _lock_plain(ordered, stages.get(stage.name) or {})
-        _dump(root / DVC_LOCK, content)
+        dvc_files.dump(root / DVC_LOCK, content)
         return True
 
 
@@ -157,14 +149,14 @@ def remove_stage(root: Path, name: str, *, wait: float = durable.LOCK_WAIT) -> b
     removed = False
     with repository_lock(root, wait=wait):
         for file, sections in ((DVC_LOCK, ("stages",)), (DVC_YAML, ("stages", "artifacts"))):
-            content = _load_for_update(root / file)
+            content = dvc_files.load_for_update(root / file)
             found = [section for section in sections if name in (content.get(section) or {})]
             for section in found:
                 del content[section][name]
                 if not content[section]:
                     del content[section]
             if found:
-                _dump(root / file, content)
+                dvc_files.dump(root / file, content)
                 removed = True
     return removed
 
@@ -208,7 +200,7 @@ def stage_deps(root: Path, name: str) -> tuple[str, ...]:
 
 def artifact_paths(data: bytes, file: str = DVC_YAML) -> dict[str, str]:
     """Artifact name → its path, from the bytes of a ``dvc.yaml``, as at any commit; raises `DocumentError`."""
-    listed = _load(data, file).get("artifacts")
+    listed = dvc_files.load(data, file).get("artifacts")
     items = listed.items() if isinstance(listed, dict) else ()
     return {name: _plain(str(item.get("path", ""))) for name, item in items if isinstance(item, dict)}
 
@@ -228,14 +220,14 @@ def ensure_stage(root: Path, spec: StageSpec, *, wait: float = durable.LOCK_WAIT
     if _has(stage, wanted_stage) and _has(artifact, wanted_artifact):
         return ignored
     with repository_lock(root, wait=wait):
-        content = _load_for_update(root / DVC_YAML)
+        content = dvc_files.load_for_update(root / DVC_YAML)
         for section, wanted in (("stages", wanted_stage), ("artifacts", wanted_artifact)):
             if content.get(section) is None:
                 content[section] = {}
             if content[section].get(spec.name) is None:
                 content[section][spec.name] = {}
             _update(content[section][spec.name], wanted)
-        _dump(root / DVC_YAML, content)
+        dvc_files.dump(root / DVC_YAML, content)
     return True
 
 
@@ -340,60 +332,6 @@ def _ensure_ignored(root: Path, out: str) -> bool:
     return True
 
 
-# -- the files
-
-
 def _definitions(root: Path) -> dict[str, Any]:
-    data = _read(root / DVC_YAML)
-    return _load(data, DVC_YAML) if data is not None else {}
-
-
-def _read(path: Path) -> bytes | None:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError:
-        return None
-    except OSError as exc:
-        raise StoreError(f"{path.name} cannot be read: {exc.strerror}", hint=f"Check {path}.") from exc
-
-
-def _load(data: bytes, file: str) -> dict[str, Any]:
-    """The mapping of a YAML file with every scalar as text; DVC forbids nothing that this could misread."""
-    import yaml
-
-    try:
-        content = yaml.load(data, Loader=yaml.CBaseLoader)
-    except yaml.YAMLError as exc:
-        mark = getattr(exc, "problem_mark", None)
-        reason = getattr(exc, "problem", None) or "this is no YAML text"
-        if b"\n<<<<<<< " in b"\n" + data:
-            reason = "the file holds the markers of a merge conflict"
-        raise DocumentError([Problem(file, mark.line + 1 if mark else 1, "", reason)], hint=_MEND) from exc
-    if content in (None, ""):
-        return {}
-    if not isinstance(content, dict):
-        raise DocumentError([Problem(file, 1, "", "this is no mapping")], hint=_MEND)
-    return content
-
-
-def _load_for_update(path: Path) -> Any:
-    data = _read(path)
-    if data is None:
-        return _yaml().map()
-    _load(data, path.name)
-    return _yaml().load(data) or _yaml().map()
-
-
-def _dump(path: Path, content: Any) -> None:
-    text = io.StringIO()
-    _yaml().dump(content, text)
-    durable.write_text(path, text.getvalue())
-
-
-def _yaml() -> Any:
-    """The round-trip YAML of ``dvc.utils.serialize``, so that DVC would write the same bytes."""
-    from ruamel.yaml import YAML
-
-    yaml = YAML()
-    yaml.default_flow_style = False
-    return yaml
+    data = dvc_files.read(root / DVC_YAML)
+    return dvc_files.load(data, DVC_YAML) if data is not None else {}

@@ -68,7 +68,6 @@ class DvcSettings:
     shared: bool = False
     default_remote: str | None = None
     remotes: Mapping[str, Remote] = field(default_factory=dict)
-    hardlink_lock: bool = False
 
     @property
     def cache(self) -> Cache:
@@ -128,7 +127,6 @@ def load(root: Path, environ: Mapping[str, str]) -> DvcSettings:
         shared=cache.get("shared", "").lower() == "group",
         default_remote=core.get("remote"),
         remotes=dict(_remotes(merged)),
-        hardlink_lock=core.get("hardlink_lock", "").lower() == "true",
     )
 
 

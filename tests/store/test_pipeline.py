@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tdv.errors import ConfigError, DocumentError, Refused
-from tdv.store import pipeline
+from tdv.store import pipeline, repository_lock
 from tdv.store.pipeline import Entry, StageLock, StageSpec
 from tests.store.dvc_repository import DATA, SOURCES, SUMMARY, built, dvc_repository, stage_spec
 
@@ -177,7 +177,7 @@ def test_write_waits_for_the_lock_of_dvc(tmp_path: Path) -> None:
     )
     (repository.root / ".dvc/tmp").mkdir()
     holder = subprocess.Popen(
-        [sys.executable, "-c", program, str(repository.root / pipeline.LOCK_FILE)],
+        [sys.executable, "-c", program, str(repository.root / repository_lock.FILE)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
@@ -195,5 +195,23 @@ def test_dvc_waits_for_the_lock_of_tdv(tmp_path: Path) -> None:
     built(repository)
     import zc.lockfile
 
-    with pipeline.repository_lock(repository.root), pytest.raises(zc.lockfile.LockError):
-        zc.lockfile.LockFile(str(repository.root / pipeline.LOCK_FILE))
+    with repository_lock.repository_lock(repository.root), pytest.raises(zc.lockfile.LockError):
+        zc.lockfile.LockFile(str(repository.root / repository_lock.FILE))
+
+
+def test_a_hardlink_lock_is_taken_as_dvc_takes_it(tmp_path: Path) -> None:
+    from dvc.lock import HardlinkLock
+
+    repository = dvc_repository(tmp_path / "r", {".dvc/config": "[core]\n    hardlink_lock = true\n"})
+    built(repository)
+    assert repository.dvc("status").stdout == "Data and pipelines are up to date.\n"
+    file = repository.root / repository_lock.FILE
+    with (
+        HardlinkLock(str(file), tmp_dir=str(file.parent)),
+        pytest.raises(Refused, match="in use"),
+        repository_lock.repository_lock(repository.root, wait=0),
+    ):
+        raise AssertionError("never held twice")
+    with repository_lock.repository_lock(repository.root):
+        assert file.exists()
+    assert not file.exists()

@@ -1,0 +1,71 @@
+"""The YAML files of DVC, read fast and written as DVC writes them.
+
+In: ``dvc.yaml``, ``dvc.lock`` and ``.dvc`` files. Out: mappings whose scalars are all text, which no YAML version can
+misread and which costs a few milliseconds; or, for a change, ruamel.yaml's nodes with comments. Always holds: what
+is written has the bytes that DVC would write, and replaces the file durably.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any, Final
+
+from tdv import durable
+from tdv.errors import DocumentError, Problem, StoreError
+
+MEND: Final = "Mend the file by hand, or take it back from Git, then run the command again."
+
+
+def read(path: Path) -> bytes | None:
+    """The bytes of a file, None without it; raises `StoreError`."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as exc:
+        raise StoreError(f"{path.name} cannot be read: {exc.strerror}", hint=f"Check {path}.") from exc
+
+
+def load(data: bytes, file: str) -> dict[str, Any]:
+    """The mapping in `data`, {} when it is empty; `file` names it in `DocumentError`."""
+    import yaml
+
+    try:
+        content = yaml.load(data, Loader=yaml.CBaseLoader)
+    except yaml.YAMLError as exc:
+        mark = getattr(exc, "problem_mark", None)
+        reason = getattr(exc, "problem", None) or "this is no YAML text"
+        if b"\n<<<<<<< " in b"\n" + data:
+            reason = "the file holds the markers of a merge conflict"
+        raise DocumentError([Problem(file, mark.line + 1 if mark else 1, "", reason)], hint=MEND) from exc
+    if content in (None, ""):
+        return {}
+    if not isinstance(content, dict):
+        raise DocumentError([Problem(file, 1, "", "this is no mapping")], hint=MEND)
+    return content
+
+
+def load_for_update(path: Path) -> Any:
+    """The file as nodes that keep comments; an empty mapping without a file. Raises `DocumentError`."""
+    data = read(path)
+    if data is None:
+        return _yaml().map()
+    load(data, path.name)
+    return _yaml().load(data) or _yaml().map()
+
+
+def dump(path: Path, content: Any) -> None:
+    """Writes what `load_for_update` gave."""
+    text = io.StringIO()
+    _yaml().dump(content, text)
+    durable.write_text(path, text.getvalue())
+
+
+def _yaml() -> Any:
+    """The round-trip YAML of ``dvc.utils.serialize``, so that DVC would write the same bytes."""
+    from ruamel.yaml import YAML
+
+    yaml = YAML()
+    yaml.default_flow_style = False
+    return yaml
