@@ -19,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.ipc as ipc
 
 from tdv.content.arrow import empty_table, one_chunk
+from tdv.content.disk import writing
 from tdv.content.hashing import FIRST, SECOND, row_hash
 from tdv.content.redact import shown_key
 from tdv.errors import DataError
@@ -74,7 +75,8 @@ def ordered_stream(batches: Iterable[pa.Table], schema: TableSchema, scratch: Pa
     if complete:
         yield ordered(pa.concat_tables([empty_table(schema), *held]), schema)
         return
-    scratch.mkdir(parents=True, exist_ok=True)
+    with writing(scratch):
+        scratch.mkdir(parents=True, exist_ok=True)
     try:
         spill = _Spill(schema, scratch)
         while held:
@@ -159,7 +161,8 @@ class _Spill:
         for batch in table.to_batches(max_chunksize=_BATCH):
             if not batch.num_rows:
                 continue
-            self._writer.write_batch(batch)
+            with writing(self._scratch):
+                self._writer.write_batch(batch)
             keys = sort_keys(pa.Table.from_batches([batch]), self._schema)
             self._look_at(keys)
             self._samples.append(keys.take(np.arange(self._rows % _SAMPLED, batch.num_rows, _SAMPLED)))
@@ -171,8 +174,10 @@ class _Spill:
         if self._in_order:
             yield from self._read("rows")
             return
-        for name in self._distribute():
-            yield ordered(pa.concat_tables(self._read(name)), self._schema)
+        with writing(self._scratch):
+            names = self._distribute()
+        for name in names:
+            yield ordered(pa.concat_tables([self._type.empty_table(), *self._read(name)]), self._schema)
             (self._scratch / name).unlink()
 
     def _look_at(self, keys: pa.Table) -> None:

@@ -45,6 +45,7 @@ def encode(table: pa.Table) -> pa.Buffer:
         column_encoding=differences or None,
         write_statistics=True,
         store_schema=False,
+        write_page_checksum=True,
     )
     return sink.getvalue()
 
@@ -63,7 +64,7 @@ def write(table: pa.Table, path: Path) -> tuple[str, int]:
 def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     """The table of a file, or only `columns` of it in that order; `IntegrityError` if it is damaged."""
     try:
-        with pq.ParquetFile(path, memory_map=False) as file:
+        with pq.ParquetFile(path, page_checksum_verification=True) as file:
             return _read(file, columns)
     except FileNotFoundError as exc:
         raise IntegrityError(f"the part {path} is missing", hint="Run `tdv pull` to fetch it.", path=str(path)) from exc
