@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tdv import __version__
+from tdv.errors import DocumentError
 from tdv.project.sources import SEEDS, Sources, files
 
 if TYPE_CHECKING:
@@ -65,7 +67,7 @@ def make(ports: Ports, spec: DatasetSpec, sources: Sources, options: MakeOptions
         inputs = replace(inputs, variation=options.variation)
     scenarios = inputs.scenarios
     workers = options.workers or os.cpu_count() or 1
-    with ThreadPoolExecutor(workers) as executor:
+    with placed_mistakes(ports, spec), ThreadPoolExecutor(workers) as executor:
         rows = (snapshot.TableRows(schema, rows) for schema, rows in build.generate(spec, inputs, executor))
         settings = snapshot.SnapshotOptions(
             dataset=spec.name,
@@ -85,6 +87,17 @@ def make(ports: Ports, spec: DatasetSpec, sources: Sources, options: MakeOptions
     )
     report = validate.validate(spec.name, spec.schema, built, rules)
     return Made(written.manifest, built, written.summary, options.scratch / DATA, report)
+
+
+@contextmanager
+def placed_mistakes(ports: Ports, spec: DatasetSpec) -> Iterator[None]:
+    """Gives mistakes that a generator finds in its options the lines that they have in the spec."""
+    from tdv import spec as specs
+
+    try:
+        yield
+    except DocumentError as mistakes:
+        raise specs.placed(mistakes, ports.root / spec.path, ports.root) from mistakes
 
 
 def inputs_of(ports: Ports, spec: DatasetSpec, sources: Sources, scratch: Path) -> BuildInputs:

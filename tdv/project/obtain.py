@@ -28,17 +28,24 @@ def open_state(ports: Ports, state: State) -> Snapshot:
     if state.record is None:
         _fetch(ports, state.artifact.md5)
         return open_artifact(ports.cache, state.artifact.md5)
-    record = state.record
-    if ports.cache.has_all(record.artifact.md5):
-        return open_artifact(ports.cache, record.artifact.md5, record.manifest)
+    md5 = obtain(ports, state.record)
+    promised = state.record.manifest if md5 == state.record.artifact.md5 else None
+    return open_artifact(ports.cache, md5, promised)
+
+
+def obtain(ports: Ports, record: Record) -> str:
+    """Brings the data of a release into the cache and returns its md5 there: the record's, or a rebuild's."""
+    md5 = record.artifact.md5
+    if ports.cache.has_all(md5):
+        return md5
     rebuilt = _rebuilt(ports, record.digest)
     if rebuilt is not None:
         return rebuilt
     try:
-        _fetch(ports, record.artifact.md5)
+        _fetch(ports, md5)
     except RemoteError as problem:
         return _from_history(ports, record, problem)
-    return open_artifact(ports.cache, record.artifact.md5, record.manifest)
+    return md5
 
 
 def read_manifest(ports: Ports, artifact: Artifact) -> bytes:
@@ -58,11 +65,11 @@ def _fetch(ports: Ports, md5: str) -> None:
     dvc.fetch(ports.dvc, [md5])
 
 
-def _from_history(ports: Ports, record: Record, problem: RemoteError) -> Snapshot:
+def _from_history(ports: Ports, record: Record, problem: RemoteError) -> str:
     from tdv.project.rebuild import rebuild_from_history
 
     try:
-        snapshot, md5 = rebuild_from_history(ports, record)
+        _, md5 = rebuild_from_history(ports, record)
     except StoreError as failure:
         raise RemoteError(
             f"The data of {record.reference} is not in the cache; {_small(problem.message)}; {_small(failure.message)}",
@@ -70,30 +77,24 @@ def _from_history(ports: Ports, record: Record, problem: RemoteError) -> Snapsho
             dataset=record.dataset,
             version=record.version,
         ) from problem
-    remember(ports, record.digest, md5)
-    return snapshot
+    durable.write_text(_note(ports, record.digest), md5 + "\n")
+    return md5
 
 
 def _small(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:]
 
 
-def remember(ports: Ports, digest: str, md5: str) -> None:
-    """Notes under which md5 a rebuild of `digest` is in the cache."""
-    durable.write_text(_note(ports, digest), md5 + "\n")
-
-
 def _note(ports: Ports, digest: str) -> Path:
     return ports.state / "rebuilt" / digest.replace(":", "-")
 
 
-def _rebuilt(ports: Ports, digest: str) -> Snapshot | None:
+def _rebuilt(ports: Ports, digest: str) -> str | None:
+    """The md5 under which a rebuild of `digest` is in the cache."""
     from tdv.store.artifacts import open_artifact
 
     with suppress(FileNotFoundError, TdvError):
         md5 = _note(ports, digest).read_text(encoding="utf-8").strip()
-        if ports.cache.has_all(md5):
-            snapshot = open_artifact(ports.cache, md5)
-            if snapshot.manifest.digest == digest:
-                return snapshot
+        if ports.cache.has_all(md5) and open_artifact(ports.cache, md5).manifest.digest == digest:
+            return md5
     return None

@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from tdv.log import Log
     from tdv.model.receipt import Receipt
     from tdv.model.release import Record
-    from tdv.model.report import Report
+    from tdv.model.report import Report, Verification
+    from tdv.new import Scaffolded
     from tdv.project.builds import Built
     from tdv.project.making import Sample
     from tdv.project.releases import ReleaseWish
@@ -63,6 +64,12 @@ class Project:
         return self.ports.settings
 
     # -- make
+
+    def new(self, dataset: str, source: str | None = None, *, rows: bool = False) -> Scaffolded:
+        """Begins a dataset: an example, or the schema of a database and its rows."""
+        from tdv.project import beginnings
+
+        return beginnings.new(self.ports, dataset, source, self.directory, rows=rows)
 
     def build(
         self, names: Sequence[str] = (), *, force: bool = False, advance: Advance = lambda done, total: None
@@ -158,6 +165,12 @@ class Project:
         return obtain.open_state(self.ports, states.find(self.ports, reference)).table(table)
 
     # -- trust
+
+    def verify(self, refs: Sequence[str] = (), *, target: str | None = None, rebuild: bool = False) -> Verification:
+        """Looks at every promise of the releases named, or of all, and at the rows in a target."""
+        from tdv.project import verifications
+
+        return verifications.verify(self.ports, tuple(refs), target, self.directory, rebuild=rebuild)
 
     def push(self, refs: Sequence[str] = (), *, remote: str | None = None, dry_run: bool = False) -> PushReport:
         """Sends the data of releases, all when none is named, to the DVC remote."""

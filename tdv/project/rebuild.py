@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tdv.content.digest import sources_digest
 from tdv.content.snapshot import Snapshot
-from tdv.errors import DataError, IntegrityError, StoreError
+from tdv.errors import ConfigError, DataError, IntegrityError, StoreError
 from tdv.model.manifest import Source
 from tdv.project import sources as build_sources
 from tdv.project.builds import scratch
@@ -28,6 +30,7 @@ from tdv.store.artifacts import open_artifact
 if TYPE_CHECKING:
     from tdv.model.manifest import Manifest
     from tdv.model.release import Record
+    from tdv.project.making import Made
     from tdv.project.ports import Ports
     from tdv.project.sources import Sources
 
@@ -80,44 +83,103 @@ def _last(stderr: bytes) -> str:
 
 
 def rebuild_from_history(ports: Ports, record: Record) -> tuple[Snapshot, str]:
-    """Builds a release from the newest commit whose sources are the record's, and stores it under its own md5.
+    """Builds a release from its sources in Git's history, and stores it in the cache under its own md5.
 
     Raises `StoreError` when no commit that may be trusted has these sources, `IntegrityError` when the result
     has another digest.
     """
-    for commit in _commits(ports, record):
-        with scratch(ports) as directory:
-            root = directory / "tree"
-            made = _make_at(ports, record, commit, root, directory / "build")
-            if made is None:
-                continue
-            md5, _, _ = ports.cache.add_tree(made, move=True)
-            return open_artifact(ports.cache, md5), md5
-    raise StoreError(
+    with scratch(ports) as directory:
+        made = _from_commits(ports, record, directory)
+        if made is None:
+            raise _no_sources(record)
+        if made.manifest.digest != record.digest:
+            raise IntegrityError(
+                f"{record.reference} built from its sources has the digest {made.manifest.digest}, "
+                f"the record promises {record.digest}",
+                hint=f"It was made with {_tools(record)}; `tdv verify {record.reference} --rebuild` says what differs.",
+            )
+        md5, _, _ = ports.cache.add_tree(made.directory, move=True)
+    return open_artifact(ports.cache, md5), md5
+
+
+def rebuild_into(ports: Ports, record: Record, directory: Path) -> Snapshot:
+    """Builds a release from its recorded sources into `directory`, whatever the digest comes to.
+
+    The sources are taken from Git's history, else from the artifact itself. Raises `StoreError` without them.
+    """
+    made = _from_commits(ports, record, directory)
+    if made is None:
+        root = directory / "kept"
+        if not _extract_kept(ports, record, root):
+            raise _no_sources(record)
+        made = _make_in(ports, record, root, directory / "kept-build")
+    if made is None:
+        raise _no_sources(record)
+    return made.snapshot
+
+
+def _no_sources(record: Record) -> StoreError:
+    return StoreError(
         f"no commit in reach has the sources of {record.reference}",
         hint="Fetch the whole history with `git fetch --unshallow`, or the data with `tdv pull`.",
     )
 
 
-def _make_at(ports: Ports, record: Record, commit: str, root: Path, build: Path) -> Path | None:
-    there = replace(ports, root=root)
-    _extract(ports, commit, root, _paths(ports, commit))
-    if not (there.directory(record.dataset) / build_sources.SPEC).is_file():
-        return None
-    spec = there.spec(record.dataset)
-    _extract(ports, commit, root, [path for path in ports.git.ls_tree(commit) if _below(path, spec.sources)])
-    sources = build_sources.find(there, spec)
-    if sources_of(root, sources) != record.sources:
-        return None
-    build.mkdir()
-    made = make(ports_with_cache(ports, there), spec, sources, MakeOptions(build))
-    if made.manifest.digest != record.digest:
-        raise IntegrityError(
-            f"{record.reference} rebuilt from {commit[:10]} has the digest {made.manifest.digest}, "
-            f"the record promises {record.digest}",
-            hint=f"The record was made with {_tools(record)}; `tdv verify {record.reference} --rebuild` says more.",
-        )
-    return made.directory
+def _from_commits(ports: Ports, record: Record, directory: Path) -> Made | None:
+    for commit in _commits(ports, record):
+        root = directory / commit
+        _extract(ports, commit, root, _paths(ports, commit))
+        if (root / _TREE / record.dataset / build_sources.SPEC).is_file():
+            made = _make_in(ports, record, root, directory / f"{commit}-build", commit)
+            if made is not None:
+                return made
+        shutil.rmtree(root)
+    return None
+
+
+def _make_in(ports: Ports, record: Record, root: Path, build: Path, commit: str | None = None) -> Made | None:
+    """The build of a tree, or None when its sources are not those of the record."""
+    there = ports_with_cache(ports, replace(ports, root=root))
+    with suppress(ConfigError):
+        if commit is not None:
+            _extract(ports, commit, root, _further_sources(ports, there, record.dataset, commit))
+        spec = there.spec(record.dataset)
+        sources = build_sources.find(there, spec)
+        if sources_of(root, sources) == record.sources:
+            build.mkdir()
+            return make(there, spec, sources, MakeOptions(build))
+    return None
+
+
+def _further_sources(ports: Ports, there: Ports, dataset: str, commit: str) -> list[str]:
+    """The files at `commit` that the spec lists under ``sources:``; the spec cannot be loaded without them."""
+    from tdv import documents
+
+    listed: list[str] = []
+    for name in (dataset, *(path.name for path in (there.root / _TREE).iterdir())):
+        path = there.directory(name) / build_sources.SPEC
+        if path.is_file():
+            data = documents.load(path, there.root).data
+            listed += [str(item) for item in (data.get("sources") or ())] if isinstance(data, dict) else []
+    return [path for path in ports.git.ls_tree(commit) if _below(path, tuple(listed))]
+
+
+def _extract_kept(ports: Ports, record: Record, root: Path) -> bool:
+    """Lays out the sources that the artifact keeps, and seeds from the work tree where they are the same."""
+    if not ports.cache.has_all(record.artifact.md5):
+        return False
+    snapshot = open_artifact(ports.cache, record.artifact.md5, record.manifest)
+    for source in snapshot.manifest.sources:
+        place = root / source.path
+        origin = snapshot.locate(f"sources/{source.sha256}") if source.kept else ports.root / source.path
+        if ".." in Path(source.path).parts or not origin.is_file():
+            return False
+        data = origin.read_bytes()
+        if hashlib.sha256(data).hexdigest() != source.sha256:
+            return False
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_bytes(data)
+    return True
 
 
 def ports_with_cache(ports: Ports, there: Ports) -> Ports:
@@ -141,11 +203,7 @@ def _tools(record: Record) -> str:
 def _commits(ports: Ports, record: Record) -> Iterator[str]:
     """Commits that changed the dataset, newest first, as far as they are on a branch that was reviewed."""
     trusted = ports.git.default_remote_branch() or "HEAD"
-    yield from dict.fromkeys(
-        (*ports.git.history(f"datasets/{record.dataset}", trusted), *ports.git.history(f"datasets/{record.dataset}"))
-        if trusted == "HEAD"
-        else ports.git.history(f"datasets/{record.dataset}", trusted)
-    )
+    yield from ports.git.history(f"{_TREE}/{record.dataset}", trusted)
 
 
 def _paths(ports: Ports, commit: str) -> list[str]:
