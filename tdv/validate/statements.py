@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from tdv.content.examples import plain_rows
 from tdv.model.report import Check
 from tdv.model.scenario import Expectation
 from tdv.model.schema import DatasetSchema, TableSchema
-from tdv.validate.examples import plain_rows
 from tdv.validate.rows import Rows, ValidateOptions
 
 if TYPE_CHECKING:

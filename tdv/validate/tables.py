@@ -14,10 +14,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tdv.content.arrow import arrow_type
+from tdv.content.examples import plain_rows
 from tdv.model.report import Check
 from tdv.model.schema import DatasetSchema, Reference, TableSchema
 from tdv.validate.columns import ColumnRule, rules_of
-from tdv.validate.examples import plain_rows
 from tdv.validate.keys import (
     Mask,
     ParentKeys,

@@ -1,0 +1,134 @@
+"""What is left to do in a repository: edited, unbuilt, unreleased, pending, untagged, not adopted.
+
+In: Git, the book of releases, what the project knows of each dataset's stage. Out: a `Status`. Always holds: each
+notice names the command that settles it; nothing is asked of any remote, and nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from tdv.model.release import Release
+from tdv.store.git import Git
+from tdv.store.records import ReleaseBook
+from tdv.store.tags import Tag
+
+FORMAT: Final = "tdv.status/v1"
+Kind = Literal["edited", "unbuilt", "unreleased", "pending", "untagged", "unadopted", "unlocked", "drifted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """One thing that is left to do; `hint` is the command."""
+
+    kind: Kind
+    message: str
+    hint: str
+
+    def to_plain(self) -> dict[str, Any]:
+        return {"kind": self.kind, "message": self.message, "hint": self.hint}
+
+
+@dataclass(frozen=True, slots=True)
+class StageFacts:
+    """What the project knows of a dataset's work tree: the paths of its sources, whether the built snapshot is that
+    of the sources, and its digest (None before the first build)."""
+
+    sources: tuple[str, ...]
+    built: bool
+    digest: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StatusPorts:
+    """`stage` looks at a dataset's work tree; `published` says whether a version is on the remote's main branch or
+    tagged there, as far as this clone knows; `more` are notices that other parts have about a dataset."""
+
+    git: Git
+    book: ReleaseBook
+    stage: Callable[[str], StageFacts]
+    published: Callable[[str, str], bool]
+    more: Mapping[str, Sequence[Notice]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetStatus:
+    """One dataset; `latest` is its highest version that is not yanked."""
+
+    dataset: str
+    latest: str | None
+    notices: tuple[Notice, ...]
+
+    def to_plain(self) -> dict[str, Any]:
+        return {
+            "dataset": self.dataset,
+            "latest": self.latest,
+            "notices": [notice.to_plain() for notice in self.notices],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All datasets that were asked for."""
+
+    datasets: tuple[DatasetStatus, ...]
+
+    @property
+    def clean(self) -> bool:
+        """True if nothing is left to do."""
+        return not any(dataset.notices for dataset in self.datasets)
+
+    def to_plain(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "clean": self.clean,
+            "datasets": [dataset.to_plain() for dataset in self.datasets],
+        }
+
+
+def status(ports: StatusPorts, datasets: Sequence[str]) -> Status:
+    """Looks at each of `datasets`; raises `GitError`, and `DocumentError` for a damaged record."""
+    tags = ports.git.tags()
+    return Status(tuple(_dataset(ports, dataset, tags) for dataset in datasets))
+
+
+def _dataset(ports: StatusPorts, dataset: str, tags: Sequence[Tag]) -> DatasetStatus:
+    releases = ports.book.releases(dataset)
+    latest = next((release.version for release in reversed(releases) if not release.yanked), None)
+    notices = (
+        *_work(ports, dataset, releases),
+        *_records(ports, dataset, releases, tags),
+        *ports.more.get(dataset, ()),
+    )
+    return DatasetStatus(dataset, latest, notices)
+
+
+def _work(ports: StatusPorts, dataset: str, releases: Sequence[Release]) -> Iterator[Notice]:
+    stage = ports.stage(dataset)
+    edited = ports.git.changes(stage.sources) if stage.sources else ()
+    if edited:
+        names = ", ".join(change.path for change in edited[:3]) + (" …" if len(edited) > 3 else "")
+        yield Notice("edited", f"not committed: {names}", "git add and git commit")
+    if not stage.built:
+        yield Notice("unbuilt", "the built snapshot is not that of the sources", f"tdv build {dataset}")
+    elif stage.digest is not None and all(release.record.digest != stage.digest for release in releases):
+        yield Notice("unreleased", "the built snapshot is no release", f"tdv release {dataset}")
+
+
+def _records(ports: StatusPorts, dataset: str, releases: Sequence[Release], tags: Sequence[Tag]) -> Iterator[Notice]:
+    tagged = [tag.version for tag in tags if tag.dataset == dataset and tag.kind == "version"]
+    known = [release.version for release in releases]
+    # A shallow clone brings no tags along, so that none here says nothing.
+    blind = not tags and ports.git.is_shallow()
+    for version in known:
+        if version in tagged or blind:
+            continue
+        if ports.published(dataset, version):
+            yield Notice("untagged", f"v{version} has no tag", "tdv tag --push")
+        else:
+            yield Notice("pending", f"v{version} is not on the main branch of the remote yet", "merge it, then tdv tag")
+    for version in tagged:
+        if version not in known:
+            yield Notice("unadopted", f"v{version} has a tag and no record here", f"tdv adopt {dataset}@v{version}")

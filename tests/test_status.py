@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import pytest
+
+from tdv.status import DatasetStatus, Notice, StageFacts, StatusPorts, status
+from tdv.tag import TagOptions, tag
+from tests.shelf import SOURCE, Shelf
+
+
+@pytest.fixture
+def shelf(tmp_path: Path) -> Shelf:
+    shelf = Shelf.create(tmp_path / "repo")
+    shelf.release()
+    return shelf
+
+
+def look(
+    shelf: Shelf, *, built: bool = True, digest: str | None = None, more: tuple[Notice, ...] = ()
+) -> DatasetStatus:
+    known = digest or shelf.book.record("shop", "1.0.0").digest
+    ports = StatusPorts(
+        shelf.git,
+        shelf.book,
+        lambda _: StageFacts((SOURCE,), built, known),
+        lambda _, version: version in shelf.published,
+        {"shop": more},
+    )
+    answer = status(ports, ("shop",))
+    assert answer.to_plain()["clean"] is answer.clean is (not answer.datasets[0].notices)
+    return answer.datasets[0]
+
+
+def kinds(found: DatasetStatus) -> list[str]:
+    return [notice.kind for notice in found.notices]
+
+
+def test_nothing_left_to_do(shelf: Shelf) -> None:
+    tag(shelf.git, TagOptions(("shop",)), lambda _: None)
+    assert look(shelf) == DatasetStatus("shop", "1.0.0", ())
+
+
+def test_pending_and_untagged(shelf: Shelf) -> None:
+    assert kinds(look(shelf)) == ["pending"]
+    shelf.published.add("1.0.0")
+    assert kinds(look(shelf)) == ["untagged"]
+
+
+def test_edited_unbuilt_and_unreleased(shelf: Shelf) -> None:
+    tag(shelf.git, TagOptions(("shop",)), lambda _: None)
+    shelf.repository.write({SOURCE: '{"1": "eve"}'})
+    assert kinds(look(shelf, built=False)) == ["edited", "unbuilt"]
+    shelf.repository.commit()
+    assert kinds(look(shelf, digest="tdv1:new")) == ["unreleased"]
+
+
+def test_tag_without_a_record_is_to_be_adopted(shelf: Shelf) -> None:
+    tag(shelf.git, TagOptions(("shop",)), lambda _: None)
+    shelf.repository.git("tag", "--annotate", "--message", "x", "shop@v0.9.0")
+    (notice,) = look(shelf).notices
+    assert (notice.kind, notice.hint) == ("unadopted", "tdv adopt shop@v0.9.0")
+
+
+def test_notices_of_others_are_kept(shelf: Shelf) -> None:
+    tag(shelf.git, TagOptions(("shop",)), lambda _: None)
+    drifted = Notice("drifted", "local holds other rows", "tdv checkout")
+    assert look(shelf, more=(drifted,)).notices == (drifted,)
+
+
+def test_shallow_clone_without_tags_is_not_blamed(shelf: Shelf, tmp_path: Path) -> None:
+    clone = Shelf(shelf.repository.clone(tmp_path / "clone", "--depth=1").root)
+    assert look(clone).notices == ()
