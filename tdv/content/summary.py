@@ -69,28 +69,28 @@ def summary(manifest: Manifest, facts: Mapping[str, TableFacts]) -> str:
 
 def _lines(manifest: Manifest, facts: Mapping[str, TableFacts]) -> Iterator[str]:
     yield f"format: {FORMAT}"
-    yield f"dataset: {_scalar(manifest.dataset)}"
+    yield f"dataset: {scalar(manifest.dataset)}"
     yield f"digest: {manifest.digest}"
     yield f"content: {manifest.content}"
     yield f"schema: {manifest.schema_digest}"
     if manifest.invariants:
         yield "invariants:"
-        yield from (f"  - {_scalar(invariant)}" for invariant in manifest.invariants)
+        yield from (f"  - {scalar(invariant)}" for invariant in manifest.invariants)
     yield "tables:" if manifest.tables else "tables: {}"
     for table in manifest.tables:
         yield from (f"  {line}" for line in _table(table, facts[table.name]))
     if manifest.scenarios:
         yield "scenarios:"
         for scenario in manifest.scenarios:
-            yield f"  {_scalar(scenario.name)}: {scenario.digest}"
+            yield f"  {scalar(scenario.name)}: {scenario.digest}"
 
 
 def _table(table: TableManifest, facts: TableFacts) -> Iterator[str]:
     schema = table.schema
-    yield f"{_scalar(table.name)}:"
+    yield f"{scalar(table.name)}:"
     yield f"  rows: {table.rows}"
     yield f"  digest: {table.digest}"
-    yield f"  key: [{', '.join(map(_scalar, schema.key))}]"
+    yield f"  key: [{', '.join(map(scalar, schema.key))}]"
     for word, items in (
         ("unique", [f"({', '.join(unique)})" for unique in schema.uniques]),
         ("references", [str(reference) for reference in schema.references]),
@@ -98,24 +98,24 @@ def _table(table: TableManifest, facts: TableFacts) -> Iterator[str]:
     ):
         if items:
             yield f"  {word}:"
-            yield from (f"    - {_scalar(item)}" for item in items)
+            yield from (f"    - {scalar(item)}" for item in items)
     yield "  columns:"
     for column in schema.columns:
         yield from (f"    {line}" for line in _column(column, facts[column.name]))
 
 
 def _column(column: Column, facts: Facts) -> Iterator[str]:
-    yield f"{_scalar(column.name)}:"
+    yield f"{scalar(column.name)}:"
     declared = {name: value for name, value in column.to_plain().items() if name not in ("name", "description")}
     for name, value in (*declared.items(), *described(facts, column).items()):
-        yield f"  {name}: {_scalar(_shortened(value))}"
+        yield f"  {name}: {scalar(_shortened(value))}"
 
 
 def _shortened(value: Any) -> Any:
     return f"{value[: _LONGEST - 1]}…" if isinstance(value, str) and len(value) > _LONGEST else value
 
 
-def _scalar(value: Any) -> str:
+def scalar(value: Any) -> str:
     """One line of YAML: plain where that is safe in every version of YAML, else as JSON writes it."""
     if isinstance(value, str):
         if _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
