@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from tdv import durable
-from tdv.store import dvc, settings
+from tdv.store import settings
 
 FILE: Final = ".dvc/tmp/lock"
 
@@ -21,6 +21,9 @@ FILE: Final = ".dvc/tmp/lock"
 def repository_lock(root: Path, *, wait: float = durable.LOCK_WAIT) -> Iterator[None]:
     """Holds the lock while the block runs; raises `Refused` when somebody else holds it for `wait` seconds."""
     if _hardlink(root):
+        # Imported here: hardly anybody asks for it, and every build takes the lock.
+        from tdv.store import dvc
+
         with dvc.hardlink_lock(root / FILE, wait=wait):
             yield
         return

@@ -22,14 +22,9 @@ _NAME: Final = re.compile(
     r"(?:@v(?P<version>[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.-]+)?)|#(?P<stage>[a-zA-Z0-9](?:[a-zA-Z0-9-/_]*[a-zA-Z0-9])?))"
     r"(?P<cancel>!?)(?:#(?P<counter>[0-9]+))?"
 )
-# All trailers in one field: git before 2.42 gives each of several trailer fields the keys of the last one.
-_FIELDS: Final = (
-    "refname:lstrip=2",
-    "objecttype",
-    "objectname",
-    "*objectname",
-    "contents:trailers:key=Tdv-Digest,key=Tdv-App,key=Tdv-Migration,unfold",
-)
+# The body without a signature, read here: git's own trailer fields find nothing in a signed tag, and before 2.42
+# each of several of them gives the keys of the last one.
+_FIELDS: Final = ("refname:lstrip=2", "objecttype", "objectname", "*objectname", "contents:body")
 FORMAT: Final = "".join(f"%({field})%00" for field in _FIELDS)
 
 
@@ -86,14 +81,12 @@ def parse_refs(output: bytes) -> tuple[Tag, ...]:
 
 
 def _tag(fields: list[str]) -> Tag | None:
-    name, kind, oid, peeled, lines = fields
+    name, kind, oid, peeled, body = fields
     match = _NAME.fullmatch(name)
     if match is None:
         return None
-    # Whoever appends a line to a message overrides the one before.
-    trailers = {
-        key.strip().lower(): value.strip() for key, _, value in (line.partition(":") for line in lines.splitlines())
-    }
+    # Of a lightweight tag, git shows the commit's message.
+    trailers = _trailers(body) if kind == "tag" else {}
     return Tag(
         name=name,
         dataset=match["dataset"],
@@ -108,6 +101,14 @@ def _tag(fields: list[str]) -> Tag | None:
         app=trailers.get("tdv-app", ""),
         migration=trailers.get("tdv-migration", ""),
     )
+
+
+def _trailers(body: str) -> dict[str, str]:
+    """The ``Key: value`` lines of the last paragraph; of a key that stands twice the last one counts."""
+    paragraph = re.split(r"\n\s*\n", body)[-1]
+    return {
+        key.strip().lower(): value.strip() for key, _, value in (line.partition(":") for line in paragraph.split("\n"))
+    }
 
 
 def _kind(match: re.Match[str]) -> Kind:

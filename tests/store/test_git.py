@@ -215,6 +215,7 @@ def test_tags_with_trailers(repository: Repository) -> None:
     git.create_tag("movies#staging#1", head, "staging\n")
     git.create_tag("movies#staging!#2", head, "no more\n")
     git.create_tag("movies-old@v0.1.0-rc.1", head, "other\n\nTdv-Digest: tdv1:no\nTdv-Digest: tdv1:yes\n")
+    repository.git("commit", "--quiet", "--allow-empty", "-m", "x\n\nTdv-Digest: tdv1:commit")
     repository.git("tag", "movies@v9.9.9")
     repository.git("tag", "v1.0")
     found = {tag.name: tag for tag in git.tags("movies")}
@@ -228,7 +229,7 @@ def test_tags_with_trailers(repository: Repository) -> None:
     tag = found["movies@v1.1.0"]
     assert (tag.version, tag.digest, tag.app, tag.migration) == ("1.1.0", "tdv1:ab", ">=1.2,<3", "0003..")
     assert (tag.commit, tag.annotated, tag.object != head) == (head, True, True)
-    assert not found["movies@v9.9.9"].annotated
+    assert (found["movies@v9.9.9"].annotated, found["movies@v9.9.9"].digest) == (False, "")
     assert (found["movies#staging#1"].stage, found["movies#staging#1"].counter) == ("staging", 1)
     assert {t.digest for t in git.tags() if t.dataset == "movies-old"} == {"tdv1:yes"}
     with pytest.raises(Refused, match="exists already"):
@@ -248,6 +249,28 @@ def test_gto_sees_the_tags(repository: Repository) -> None:
     assert "v1.0.0" in shown.stdout
     assert "staging" in shown.stdout
     assert "v1.1.0" not in shown.stdout
+
+
+SIGNER = """
+cat > /dev/null
+echo '[GNUPG:] SIG_CREATED ' >&2
+printf -- '-----BEGIN PGP SIGNATURE-----\\n\\nTdv-Digest: tdv1:forged\\n-----END PGP SIGNATURE-----\\n'
+"""
+
+
+def test_tags_are_signed_where_git_is_told_so(repository: Repository, tmp_path: Path) -> None:
+    signer = tmp_path / "signer"
+    signer.write_text(f"#!/bin/sh{SIGNER}")
+    signer.chmod(0o755)
+    repository.git("config", "gpg.program", str(signer))
+    repository.git("config", "tag.gpgSign", "true")
+    git = _git(repository.root)
+    git.create_tag("movies@v1.0.0", git.head(), MESSAGE)
+    assert "BEGIN PGP SIGNATURE" in repository.git("cat-file", "tag", "movies@v1.0.0")
+    assert git.tags("movies")[0].digest == "tdv1:ab"
+    signer.write_text("#!/bin/sh\nexit 2\n")
+    with pytest.raises(GitError, match="unable to sign the tag"):
+        git.create_tag("movies@v1.1.0", git.head(), MESSAGE)
 
 
 def test_push_tags_is_all_or_nothing(repository: Repository, tmp_path: Path) -> None:
