@@ -120,8 +120,8 @@ def people(rows: int, *, released: bool = True) -> Iterator[Path]:
         root.mkdir()
         run(["git", "init", "--quiet", "--initial-branch=main"], root)
         run([TDV, "init"], root)
-        run([TDV, "new", "people"], root)
         spec = root / "datasets" / "people" / "dataset.yaml"
+        spec.parent.mkdir(parents=True)
         spec.write_text(textwrap.dedent(SPEC).lstrip().replace("ROWS", str(rows)), encoding="utf-8")
         if released:
             run([TDV, "build", "people"], root)
