@@ -95,7 +95,7 @@ def from_plain(values: Sequence[Any], kind: LogicalType) -> Parsed:
     texts: list[str | None] = []
     misfits = []
     for row, value in enumerate(values):
-        text = None if value is None else accepted(value)
+        text = None if value is None else _encodable(accepted(value))
         if text is None and value is not None:
             misfits.append(Misfit(row, value))
         texts.append(text)
@@ -242,6 +242,13 @@ def _nested_from_text(texts: pa.Array, kind: LogicalType) -> Parsed:
         return _unfit(misfits, len(texts), kind)
     parsed = from_plain(values, kind)
     return Parsed(parsed.array, tuple(Misfit(bad.row, texts[bad.row].as_py()) for bad in parsed.misfits))
+
+
+def _encodable(text: str | None) -> str | None:
+    """None for text that UTF-8 has no bytes for: half of a surrogate pair, which JSON can escape."""
+    if text is None or text.isascii():
+        return text
+    return text if text.encode("utf-8", "ignore").decode("utf-8") == text else None
 
 
 def _integer(value: Any) -> str | None:
