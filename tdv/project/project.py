@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from tdv.project.making import Sample
     from tdv.project.releases import ReleaseWish
     from tdv.project.restores import CheckoutWish
+    from tdv.project.views import ShowWish, View
     from tdv.pull import PullReport
     from tdv.push import PushReport
     from tdv.release import Released
+    from tdv.status import Status
     from tdv.tag import Tagging
 
 Advance = Callable[[float, float], None]
@@ -112,6 +114,12 @@ class Project:
         options = tag.TagOptions(self.ports.chosen(tuple(names)), push, remote)
         return tag.tag(self.ports.git, options, lambda artifacts: releases.upload(self.ports, artifacts))
 
+    def status(self, names: Sequence[str] = ()) -> Status:
+        """What is left to do for the datasets named, or for all."""
+        from tdv.project import reports
+
+        return reports.status(self.ports, tuple(names))
+
     def log(self, names: Sequence[str] = ()) -> Log:
         """The releases of the datasets named, or of all."""
         from tdv.log import log
@@ -158,6 +166,12 @@ class Project:
 
         return restores.checkout(self.ports, replace(wish, directory=self.directory), now(), uuid.uuid4().hex[:16])
 
+    def show(self, ref: str, wish: ShowWish) -> View:
+        """A look into a state, one of its tables or one of its scenarios."""
+        from tdv.project import views
+
+        return views.show(self.ports, ref, wish)
+
     def read(self, reference: str, table: str) -> pa.Table:
         """The rows of one table of a state."""
         from tdv.project import obtain, states
@@ -175,19 +189,22 @@ class Project:
     def push(self, refs: Sequence[str] = (), *, remote: str | None = None, dry_run: bool = False) -> PushReport:
         """Sends the data of releases, all when none is named, to the DVC remote."""
         from tdv import push
-        from tdv.store import pipeline
+        from tdv.store import pipeline, pointers
 
-        built = [entry.md5 for stage in pipeline.read_lock(self.ports.root).values() for entry in stage.outs]
-        others = [] if refs else [md5 for md5 in built if md5.endswith(".dir")]
+        built = [entry for stage in pipeline.read_lock(self.ports.root).values() for entry in stage.outs]
+        wanted = [*(entry for entry in built if entry.nfiles is not None), *pointers.tracked(self.ports.git)]
+        others = [] if refs else [entry.md5 for entry in wanted]
         return push.push(self._records(refs), others, self.ports.dvc, push.PushOptions(remote, dry_run))
 
     def pull(self, refs: Sequence[str] = (), *, remote: str | None = None, verify: bool = False) -> PullReport:
         """Fetches the data of releases, all when none is named, and restores the work tree's."""
         from tdv import pull
-        from tdv.store import pipeline
+        from tdv.store import pipeline, pointers
 
         stages = [] if refs else list(pipeline.read_lock(self.ports.root).values())
-        return pull.pull(self._records(refs), stages, self.ports.dvc, pull.PullOptions(remote, verify))
+        tracked = () if refs else pointers.tracked(self.ports.git)
+        options = pull.PullOptions(remote, verify)
+        return pull.pull(self._records(refs), stages, self.ports.dvc, options, tracked=tracked)
 
     def gc(self, *, remote: str | None = None, dry_run: bool = False, shared: bool = False) -> GcReport:
         """Removes data that nothing needs."""

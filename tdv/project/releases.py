@@ -132,14 +132,21 @@ class _Wiring:
 
     def published(self, version: str) -> bool:
         """True once the record is on the remote's default branch or tagged there."""
-        git = self.ports.git
-        branch = git.default_remote_branch()
-        if branch is None:
-            return any(tag.name == version_tag(self.dataset, version) for tag in git.tags(self.dataset))
-        with suppress(NotFound):
-            git.show(branch, record_path(self.dataset, version))
+        if is_published(self.ports, self.dataset, version):
             return True
-        return version_tag(self.dataset, version) in git.remote_tags(self.dataset)
+        return version_tag(self.dataset, version) in self.ports.git.remote_tags(self.dataset)
+
+
+def is_published(ports: Ports, dataset: str, version: str) -> bool:
+    """True if this clone knows that the record is on the remote's default branch, or is tagged."""
+    git = ports.git
+    branch = git.default_remote_branch()
+    if branch is None:
+        return any(tag.name == version_tag(dataset, version) for tag in git.tags(dataset))
+    with suppress(NotFound):
+        git.show(branch, record_path(dataset, version))
+        return True
+    return False
 
 
 def upload(ports: Ports, artifacts: Sequence[Artifact]) -> None:
