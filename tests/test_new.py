@@ -257,6 +257,7 @@ def test_copy_of_a_sqlite_database(place: Place, tmp_path: Path) -> None:
     loaded = load(place, "shop")
     assert loaded.table("plan").schema.key == ("day", "staff")
     assert [str(item.type) for item in loaded.table("plan").schema.columns] == ["timestamp", "int64", "decimal(10,2)"]
+    assert loaded.table("staff").schema.column("name").rules == Rules(max_length=40)
     assert loaded.table("staff").schema.references == (Reference(("boss",), "staff", ("id",)),)
     seeds = load_seeds(loaded, place.root / "datasets/shop")
     assert seeds["staff"].to_pylist() == [{"id": 1, "name": "Ann", "boss": None}, {"id": 2, "name": "Bob", "boss": 1}]

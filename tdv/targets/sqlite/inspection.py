@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from tdv.model.schema import Column, DatasetSchema, Reference, TableSchema
+from tdv.model.schema import Column, DatasetSchema, Reference, Rules, TableSchema
 from tdv.model.types import LogicalType
 from tdv.targets.protocol import STATE_TABLE
 from tdv.targets.sql import quote
@@ -99,7 +99,19 @@ def _column(connection: sqlite3.Connection, table: str, column: _Found) -> Colum
     place = f"FROM {quote(table)} WHERE typeof({quote(column.name)})"
     has_null = connection.execute(f"SELECT 1 {place} = 'null' LIMIT 1").fetchone() is not None
     nullable = has_null or not (column.not_null or column.key)
-    return Column(column.name, _type(connection, table, column), nullable)
+    kind = _type(connection, table, column)
+    rules = _rules(connection, table, column) if kind.name == "string" else Rules()
+    return Column(column.name, kind, nullable, rules)
+
+
+def _rules(connection: sqlite3.Connection, table: str, column: _Found) -> Rules:
+    """The declared length of a text column, as in ``NVARCHAR(40)``, where all of its values keep to it."""
+    declared = re.search(r"CHAR\w*\s*\(\s*(\d{1,9})\s*\)", column.declared.upper())
+    if declared is None:
+        return Rules()
+    query = f"SELECT coalesce(max(length({quote(column.name)})), 0) FROM {quote(table)}"
+    (longest,) = connection.execute(query).fetchone()
+    return Rules(max_length=int(declared[1])) if longest <= int(declared[1]) else Rules()
 
 
 def _type(connection: sqlite3.Connection, table: str, column: _Found) -> LogicalType:
