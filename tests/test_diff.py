@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tdv import documents
 from tdv.content.snapshot import Snapshot
 from tdv.diff import compare
 from tdv.model.diff import DatasetChange, TableChange
@@ -62,6 +63,9 @@ def test_rows_added_removed_and_changed_by_key(make: Make) -> None:
     ]
     assert change.bump == "major"
     assert change.findings[0].message == "1 row removed"
+    plain = change.to_plain("shop@v1.0.0", "shop@workspace")
+    documents.validate(documents.plain(plain, "diff"), "diff")
+    assert plain["tables"]["users"]["cells"] == {"name": 2, "age": 1}
 
 
 @pytest.mark.parametrize(

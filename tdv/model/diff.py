@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 Level = Literal["major", "minor", "patch", "none"]
+FORMAT: Final = "tdv.diff/v1"
 LEVELS: Final[tuple[Level, ...]] = ("none", "patch", "minor", "major")
 
 DEFAULT_LEVELS: Final[Mapping[str, Level]] = {
@@ -66,6 +67,9 @@ class TableChange:
     changed: int = 0
     cells: Mapping[str, int] = field(default_factory=dict)
 
+    def to_plain(self) -> dict[str, Any]:
+        return {"added": self.added, "removed": self.removed, "changed": self.changed, "cells": dict(self.cells)}
+
 
 @dataclass(frozen=True, slots=True)
 class DatasetChange:
@@ -78,3 +82,14 @@ class DatasetChange:
     def bump(self) -> Level:
         """The highest level that fired."""
         return max((finding.level for finding in self.findings), key=LEVELS.index, default="none")
+
+    def to_plain(self, old: str, new: str) -> dict[str, Any]:
+        """The JSON form; `old` and `new` name the states, as in ``movies@v1.0.0``."""
+        return {
+            "format": FORMAT,
+            "from": old,
+            "to": new,
+            "bump": self.bump,
+            "rules": [finding.to_plain() for finding in self.findings],
+            "tables": {name: table.to_plain() for name, table in self.tables.items()},
+        }

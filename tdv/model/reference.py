@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from tdv.model.ranges import Range
+
 DATASET: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])")
 Kind = Literal["range", "stage", "git", "workspace"]
 
@@ -64,7 +66,14 @@ class Ref:
 
 
 def _looks_like_name(text: str) -> bool:
-    return bool(DATASET.fullmatch(text)) and not re.fullmatch(r"[\d.x*-]+", text) and text[0] != "v"
+    """True for ``v2-users`` and ``3d-models``, which begin like a version and are none."""
+    if not DATASET.fullmatch(text):
+        return False
+    try:
+        Range.parse(text)
+    except ValueError:
+        return True
+    return False
 
 
 def _dataset(text: str) -> tuple[str | None, str]:

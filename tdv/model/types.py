@@ -41,7 +41,10 @@ class LogicalType:
     def parse(cls, text: str) -> LogicalType:
         """Reads the canonical spelling or any with other white space; raises `ValueError` with a reason."""
         parser = _Parser(text)
-        parsed = parser.type()
+        try:
+            parsed = parser.type()
+        except RecursionError as exc:
+            raise ValueError(f"the type {text[:20]!r}… is nested too deeply") from exc
         parser.end()
         return parsed
 
