@@ -37,6 +37,7 @@ from tdv.content.order import ordered_stream
 from tdv.content.parts import cut
 from tdv.content.snapshot import Snapshot, dump_manifest
 from tdv.content.summary import TableFacts, TableStatistics, facts_of_snapshot, summary
+from tdv.errors import NotFound
 from tdv.model.manifest import FILE, Manifest, Part, ScenarioManifest, Source, TableManifest
 from tdv.model.schema import TableSchema
 
@@ -143,7 +144,7 @@ def _keep(sources: Iterable[SourceFile], out: Path) -> tuple[Source, ...]:
     """Hashes the sources, and copies those to be kept under their hashes."""
     found = []
     for source in sorted(sources, key=lambda source: source.path):
-        data = source.file.read_bytes()
+        data = _read(source)
         sha256 = hashlib.sha256(data).hexdigest()
         if source.kept:
             place = out / SOURCES / sha256
@@ -152,6 +153,17 @@ def _keep(sources: Iterable[SourceFile], out: Path) -> tuple[Source, ...]:
                 place.write_bytes(data)
         found.append(Source(source.path, sha256, source.kept))
     return tuple(found)
+
+
+def _read(source: SourceFile) -> bytes:
+    try:
+        return source.file.read_bytes()
+    except OSError as exc:
+        raise NotFound(
+            f"the source {source.path} cannot be read: {exc.strerror}",
+            hint="Put the file back, or take its path out of `sources:` in dataset.yaml.",
+            path=source.path,
+        ) from exc
 
 
 class _Known:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tdv.content.arrow import arrow_schema
 from tdv.content.snapshot import Snapshot
-from tdv.errors import DataError, StoreError
+from tdv.errors import DataError, NotFound, StoreError
 from tdv.model.manifest import ScenarioManifest
 from tdv.model.schema import Reference, TableSchema
 from tdv.snapshot import SnapshotOptions, SourceFile, TableRows, Written, summary_of, write
@@ -145,6 +145,11 @@ def test_sources_are_kept_by_their_hashes(tmp_path: Path) -> None:
     assert manifest.sources_digest == written(tmp_path / "b", sources=sources[::-1]).manifest.sources_digest
     (tmp_path / "app.py").write_text("x = 2\n")
     assert manifest.sources_digest != written(tmp_path / "c", sources=sources).manifest.sources_digest
+
+
+def test_missing_source_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match=r"the source app\.py cannot be read"):
+        written(tmp_path / "data", sources=(SourceFile("app.py", tmp_path / "app.py", kept=False),))
 
 
 def test_scenarios_see_the_tables_and_enter_the_digest(tmp_path: Path) -> None:

@@ -54,8 +54,8 @@ class Facts:
     hashes: Hashes | None
 
 
-def facts_of(array: pa.Array, column: Column, so_far: Facts | None, *, is_key: bool) -> Facts:
-    """The facts of one part; `is_key` says that no value occurs twice.
+def facts_of(array: pa.Array, column: Column, so_far: Facts | None, *, is_unique: bool) -> Facts:
+    """The facts of one part; `is_unique` says that no value occurs twice.
 
     `so_far`, what is known of other parts, spares work and changes nothing in the merged result.
     """
@@ -72,7 +72,7 @@ def facts_of(array: pa.Array, column: Column, so_far: Facts | None, *, is_key: b
             extremes = pc.min_max(present)
             low, high = extremes["min"], extremes["max"]
         total = _total(present, kind, low, high)
-    hashes = None if is_key else _smallest(array, kind, so_far)
+    hashes = None if is_unique else _smallest(array, kind, so_far)
     return Facts(len(array), array.null_count, nans, low, high, total, hashes)
 
 
@@ -139,7 +139,7 @@ def _without_repeats(hashes: Hashes) -> Hashes:
 
 def _distinct(facts: Facts) -> int | str:
     if facts.hashes is None:
-        return facts.rows
+        return facts.rows - facts.nulls
     if len(facts.hashes) < _EXACT:
         return len(facts.hashes)
     estimate = (_EXACT - 1) * _SPACE / float(facts.hashes[-1])

@@ -78,8 +78,8 @@ def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
 
 def _read(file: pq.ParquetFile, columns: Sequence[str] | None) -> pa.Table:
     if columns is None:
-        return file.read(use_threads=False)
+        return file.read(use_threads=True)
     # A dot in a name stands for nesting in Parquet's paths, so that such a name cannot be asked for.
     if any("." in name for name in file.schema_arrow.names):
-        return file.read(use_threads=False).select(columns)
-    return file.read(columns=list(columns), use_threads=False).select(columns)
+        return file.read(use_threads=True).select(columns)
+    return file.read(columns=list(columns), use_threads=True).select(columns)

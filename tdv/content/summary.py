@@ -39,9 +39,9 @@ class TableStatistics:
         """The facts of each column of one part."""
         known, found = self.facts, {}
         for column in self._schema.columns:
-            is_key = (column.name,) == self._schema.key
+            is_unique = (column.name,) in (self._schema.key, *self._schema.uniques)
             found[column.name] = facts_of(
-                one_chunk(part.column(column.name)), column, known.get(column.name), is_key=is_key
+                one_chunk(part.column(column.name)), column, known.get(column.name), is_unique=is_unique
             )
         return found
 
