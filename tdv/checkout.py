@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
@@ -19,7 +20,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from tdv.durable import LOCK_WAIT, locked
-from tdv.errors import IntegrityError, NotFound
+from tdv.errors import IntegrityError, NotFound, TargetError
 from tdv.model.receipt import Action, Receipt, ReceiptRelease
 from tdv.targets import state
 from tdv.targets.protocol import Content, Held, Item, Load, Plan, TableContent, Target
@@ -79,14 +80,31 @@ def _restored(wanted: Sequence[Wanted], target: Target, options: CheckoutOptions
     load = _load(wanted, options)
     if options.dry_run:
         return _planned(target.plan(load), wanted, target, options)
-    with locked(state.lock_file(options.work, target), f"the target {target.shown}", wait=options.wait):
+    with _alone(target, options):
         unchanged = _unchanged(wanted, target, options)
         if unchanged is not None:
             return unchanged
         outcome = target.load(load)
         target.settle()
-        state.remember(options.work, target, outcome.held)
+        # The load is complete: without what would be remembered, the next checkout only takes longer.
+        with suppress(OSError):
+            state.remember(options.work, target, outcome.held)
     return _receipt(outcome.action, outcome.held, wanted, target, options.execution_id)
+
+
+@contextmanager
+def _alone(target: Target, options: CheckoutOptions) -> Iterator[None]:
+    """Holds the lock of the target."""
+    path = state.lock_file(options.work, target)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(locked(path, f"the target {target.shown}", wait=options.wait))
+        except OSError as exc:
+            raise TargetError(
+                f"cannot write {exc.filename or path}: {exc.strerror or exc}",
+                hint="Look at the rights and the free space of .tdv in the repository.",
+            ) from exc
+        yield
 
 
 def _unchanged(wanted: Sequence[Wanted], target: Target, options: CheckoutOptions) -> Receipt | None:

@@ -4,11 +4,13 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
-from tdv.errors import Refused, TargetBusy
+from tdv.errors import DataError, IntegrityError, Refused, TargetBusy, TargetError, UsageError
+from tdv.model.schema import Reference
 from tdv.targets.verification import target_digest
-from tests.targets.builders import USERS, checkout, snapshot, target, users
+from tests.targets.builders import USERS, checkout, snapshot, table, target, users
 
 
 def rows(path: Path, query: str) -> list[tuple[object, ...]]:
@@ -21,6 +23,14 @@ def change(path: Path, *statements: str) -> None:
         for statement in statements:
             connection.execute(statement)
         connection.commit()
+
+
+THEIRS = "CREATE TABLE users (id INTEGER PRIMARY KEY AUTOINCREMENT, email TEXT, age INT, at TEXT, more TEXT)"
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tdv.targets.sqlite.target.BUSY_WAIT", 0.0)
 
 
 @pytest.fixture
@@ -92,3 +102,171 @@ def test_foreign_rows_are_refused_and_kept(tmp_path: Path, path: Path) -> None:
     assert rows(path, "SELECT id FROM users") == [(7,)]
     assert checkout(tmp_path, place, found, replace=True).action == "loaded"
     assert rows(path, "SELECT count(*) FROM users") == [(5,)]
+
+
+def test_foreign_table_that_references_is_refused_unless_it_may_be_emptied(tmp_path: Path, path: Path) -> None:
+    found = snapshot(tmp_path, {USERS: users(5)})
+    checkout(tmp_path, target(tmp_path, f"sqlite:///{path}"), found)
+    change(path, "CREATE TABLE notes (user INT REFERENCES users(id))", "INSERT INTO notes VALUES (1)")
+    with pytest.raises(Refused, match=r"'notes'.*references 'users'"):
+        checkout(tmp_path, target(tmp_path, f"sqlite:///{path}"), found)
+    assert rows(path, "SELECT * FROM notes") == [(1,)]
+    checkout(tmp_path, target(tmp_path, f"sqlite:///{path}", also_empty=("notes",)), found)
+    assert rows(path, "SELECT count(*) FROM notes") == [(0,)]
+
+
+def test_other_tables_stay_when_tdv_does_not_own_the_database(tmp_path: Path, path: Path) -> None:
+    change(path, "CREATE TABLE notes (text TEXT)", "INSERT INTO notes VALUES ('mine')")
+    place = target(tmp_path, f"sqlite:///{path}", owns="database")
+    for count in (5, 3):
+        checkout(tmp_path, place, snapshot(tmp_path, {USERS: users(count)}))
+        assert rows(path, "SELECT count(*) FROM users") == [(count,)]
+        assert rows(path, "SELECT text FROM notes") == [("mine",)]
+
+
+def test_tables_that_tests_made_go_with_the_file_that_tdv_owns(tmp_path: Path, path: Path) -> None:
+    found = snapshot(tmp_path, {USERS: users(5)})
+    place = target(tmp_path, f"sqlite:///{path}", owns="database")
+    checkout(tmp_path, place, found)
+    change(path, "CREATE TABLE scratch (x)", "INSERT INTO scratch VALUES (1)")
+    checkout(tmp_path, place, found)
+    assert rows(path, "SELECT name FROM sqlite_master WHERE name = 'scratch'") == []
+
+
+def test_table_of_the_application_keeps_its_columns_and_its_sequence(tmp_path: Path, path: Path) -> None:
+    change(path, THEIRS)
+    checkout(tmp_path, target(tmp_path, f"sqlite:///{path}"), snapshot(tmp_path, {USERS: users(5)}))
+    assert rows(path, "SELECT count(*), count(more) FROM users") == [(5, 0)]
+    assert rows(path, "SELECT seq FROM sqlite_sequence") == [(5,)]
+    assert rows(path, "SELECT sql FROM sqlite_master WHERE name = 'users'") == [(THEIRS,)]
+
+
+def test_table_of_the_application_without_a_column_is_refused(tmp_path: Path, path: Path) -> None:
+    change(path, "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT, must TEXT NOT NULL)")
+    with pytest.raises(Refused, match="lacks 'age', 'at'; it needs values for 'must'"):
+        checkout(tmp_path, target(tmp_path, f"sqlite:///{path}"), snapshot(tmp_path, {USERS: users(5)}))
+
+
+def test_trigger_that_changes_rows_is_reported_and_nothing_kept(tmp_path: Path, path: Path) -> None:
+    change(path, THEIRS, "CREATE TRIGGER t AFTER INSERT ON users BEGIN UPDATE users SET age = 1; END")
+    with pytest.raises(IntegrityError, match="'users'"):
+        checkout(tmp_path, target(tmp_path, f"sqlite:///{path}"), snapshot(tmp_path, {USERS: users(5)}))
+    assert rows(path, "SELECT count(*) FROM users") == [(0,)]
+
+
+def test_idle_connection_sees_the_new_rows(tmp_path: Path, path: Path) -> None:
+    place = target(tmp_path, f"sqlite:///{path}")
+    checkout(tmp_path, place, snapshot(tmp_path, {USERS: users(5)}))
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT count(*) FROM users").fetchone() == (5,)
+        checkout(tmp_path, place, snapshot(tmp_path, {USERS: users(3)}))
+        assert connection.execute("SELECT count(*) FROM users").fetchone() == (3,)
+
+
+@pytest.mark.parametrize("begin", ["BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"])
+def test_target_in_use_is_busy_and_stays(tmp_path: Path, path: Path, begin: str) -> None:
+    place = target(tmp_path, f"sqlite:///{path}")
+    checkout(tmp_path, place, snapshot(tmp_path, {USERS: users(5)}))
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(begin)
+        with pytest.raises(TargetBusy):
+            checkout(tmp_path, place, snapshot(tmp_path, {USERS: users(3)}))
+        connection.execute("ROLLBACK")
+    assert rows(path, "SELECT count(*) FROM users") == [(5,)]
+
+
+def test_open_reader_is_busy_and_the_target_stays(tmp_path: Path, path: Path) -> None:
+    place = target(tmp_path, f"sqlite:///{path}")
+    checkout(tmp_path, place, snapshot(tmp_path, {USERS: users(5)}))
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        cursor = connection.execute("SELECT id FROM users")
+        assert cursor.fetchone() == (1,)
+        with pytest.raises(TargetBusy):
+            checkout(tmp_path, place, snapshot(tmp_path, {USERS: users(3)}))
+        assert len(cursor.fetchall()) == 4
+
+
+def test_file_that_is_no_database_is_kept_unless_replaced(tmp_path: Path, path: Path) -> None:
+    path.write_text("these are somebody's notes, not a database" * 100)
+    place = target(tmp_path, f"sqlite:///{path}", owns="database")
+    found = snapshot(tmp_path, {USERS: users(5)})
+    with pytest.raises(TargetError, match="not a database"):
+        checkout(tmp_path, place, found)
+    assert path.read_text().startswith("these are")
+    assert checkout(tmp_path, place, found, replace=True).action == "loaded"
+
+
+def test_directory_and_memory_are_no_databases(tmp_path: Path) -> None:
+    with pytest.raises(TargetError):
+        checkout(tmp_path, target(tmp_path, f"sqlite:///{tmp_path}"), snapshot(tmp_path, {USERS: users(5)}))
+    with pytest.raises(UsageError):
+        target(tmp_path, "sqlite:///:memory:")
+
+
+def test_damaged_part_is_an_integrity_error_and_leaves_the_target(tmp_path: Path, path: Path) -> None:
+    place = target(tmp_path, f"sqlite:///{path}")
+    checkout(tmp_path, place, snapshot(tmp_path, {USERS: users(5)}))
+    found = snapshot(tmp_path, {USERS: users(3)})
+    part = found.locate(found.manifest.tables[0].parts[0].file)
+    data = bytearray(part.read_bytes())
+    data[len(data) // 2] ^= 1
+    part.write_bytes(data)
+    with pytest.raises(IntegrityError, match="damaged"):
+        checkout(tmp_path, place, found)
+    assert rows(path, "SELECT count(*) FROM users") == [(5,)]
+
+
+def test_altered_image_is_made_anew(tmp_path: Path, path: Path) -> None:
+    place = target(tmp_path, f"sqlite:///{path}")
+    found = snapshot(tmp_path, {USERS: users(5)})
+    checkout(tmp_path, place, found)
+    (image,) = (tmp_path / ".tdv" / "images").glob("*.sqlite")
+    image.chmod(0o644)
+    change(image, "DELETE FROM users")
+    path.unlink()
+    assert checkout(tmp_path, place, found).action == "loaded"
+    assert rows(path, "SELECT count(*) FROM users") == [(5,)]
+
+
+def test_value_that_sqlite_loses_is_refused(tmp_path: Path, path: Path) -> None:
+    reals = table("reals", {"id": "int64", "value": "float64?"})
+    found = snapshot(tmp_path, {reals: pa.table({"id": [1, 2], "value": [1.0, float("nan")]})})
+    with pytest.raises(DataError, match=r"'value'.*NaN"):
+        checkout(tmp_path, target(tmp_path, f"sqlite:///{path}"), found)
+    assert not path.exists()
+
+
+def test_value_of_another_class_is_found_and_named(tmp_path: Path, path: Path) -> None:
+    found = snapshot(tmp_path, {USERS: users(5)})
+    place = target(tmp_path, f"sqlite:///{path}")
+    checkout(tmp_path, place, found)
+    change(path, "UPDATE users SET age = 'old' WHERE id = 2")
+    with pytest.raises(IntegrityError, match="'age', row 2: 'old' is no int16"):
+        target_digest(place, found.manifest.schema)
+
+
+def test_rows_wider_than_a_page_and_keys_of_all_kinds(tmp_path: Path, path: Path) -> None:
+    wide = table("wide", {"a": "string", "b": "int32", "text": "string?"}, key=("a", "b"), uniques=(("text",),))
+    loose = table("loose", {"x": "int64?"}, key=())
+    child = table("child", {"id": "int64", "parent": "int64?"}, references=(Reference(("parent",), "child", ("id",)),))
+    found = snapshot(
+        tmp_path,
+        {
+            wide: pa.table({"a": ["é", "e", "e"], "b": [1, -1, 2], "text": ["x" * 100_000, None, ""]}),
+            loose: pa.table({"x": [None, 2, 2, None, -(2**63)]}),
+            child: pa.table({"id": [-5, 2**63 - 1, 300], "parent": [300, None, -5]}),
+        },
+    )
+    place = target(tmp_path, f"sqlite:///{path}")
+    checkout(tmp_path, place, found)
+    assert target_digest(place, found.manifest.schema) == found.manifest.content
+    assert rows(path, "PRAGMA integrity_check") == [("ok",)]
+    assert rows(path, "PRAGMA foreign_key_check") == []
+    assert rows(path, "SELECT id FROM child WHERE parent = 300") == [(-5,)]
+
+
+def test_key_that_stands_twice_is_a_data_error(tmp_path: Path, path: Path) -> None:
+    twice = table("twice", {"id": "int64", "name": "string"}, uniques=(("name",),))
+    found = snapshot(tmp_path, {twice: pa.table({"id": [1, 2], "name": ["a", "a"]})})
+    with pytest.raises(DataError, match=r"twice\.name"):
+        checkout(tmp_path, target(tmp_path, f"sqlite:///{path}"), found)
