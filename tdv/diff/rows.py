@@ -8,8 +8,10 @@ a time, so that memory is a few words a row of what differs. NULL equals NULL an
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,11 +31,12 @@ Words = npt.NDArray[np.uint64]
 
 @dataclass(frozen=True, slots=True)
 class _Side:
-    """One state of the table: how to read a part of it in the types of the newer state."""
+    """One state of the table: how to read a part of it in the types of the newer state, on the threads of `pool`."""
 
     snapshot: Snapshot
     schema: TableSchema
     parts: tuple[Part, ...]
+    pool: Executor
 
     def read(self, part: Part, columns: Sequence[str]) -> pa.Table:
         """Those columns of `part`, cast to the types of `schema`."""
@@ -56,7 +59,7 @@ class _Side:
         return self._over(lambda part: row_hash(self.read(part, columns), narrow))
 
     def _over(self, work: Callable[[Part], Any]) -> Words:
-        found = [work(part) for part in self.parts]
+        found = list(self.pool.map(work, self.parts))
         return np.concatenate(found) if found else np.empty(0, np.uint64)
 
 
@@ -67,11 +70,11 @@ def compare_rows(old: Snapshot, new: Snapshot, table: str, columns: Sequence[str
         return TableChange()
     schema = after.schema
     old_parts, new_parts = _without_equal(before.parts, after.parts)
-    left, right = _Side(old, schema, old_parts), _Side(new, schema, new_parts)
-    if not schema.key or before.schema.key != schema.key or not set(schema.key) <= set(columns):
-        return _compare_bags(left, right, columns)
-    values = [name for name in columns if name not in schema.key]
-    return _compare_keyed(left, right, values)
+    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
+        left, right = _Side(old, schema, old_parts, pool), _Side(new, schema, new_parts, pool)
+        if not schema.key or before.schema.key != schema.key or not set(schema.key) <= set(columns):
+            return _compare_bags(left, right, columns)
+        return _compare_keyed(left, right, [name for name in columns if name not in schema.key])
 
 
 def _without_equal(old: Sequence[Part], new: Sequence[Part]) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
