@@ -42,7 +42,7 @@ def command(
         dry_run=dry_run,
         allow_protected=allow_protected,
     )
-    receipt = open_project(ctx).checkout(wish)
+    receipt = open_project(ctx).checkout(wish=wish)
     if json:
         terminal.json(receipt.to_plain())
         return

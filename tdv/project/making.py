@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tdv import __version__
 from tdv.errors import DocumentError
+from tdv.model.report import Report
 from tdv.project.sources import SEEDS, Sources, files
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
     from tdv.content.snapshot import Snapshot
     from tdv.factories.variation import Variation
     from tdv.model.manifest import Manifest
-    from tdv.model.release import Record
-    from tdv.model.report import Report
     from tdv.model.spec import DatasetSpec
     from tdv.project.ports import Ports
     from tdv.snapshot import SourceFile
@@ -59,7 +58,7 @@ class Made:
 
 def make(ports: Ports, spec: DatasetSpec, sources: Sources, options: MakeOptions) -> Made:
     """Builds the snapshot of `spec`; raises `DataError` or `FactoryError` when there can be none."""
-    from tdv import build, seeds, snapshot, validate
+    from tdv import build, seeds, snapshot
     from tdv.content.snapshot import Snapshot
 
     inputs = inputs_of(ports, spec, sources, options.scratch)
@@ -82,11 +81,24 @@ def make(ports: Ports, spec: DatasetSpec, sources: Sources, options: MakeOptions
         )
         written = snapshot.write(rows, settings, options.scratch / DATA, options.previous)
     built = Snapshot.open(options.scratch / DATA)
-    rules = validate.ValidateOptions(
-        others=inputs.others, expectations=seeds.expectations(scenarios), reveal=options.reveal
-    )
-    report = validate.validate(spec.name, spec.schema, built, rules)
+    report = _validated(spec, inputs, built, reveal=options.reveal)
     return Made(written.manifest, built, written.summary, options.scratch / DATA, report)
+
+
+def _validated(spec: DatasetSpec, inputs: BuildInputs, built: Snapshot, *, reveal: bool) -> Report:
+    """The report on the snapshot, and on each standalone scenario as the dataset of its own that it is."""
+    from tdv import seeds, validate
+    from tdv.validate.rows import Tables
+
+    rules = validate.ValidateOptions(others=inputs.others, reveal=reveal)
+    shared = replace(rules, expectations=seeds.expectations(inputs.scenarios))
+    checks = list(validate.validate(spec.name, spec.schema, built, shared).checks)
+    for scenario in inputs.scenarios:
+        if scenario.standalone:
+            rows = Tables(seeds.standalone_rows(scenario, built))
+            own = validate.validate(spec.name, spec.schema, rows, replace(rules, expectations=scenario.expect))
+            checks += [replace(check, rule=f"{scenario.name}: {check.rule}") for check in own.checks]
+    return Report(spec.name, tuple(checks))
 
 
 @contextmanager
@@ -103,6 +115,7 @@ def placed_mistakes(ports: Ports, spec: DatasetSpec) -> Iterator[None]:
 def inputs_of(ports: Ports, spec: DatasetSpec, sources: Sources, scratch: Path) -> BuildInputs:
     """What the build reads besides the spec, read."""
     from tdv import build, seeds
+    from tdv.project import obtain
 
     return build.BuildInputs(
         root=ports.root,
@@ -110,15 +123,8 @@ def inputs_of(ports: Ports, spec: DatasetSpec, sources: Sources, scratch: Path) 
         scratch=scratch,
         seeds=seeds.load_seeds(spec, ports.root / sources.seeds),
         scenarios=seeds.load_scenarios(spec, ports.root / sources.scenarios),
-        others={name: open_release(ports, release.record) for name, release in sources.others.items()},
+        others={name: obtain.open_release(ports, release.record) for name, release in sources.others.items()},
     )
-
-
-def open_release(ports: Ports, record: Record) -> Snapshot:
-    """The snapshot of a release that is in the cache."""
-    from tdv.store.artifacts import open_artifact
-
-    return open_artifact(ports.cache, record.artifact.md5, record.manifest)
 
 
 def source_files(root: Path, sources: Sources) -> tuple[SourceFile, ...]:

@@ -25,12 +25,18 @@ def open_state(ports: Ports, state: State) -> Snapshot:
     """The snapshot of a state, fetched or rebuilt if it is not in the cache."""
     from tdv.store.artifacts import open_artifact
 
-    if state.record is None:
-        _fetch(ports, state.artifact.md5)
-        return open_artifact(ports.cache, state.artifact.md5)
-    md5 = obtain(ports, state.record)
-    promised = state.record.manifest if md5 == state.record.artifact.md5 else None
-    return open_artifact(ports.cache, md5, promised)
+    if state.record is not None:
+        return open_release(ports, state.record)
+    _fetch(ports, state.artifact.md5)
+    return open_artifact(ports.cache, state.artifact.md5)
+
+
+def open_release(ports: Ports, record: Record) -> Snapshot:
+    """The snapshot of a release, fetched or rebuilt if it is not in the cache."""
+    from tdv.store.artifacts import open_artifact
+
+    md5 = obtain(ports, record)
+    return open_artifact(ports.cache, md5, record.manifest if md5 == record.artifact.md5 else None)
 
 
 def obtain(ports: Ports, record: Record) -> str:

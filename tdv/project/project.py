@@ -160,11 +160,13 @@ class Project:
 
     # -- use
 
-    def checkout(self, wish: CheckoutWish) -> Receipt:
-        """Restores releases into a target."""
+    def checkout(self, *refs: str, target: str | None = None, wish: CheckoutWish | None = None) -> Receipt:
+        """Restores states into a target: what `refs` name, or what tdv.yaml wants; `wish` says more."""
         from tdv.project import restores
 
-        return restores.checkout(self.ports, replace(wish, directory=self.directory), now(), uuid.uuid4().hex[:16])
+        asked = wish or restores.CheckoutWish()
+        asked = replace(asked, refs=refs or asked.refs, target=target or asked.target, directory=self.directory)
+        return restores.checkout(self.ports, asked, now(), uuid.uuid4().hex[:16])
 
     def show(self, ref: str, wish: ShowWish) -> View:
         """A look into a state, one of its tables or one of its scenarios."""

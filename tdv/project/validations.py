@@ -35,7 +35,7 @@ def _one(ports: Ports, text: str, *, reveal: bool) -> Report:
     snapshot = obtain.open_state(ports, state)
     requires = state.record.requires if state.record else {}
     others = {
-        name: making.open_release(ports, build_sources.required(ports, state.dataset, name, wanted).record)
+        name: obtain.open_release(ports, build_sources.required(ports, state.dataset, name, wanted).record)
         for name, wanted in requires.items()
     }
     options = rules.ValidateOptions(others=others, reveal=reveal)
