@@ -81,6 +81,7 @@ EMAILS = {
     "ascii_safe_email": "@safe_domain_name",
     "free_email": "@free_email_domain",
 }
+COMPUTED = {("en_GB", "postcode"), ("en_US", "postcode")}
 _TOKEN = re.compile(r"\{\{\s*(\w+)\s*\}\}|(#+)|([%$!@?])|([^{#%$!@?]+|\{)")
 
 
@@ -88,6 +89,7 @@ class Freezer:
     """Collects the lists and formats of one locale."""
 
     def __init__(self, locale: str) -> None:
+        self._locale = locale
         self._faker = Faker(locale)
         self._providers: dict[str, Any] = {}
         for provider in self._faker.factories[0].providers:
@@ -96,6 +98,7 @@ class Freezer:
             )
         self.lists: dict[str, dict[str, Any]] = {}
         self.formats: dict[str, list[list[Any]]] = {}
+        self._making: list[str] = []
 
     def run(self) -> dict[str, Any]:
         """Everything that can be had for the locale."""
@@ -106,6 +109,9 @@ class Freezer:
         words = self.lists["word"]
         self._list("word_title", [word.capitalize() for word in words["values"]])
         self.formats.update(BY_HAND)
+        if self._locale == "en_US":
+            del self.lists["postcode"]
+            self.formats["postcode"] = [[1, ["#3", "#2"]]]
         return {
             "source": f"Faker {faker.VERSION}, MIT licence, see NOTICE",
             "lists": dict(sorted(self.lists.items())),
@@ -116,22 +122,29 @@ class Freezer:
         """Makes sure that `name` is a list or has formats; False if Faker has no such provider."""
         if name in self.lists or name in self.formats:
             return True
-        found = self._attribute(FORMATS.get(name))
+        found = self._attribute(name, FORMATS.get(name))
         if found and self._format(name, found):
             if name == "name":
                 self._given_names()
             return True
-        found = self._attribute(LISTS.get(name))
-        if found:
+        found = self._attribute(name, LISTS.get(name))
+        if found and any(found):
             self._list(name, found)
             return True
-        if name in ("last_name_male", "last_name_female"):
+        if name in ("last_name_male", "last_name_female") and "last_name" not in self._making:
             self.formats[name] = [[1, ["@last_name"]]]
             return True
         return self._sample(name)
 
-    def _attribute(self, place: tuple[str, str] | None) -> Any:
-        return getattr(self._providers.get(place[0]), place[1], None) if place else None
+    def _attribute(self, name: str, place: tuple[str, str] | None) -> Any:
+        """What Faker draws from; None if it does not, since the locale has code of its own instead."""
+        provider = self._providers.get(place[0]) if place else None
+        if provider is None or place is None or (self._locale, name) in COMPUTED:
+            return None
+        kinds = type(provider).__mro__
+        method = next((kind for kind in kinds if name in vars(kind)), kinds[-1])
+        data = next((kind for kind in kinds if place[1] in vars(kind)), kinds[0])
+        return None if method is not data and issubclass(method, data) else getattr(provider, place[1], None)
 
     def _format(self, name: str, found: Mapping[str, float] | Sequence[str]) -> bool:
         marks = "#%$?!@" if name in ("building_number", "postcode", "phone_number", "secondary_address") else "#"
@@ -142,13 +155,13 @@ class Freezer:
             if re.search(r"[!@]", text) and "!" in marks:
                 return False
             alternatives.append([weight, _tokens(text, marks)])
-        self.formats[name] = alternatives
-        for _, tokens in alternatives:
-            for token in tokens:
-                if token[0] == "@" and not self._need(token[1:]):
-                    del self.formats[name]
-                    return False
-        return True
+        self._making.append(name)
+        needed = {token[1:] for _, tokens in alternatives for token in tokens if token[0] == "@"}
+        served = all(other not in self._making and self._need(other) for other in sorted(needed))
+        self._making.remove(name)
+        if served:
+            self.formats[name] = alternatives
+        return served
 
     def _given_names(self) -> None:
         """Puts first names of men and women into one list, where only they tell two formats of a name apart."""
@@ -181,7 +194,7 @@ class Freezer:
             made = Counter(method() for _ in range(SAMPLES))
         except Exception:  # noqa: BLE001 - a provider without data for the locale fails in its own way
             return False
-        if not all(isinstance(value, str) for value in made):
+        if not all(isinstance(value, str) for value in made) or not any(made):
             return False
         self._list(name, dict(sorted(made.items())) if len(made) < SAMPLES // 8 else sorted(made))
         return True

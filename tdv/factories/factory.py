@@ -86,20 +86,24 @@ class _Place:
 class Row(_Place):
     """One row, as a factory sees it: number, random numbers, Faker, the clock, and keys of parents."""
 
-    def __init__(self, spec: DatasetSpec, table: TableSchema, parents: Parents) -> None:
+    def __init__(self, spec: DatasetSpec, table: TableSchema, parents: Parents, rows: Rows) -> None:
         super().__init__(spec, table, parents)
-        self.index = 0
+        self.index = int(rows[0])
+        self._rows = rows
+        self._place = 0
         self._random: random.Random | None = None
         self._faker: Faker | None = None
         self._seeded = False
+        self._keys: dict[tuple[object, ...], list[Any]] = {}
         self._picked = 0
 
     def __index__(self) -> int:
         return self.index
 
-    def moved(self, index: int) -> Row:
-        """This object, now standing at another row."""
-        self.index, self._random, self._seeded, self._picked = index, None, False, 0
+    def moved(self, place: int) -> Row:
+        """This object, now standing at the row in `place` of its block."""
+        self._place, self.index = place, int(self._rows[place])
+        self._random, self._seeded, self._picked = None, False, 0
         return self
 
     @property
@@ -126,12 +130,20 @@ class Row(_Place):
 
         Each call in a row picks anew. Raises `FactoryError` where the table has no rows or no known key.
         """
-        source, key = self._source(table, dataset)
-        stream = self._stream.named("pick", table, str(self._picked))
+        call = (table, dataset, skew, self._picked)
         self._picked += 1
-        place = Jump(stream, source.count, str(Decimal(str(skew)))).ordinals(np.array([self.index]))
-        values = tuple(source.at(name, place)[0].as_py() for name in key)
-        return values[0] if len(values) == 1 else values
+        keys = self._keys.get(call)
+        if keys is None:
+            keys = self._keys[call] = self._keys_of_block(table, dataset, skew, call[-1])
+        return keys[self._place]
+
+    def _keys_of_block(self, table: str, dataset: str | None, skew: float, number: object) -> list[Any]:
+        """What the call gives in each row of the block: much quicker than one by one."""
+        source, key = self._source(table, dataset)
+        stream = self._stream.named("pick", table, str(number))
+        places = Jump(stream, source.count, str(Decimal(str(skew)))).ordinals(self._rows)
+        columns = [source.at(name, places).to_pylist() for name in key]
+        return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
 
 
 class Block(_Place):

@@ -60,11 +60,11 @@ class FromFactory:
         return made
 
     def _rows(self, wanted: Sequence[Column], rows: Rows) -> dict[str, list[Any]]:
-        at = Row(self._spec, self._table.schema, self._parents)
+        at = Row(self._spec, self._table.schema, self._parents, rows)
         needed = {column.name for column in wanted if not column.nullable}
         made: dict[str, list[Any]] = {column.name: [] for column in wanted}
         for place, index in enumerate(rows.tolist()):
-            row = self._factory.row(at.moved(index))
+            row = self._factory.row(at.moved(place))
             if not isinstance(row, Mapping):
                 raise FactoryError(f"{self._name}.row returned no mapping for row {index}", hint=_HINT)
             if not needed <= row.keys():

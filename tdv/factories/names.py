@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import string
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from importlib import resources
 from typing import Any, Final
 
@@ -128,7 +128,7 @@ class _Tokens:
     parts: tuple[_Node, ...]
     names: tuple[str, ...]
 
-    @property
+    @cached_property
     def width(self) -> int:
         return sum(part.width for part in self.parts)
 
@@ -150,7 +150,7 @@ class _Either:
     slots: Slots
     usual: int
 
-    @property
+    @cached_property
     def width(self) -> int:
         return max(tokens.width for tokens in self.alternatives)
 
@@ -181,6 +181,7 @@ class _Planner:
         self._formats = formats
         self._pieces: list[str] = [""]
         self._first: dict[tuple[str, str, str], int] = {}
+        self._slots: dict[str, Slots] = {}
 
     def plan(self, provider: str) -> _Plan:
         root = self._node(f"@{provider}", "", "")
@@ -204,7 +205,9 @@ class _Planner:
         if key not in self._first:
             self._first[key] = len(self._pieces)
             self._pieces.extend(f"{before}{value}{after}" for value in values)
-        return _List(self._first[key], len(values), slots(weights) if weights else None)
+        if weights and token not in self._slots:
+            self._slots[token] = slots(weights)
+        return _List(self._first[key], len(values), self._slots.get(token))
 
     def _values(self, token: str) -> tuple[list[str], list[int] | None]:
         if token[0] == "@":

@@ -10,7 +10,7 @@ from tdv.factories.draws import Digit, Weighted, thresholds
 from tdv.factories.random import Stream, bounded, permuted, unit
 
 STREAM = Stream(42, ("users", "id"))
-rows_of_any_kind = st.lists(st.integers(0, 2**50), min_size=1, max_size=50).map(lambda rows: np.array(rows))
+rows_of_any_kind = st.lists(st.integers(0, 2**50), min_size=1, max_size=50).map(np.array)
 
 
 @given(rows_of_any_kind)

@@ -25,6 +25,7 @@ from tdv.factories.distributions import (
 )
 from tdv.factories.domains import Integers, whole
 from tdv.factories.generators.maker import Cells, Counted, Maker, Request
+from tdv.factories.options import Options
 from tdv.factories.random import Stream, Words, unit
 from tdv.model.types import LogicalType
 
@@ -190,16 +191,22 @@ class _Bounds:
 
 def _spread(request: Request, distribution: Distribution) -> Maker:
     kind, options, rules = request.column.type, request.options, request.column.rules
-    low, high = options.raw.get("min", rules.minimum), options.raw.get("max", rules.maximum)
-    numbers = [None if value is None else options.exact(value, "min and max") for value in (low, high)]
+    low = _bound(options, "min", rules.minimum)
+    high = _bound(options, "max", rules.maximum)
     if kind.name != "float64":
         smallest, largest = (Decimal(limit) / 10**kind.scale for limit in _limits(kind))
-        numbers = [max(numbers[0] or smallest, smallest) if numbers[0] is not None else smallest,
-                   min(numbers[1], largest) if numbers[1] is not None else largest]  # fmt: skip
-    low_bound, high_bound = (None if number is None else float(number) for number in numbers)
-    if low_bound is not None and high_bound is not None and low_bound > high_bound:
+        low = smallest if low is None else max(low, smallest)
+        high = largest if high is None else min(high, largest)
+    if low is not None and high is not None and low > high:
         raise options.wrong(f"min {low} is above max {high}")
-    return Spread(kind, distribution, request.stream, _Bounds(low_bound, high_bound))
+    bounds = _Bounds(None if low is None else float(low), None if high is None else float(high))
+    return Spread(kind, distribution, request.stream, bounds)
+
+
+def _bound(options: Options, name: str, rule: Any) -> Decimal | None:
+    """The option, or else the column's rule, or None where neither is given."""
+    value = options.raw.get(name, rule)
+    return None if value is None else options.exact(value, name)
 
 
 @dataclass(frozen=True)
