@@ -26,8 +26,9 @@ from tdv.targets.duckdb import loading  # noqa: F401
 from tdv.targets.files import formats  # noqa: F401
 from tdv.targets.sqlite import build  # noqa: F401
 from tdv.targets.verification import target_digest
+from tdv.testing import USERS, checkout, snapshot, users, wanted
 from tests.crash.killed import Points, watch_databases, watch_files
-from tests.targets.builders import USERS, checkout, snapshot, target, users, wanted
+from tests.targets.builders import target
 
 FOREIGN = "CREATE TABLE notes (text TEXT)"
 

@@ -9,6 +9,7 @@ import pytest
 from tests.targets.killed import CASES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES)
 def test_killed_checkout_leaves_one_whole_version_and_the_next_one_finishes(case: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.targets.killed", case, str(tmp_path)]

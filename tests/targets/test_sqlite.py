@@ -10,7 +10,8 @@ import pytest
 from tdv.errors import DataError, IntegrityError, Refused, TargetBusy, TargetError, UsageError
 from tdv.model.schema import Reference
 from tdv.targets.verification import target_digest
-from tests.targets.builders import USERS, checkout, snapshot, table, target, users
+from tdv.testing import USERS, checkout, snapshot, table, users
+from tests.targets.builders import target
 
 
 def rows(path: Path, query: str) -> list[tuple[object, ...]]:

@@ -184,13 +184,16 @@ class FilesTarget:
     def _admit(self, load: Load, before: Mark, names: Mapping[str, tuple[str, ...]]) -> None:
         """Raises `Refused` for files of others, and for a file of two datasets."""
         owners = {name: dataset for dataset, files in before.files.items() for name in files}
+        if os.path.lexists(self.path) and not self.path.is_dir():
+            raise TargetError(f"{self.path} is no directory", hint="Name a directory as --target.")
+        parents = {parent.as_posix() for name in before.names for parent in Path(name).parents}
         strange = []
         for dataset, files in names.items():
             for name in files:
                 owner = owners.setdefault(name, dataset) if name in owners else None
-                if owner is None:
+                if owner is None and name not in parents:
                     strange += [name] if os.path.lexists(self.path / name) else []
-                elif owner != dataset and owner not in load.datasets:
+                elif owner not in (None, dataset) and owner not in load.datasets:
                     raise Refused(
                         f"the file {name} of {dataset} belongs to {owner} in this directory",
                         hint=f"Use another directory for {dataset}.",

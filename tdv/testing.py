@@ -1,0 +1,184 @@
+"""For authors of target adapters: the contract that every adapter passes, and what it takes to test one.
+
+In: a subclass of `TargetContract` that says how to reach a fresh target. Out: pytest tests. Always holds: the suite
+uses the public verbs alone, so that an adapter that passes works with every command.
+
+    class TestMine(TargetContract):
+        @pytest.fixture
+        def place(self, tmp_path: Path) -> Target:
+            return open_target(TargetSettings(None, "mine://…"), tmp_path / ".tdv")
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import pyarrow as pa
+import pytest
+
+from tdv.checkout import CheckoutOptions, Wanted, restore
+from tdv.content.arrow import arrow_schema
+from tdv.content.snapshot import Snapshot
+from tdv.errors import Refused
+from tdv.model.receipt import Receipt
+from tdv.model.schema import Column, TableSchema
+from tdv.model.types import LogicalType
+from tdv.snapshot import SnapshotOptions, TableRows, write
+from tdv.targets.losses import loss_of
+from tdv.targets.protocol import Target
+from tdv.targets.verification import target_digest
+
+NOW: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def table(name: str, columns: Mapping[str, str], key: tuple[str, ...] = ("id",), **more: Any) -> TableSchema:
+    """A table from ``{"id": "int64", "age": "int16?"}``, where ``?`` means nullable."""
+    described = tuple(
+        Column(column, LogicalType.parse(kind.removesuffix("?")), nullable=kind.endswith("?"))
+        for column, kind in columns.items()
+    )
+    return TableSchema(name, described, key, **more)
+
+
+def snapshot(directory: Path, tables: Mapping[TableSchema, pa.Table], dataset: str = "shop") -> Snapshot:
+    """A snapshot in a directory of its own below `directory`; the same one for the same rows."""
+    text = repr([(schema, rows.to_pydict()) for schema, rows in tables.items()])
+    out = directory / f"snapshot-{dataset}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    if not out.exists():
+        rows_of = [TableRows(schema, [rows]) for schema, rows in tables.items()]
+        write(rows_of, SnapshotOptions(dataset, seed=1, as_of="2026-01-01T00:00:00Z"), out)
+    return Snapshot.open(out)
+
+
+def wanted(found: Snapshot, version: str = "1.0.0") -> Wanted:
+    """A release of a snapshot."""
+    return Wanted(found.manifest.dataset, version, found.manifest.digest, lambda: found)
+
+
+def checkout(directory: Path, place: Target, *found: Snapshot | Wanted, **options: Any) -> Receipt:
+    """Restores snapshots, as version 1.0.0, into a target; `directory`/.tdv keeps what tdv remembers."""
+    items = [item if isinstance(item, Wanted) else wanted(item) for item in found]
+    return restore(items, place, CheckoutOptions(directory / ".tdv", NOW, "execution-1", **options))
+
+
+USERS: Final = table(
+    "users", {"id": "int64", "email": "string", "age": "int16?", "at": "timestamp"}, uniques=(("email",),)
+)
+HOSTILE: Final = table('../"; DROP TABLE users; --', {"id": "int64", 'a"b': "string", "x'); --": "int64?"})
+HOSTILE_ROWS: Final = pa.table(
+    {"id": [1, 2], 'a"b': ["'); DROP TABLE users; --", "\\"], "x'); --": pa.array([None, 3], pa.int64())}
+)
+
+
+def users(count: int) -> pa.Table:
+    """So many rows for `USERS`; every third has no age."""
+    ids = range(1, count + 1)
+    return pa.table(
+        {
+            "id": list(ids),
+            "email": [f"user{i}@example.test" for i in ids],
+            "age": [None if i % 3 == 0 else i % 90 for i in ids],
+            "at": [datetime(2020, 1, 1, i % 24, 0, 0, i % 2, UTC).replace(tzinfo=None) for i in ids],
+        },
+        schema=arrow_schema(USERS),
+    )
+
+
+EDGES: Final[Mapping[str, tuple[Any, Any]]] = {
+    "bool": (False, True),
+    "int16": (-(2**15), 2**15 - 1),
+    "int32": (-(2**31), 2**31 - 1),
+    "int64": (-(2**63), 2**63 - 1),
+    "float64": (-math.inf, 5e-324),
+    "decimal(10,2)": (Decimal("-99999999.99"), Decimal("99999999.99")),
+    "decimal(15,15)": (Decimal("-0.999999999999999"), Decimal("0.000000000000001")),
+    "decimal(38,10)": (Decimal("-9999999999999999999999999999.9999999999"), Decimal("0.0000000001")),
+    "string": ("", "\t\"NULL\", 'é😀'\r\n\\ -- ;"),
+    "binary": (b"", bytes(range(256))),
+    "date": (date(1, 1, 1), date(9999, 12, 31)),
+    "time": (time(0), time(23, 59, 59, 999999)),
+    "timestamp": (datetime.min, datetime.max),
+    "timestamptz": (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)),
+    "uuid": ("00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"),
+    "json": ('""', '{"a":[1,"x",null]}'),
+    "list<string>": ([], ["a,b", None, ""]),
+    "struct<x: int64, y: decimal(5,2)>": ({"x": None, "y": None}, {"x": -1, "y": Decimal("999.99")}),
+}
+"""The lowest and the highest value of each type that every engine can hold."""
+
+
+def edges(place: Target) -> tuple[TableSchema, pa.Table]:
+    """A table with a column of each type that `place` does not refuse, and rows at the edges and of NULL."""
+    kinds = [kind for kind in EDGES if loss_of(LogicalType.parse(kind), place.losses).fate != "refused"]
+    schema = table("every thing", {"id": "int64", **{f"a {kind}": f"{kind}?" for kind in kinds}})
+    columns = {"id": [-(2**63), 0, 2**63 - 1]}
+    values = {f"a {kind}": [EDGES[kind][0], None, EDGES[kind][1]] for kind in kinds}
+    return schema, pa.table({**columns, **values}, schema=arrow_schema(schema))
+
+
+class TargetContract:
+    """What an adapter promises. A subclass gives the fixture `place`: a target that nobody has used."""
+
+    @pytest.fixture
+    def place(self, tmp_path: Path) -> Target:
+        """The target under test."""
+        raise NotImplementedError
+
+    def test_every_type_comes_back(self, tmp_path: Path, place: Target) -> None:
+        schema, rows = edges(place)
+        found = snapshot(tmp_path, {schema: rows})
+        assert checkout(tmp_path, place, found).action in ("loaded", "cloned")
+        assert target_digest(place, found.manifest.schema) == found.manifest.content
+
+    def test_second_checkout_has_nothing_to_do(self, tmp_path: Path, place: Target) -> None:
+        found = snapshot(tmp_path, {USERS: users(7)})
+        checkout(tmp_path, place, found)
+        again = checkout(tmp_path, place, found)
+        assert again.action == "unchanged" or not place.capabilities.proof
+        assert [(held.dataset, held.version, held.digest) for held in place.held()] == [
+            ("shop", "1.0.0", found.manifest.digest)
+        ]
+
+    def test_other_version_replaces_the_first(self, tmp_path: Path, place: Target) -> None:
+        first, second = (snapshot(tmp_path, {USERS: users(count)}) for count in (7, 3))
+        checkout(tmp_path, place, first)
+        receipt = checkout(tmp_path, place, wanted(second, "2.0.0"))
+        assert (receipt.releases[0].version, receipt.releases[0].tables) == ("2.0.0", {"users": 3})
+        assert target_digest(place, second.manifest.schema) == second.manifest.content
+
+    def test_two_datasets_live_in_one_target(self, tmp_path: Path, place: Target) -> None:
+        movies = table("movies", {"id": "string", "title": "string"})
+        first = snapshot(tmp_path, {USERS: users(7)})
+        second = snapshot(tmp_path, {movies: pa.table({"id": ["a", "b"], "title": ["A", "B"]})}, "film")
+        checkout(tmp_path, place, first)
+        checkout(tmp_path, place, second)
+        assert {held.dataset for held in place.held()} == {"shop", "film"}
+        for found in (first, second):
+            assert target_digest(place, found.manifest.schema) == found.manifest.content
+
+    def test_table_of_two_datasets_is_refused(self, tmp_path: Path, place: Target) -> None:
+        checkout(tmp_path, place, snapshot(tmp_path, {USERS: users(7)}))
+        with pytest.raises(Refused, match="belongs to shop"):
+            checkout(tmp_path, place, snapshot(tmp_path, {USERS: users(2)}, "film"), replace=True)
+
+    def test_dry_run_changes_nothing(self, tmp_path: Path, place: Target) -> None:
+        receipt = checkout(tmp_path, place, snapshot(tmp_path, {USERS: users(7)}), dry_run=True)
+        assert receipt.action == "planned"
+        assert receipt.plan
+        assert not place.held()
+
+    def test_names_that_break_out_are_only_names(self, tmp_path: Path, place: Target) -> None:
+        found = snapshot(tmp_path, {USERS: users(2), HOSTILE: HOSTILE_ROWS})
+        checkout(tmp_path, place, found)
+        assert target_digest(place, found.manifest.schema) == found.manifest.content
+
+    def test_empty_table_is_restored(self, tmp_path: Path, place: Target) -> None:
+        found = snapshot(tmp_path, {USERS: users(0)})
+        checkout(tmp_path, place, found)
+        assert target_digest(place, found.manifest.schema) == found.manifest.content
