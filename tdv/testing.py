@@ -34,6 +34,8 @@ from tdv.targets.losses import loss_of
 from tdv.targets.protocol import Target
 from tdv.targets.verification import target_digest
 
+FIRST: Final = datetime.min.replace(tzinfo=UTC)
+LAST: Final = datetime.max.replace(tzinfo=UTC)
 NOW: Final = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
@@ -103,8 +105,8 @@ EDGES: Final[Mapping[str, tuple[Any, Any]]] = {
     "binary": (b"", bytes(range(256))),
     "date": (date(1, 1, 1), date(9999, 12, 31)),
     "time": (time(0), time(23, 59, 59, 999999)),
-    "timestamp": (datetime.min, datetime.max),
-    "timestamptz": (datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)),
+    "timestamp": (FIRST.replace(tzinfo=None), LAST.replace(tzinfo=None)),
+    "timestamptz": (FIRST, LAST),
     "uuid": ("00000000-0000-0000-0000-000000000000", "ffffffff-ffff-ffff-ffff-ffffffffffff"),
     "json": ('""', '{"a":[1,"x",null]}'),
     "list<string>": ([], ["a,b", None, ""]),

@@ -65,7 +65,8 @@ def remove(directory: Path, files: Iterable[str]) -> None:
     parents: set[Path] = {directory}
     for name in files:
         path = directory / name
-        path.unlink(missing_ok=True)
+        if path.is_symlink() or not path.is_dir():
+            path.unlink(missing_ok=True)
         parents.update(directory / parent for parent in Path(name).parents)
     for parent in sorted(parents, key=lambda path: len(path.parts), reverse=True):
         try:
