@@ -7,12 +7,14 @@ holds: a file is written beside its place, flushed to the disk and renamed; a lo
 from __future__ import annotations
 
 import fcntl
+import glob
 import os
+import re
 import shutil
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
@@ -20,23 +22,36 @@ from tdv.errors import Refused
 
 LOCK_WAIT: Final = 60.0
 _POLL: Final = 0.02
+_LEAVING: Final = re.compile(r"\..+\.[0-9a-f]{12}\.(tmp|old)")
 
 
 def write_bytes(path: Path, data: bytes, *, mode: int = 0o644) -> None:
-    """Replaces `path` by a file of `data`, durably: a reader sees the old bytes or the new ones."""
+    """Replaces `path` by a file of `data`, durably: a reader sees the old bytes or the new ones.
+
+    What a killed run left beside `path` is removed; that of a run at work is locked, and stays.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leavings(path)
     beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
     try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with open(descriptor, "wb") as file:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
             file.write(data)
             file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
+            os.fsync(descriptor)
+            os.replace(beside, path)
     except BaseException:
         beside.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
+
+
+def _remove_leavings(path: Path) -> None:
+    for leaving in path.parent.glob(f".{glob.escape(path.name)}.*.tmp"):
+        with suppress(OSError), open(leaving, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            leaving.unlink()
 
 
 def write_text(path: Path, text: str) -> None:
@@ -74,15 +89,12 @@ def replace_directory(new: Path, path: Path) -> None:
 
 
 def sweep(directory: Path) -> None:
-    """Removes what killed runs left beside their places; call it only under the lock of that directory."""
+    """Removes directories that killed runs left beside their places; call it only under the lock of `directory`."""
     if not directory.is_dir():
         return
     for entry in directory.iterdir():
-        if entry.name.startswith(".") and entry.name.endswith((".tmp", ".old")):
-            if entry.is_dir() and not entry.is_symlink():
-                shutil.rmtree(entry, ignore_errors=True)
-            else:
-                entry.unlink(missing_ok=True)
+        if _LEAVING.fullmatch(entry.name) and entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry, ignore_errors=True)
 
 
 @contextmanager

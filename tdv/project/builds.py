@@ -84,6 +84,7 @@ def build(ports: Ports, dataset: str, *, force: bool = False) -> Built:
     """Builds one dataset unless nothing changed. Raises `DataError` when the rows break the spec."""
     begin = time.monotonic()
     with durable.locked(ports.state / "locks" / f"build-{dataset}.lock", f"The build of {dataset}"):
+        durable.sweep(ports.directory(dataset))
         spec = ports.spec(dataset)
         sources = build_sources.find(ports, spec)
         in_stage = ports.environ.get(_STAGE) is not None

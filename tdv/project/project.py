@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from tdv.gc import GcReport
     from tdv.init import Prepared
     from tdv.log import Log
+    from tdv.model.diff_report import DiffReport
     from tdv.model.receipt import Receipt
     from tdv.model.release import Record
     from tdv.model.report import Report, Verification
     from tdv.new import Scaffolded
     from tdv.project.builds import Built
+    from tdv.project.comparisons import DiffWish
     from tdv.project.making import Sample
     from tdv.project.releases import ReleaseWish
     from tdv.project.restores import CheckoutWish
@@ -119,6 +121,12 @@ class Project:
         from tdv.project import reports
 
         return reports.status(self.ports, tuple(names))
+
+    def diff(self, wish: DiffWish) -> tuple[DiffReport, ...]:
+        """What lies between two states, one report per dataset."""
+        from tdv.project import comparisons
+
+        return comparisons.diff(self.ports, wish)
 
     def log(self, names: Sequence[str] = ()) -> Log:
         """The releases of the datasets named, or of all."""
