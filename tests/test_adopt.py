@@ -59,3 +59,16 @@ def test_tag_without_a_record_and_no_tag_at_all(shelf: Shelf) -> None:
 def test_tag_is_fetched_where_only_the_remote_has_it(shelf: Shelf, tmp_path: Path) -> None:
     clone = Shelf(shelf.repository.clone(tmp_path / "clone", "--no-tags").root)
     assert adopt(clone.git, clone.book, "shop", "1.0.1").record.notes == "Hotfix"
+
+
+def test_release_without_a_section_brings_its_record_alone(shelf: Shelf) -> None:
+    git = shelf.repository.git
+    git("switch", "--quiet", "line")
+    shelf.source({1: "zoe"}).release(commit=False)
+    (shelf.root / "CHANGELOG.md").unlink()
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "By hand")
+    tag(shelf.git, TagOptions(("shop",)), lambda _: None)
+    git("switch", "--quiet", "main")
+    done = adopt(shelf.git, shelf.book, "shop", "1.0.2")
+    assert done.to_plain()["files"] == ["datasets/shop/releases/1.0.2.yaml"]

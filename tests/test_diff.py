@@ -249,3 +249,11 @@ def test_counts_are_those_of_a_plain_comparison(make: Make, old: Any, new: Any) 
         {name: count for name, count in zip(("name", "age"), cells, strict=True) if count},
     )
     assert change.tables.get("users", TableChange()) == expected
+
+
+def test_table_that_shares_no_comparable_column(make: Make) -> None:
+    one = TableSchema("t", (column("a", "string"),))
+    other = TableSchema("t", (column("a", "int64"),))
+    change = compare(make({one: {"a": ["x", "y"]}}), make({other: {"a": [1]}}))
+    assert change.tables["t"] == TableChange(added=1, removed=2)
+    assert change.bump == "major"

@@ -312,3 +312,30 @@ def test_rules_set_to_none_still_make_a_patch(shelf: Shelf) -> None:
         return DatasetChange((Finding("cell-changed", "none", "users", "name", "1 value changed"),), {})
 
     assert shelf.release(steps=shelf.steps(compare=quiet)).record.version == "1.0.1"
+
+
+def test_second_build_with_another_number_of_rows_is_told(shelf: Shelf) -> None:
+    def other() -> Any:
+        shelf.repository.write({SOURCE: '{"1": "ada", "2": "bob"}'})
+        return shelf.rebuild()
+
+    with pytest.raises(DataError, match="the table users has 1 rows and then 2"):
+        shelf.release(steps=shelf.steps(rebuild=other))
+
+
+def test_second_build_with_another_schema_is_told(shelf: Shelf) -> None:
+    def other() -> Any:
+        return replace(shelf.rebuild(), digest="tdv1:0")
+
+    with pytest.raises(DataError, match="the schema or the set of tables differs"):
+        shelf.release(steps=shelf.steps(rebuild=other))
+
+
+def test_changelog_with_many_findings_and_odd_headings(shelf: Shelf) -> None:
+    record = shelf.release().record
+    findings = [Finding("cell-changed", "patch", f"t{number}", "", "1 value changed") for number in range(60)]
+    text = changelog.written("## shop vnext\n\nSoon.\n", record, findings)
+    assert "- and 10 more findings\n" in text
+    assert text.endswith("\n\n## shop vnext\n\nSoon.\n")
+    assert changelog.section_of(text, "shop", "1.0.0").startswith("## shop v1.0.0")
+    assert changelog.section_of(text, "shop", "2.0.0") == ""

@@ -188,3 +188,29 @@ def test_shallow_clone_without_its_remote_says_what_to_fetch(shelf: Shelf, origi
     with pytest.raises(GitError, match=r"does not reach the commit that released shop@v1\.0\.0") as caught:
         run(Git(clone.root, os.environ))
     assert caught.value.hint == "git fetch --unshallow --tags"
+
+
+def test_somebody_faster_with_the_same_digest_is_no_error(shelf: Shelf, origin: Repository) -> None:
+    digest = shelf.book.record("shop", "1.0.0").digest
+
+    def upload(_: Sequence[Artifact]) -> None:
+        origin.git("tag", "--annotate", "--message", f"Faster\n\nTdv-Digest: {digest}", "shop@v1.0.0", "main")
+
+    answer = run(shelf.git, push=True, upload=upload)
+    assert actions(answer) == [("shop@v1.0.0", "created")]
+    assert answer.to_plain()["tags"][0]["pushed"] is False
+
+
+def test_somebody_faster_with_another_digest_is_refused(shelf: Shelf, origin: Repository) -> None:
+    def upload(_: Sequence[Artifact]) -> None:
+        origin.git("tag", "--annotate", "--message", "Other", "shop@v1.0.0", "main~1")
+
+    with pytest.raises(Refused, match="of the remote promises"):
+        run(shelf.git, push=True, upload=upload)
+
+
+def test_broken_dvc_files_make_a_commit_not_taggable(shelf: Shelf) -> None:
+    shelf.source({1: "eve"}).release(commit=False)
+    shelf.repository.write({"dvc.lock": "a: [1\n"}).commit("Broken")
+    with pytest.raises(GitError, match="No commit on this line"):
+        run(shelf.git)

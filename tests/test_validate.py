@@ -1,4 +1,4 @@
-from datetime import date
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -11,6 +11,8 @@ from tdv.model.scenario import Expectation
 from tdv.model.schema import Column, DatasetSchema, Reference, Rules, TableSchema
 from tdv.model.types import LogicalType
 from tdv.validate import Tables, ValidateOptions, validate
+
+MIDNIGHT = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def column(name: str, kind: str, *, nullable: bool = False, privacy: str | None = None, **rules: Any) -> Column:
@@ -57,6 +59,11 @@ ID = column("id", "int64")
         ("decimal(6,2)", {"maximum": "10.00"}, [Decimal("10.00")], [Decimal("10.01")]),
         ("decimal(4,2)", {"minimum": 1000}, [], [Decimal("99.99")]),
         ("date", {"minimum": "2020-01-01"}, [date(2020, 1, 1)], [date(2019, 12, 31)]),
+        ("time", {"maximum": "12:00:00"}, [time(12)], [time(12, 0, 1)]),
+        ("timestamp", {"minimum": "2020-01-01"}, [datetime(2020, 1, 1)], [datetime(2019, 12, 31, 23, 59, 59)]),
+        ("timestamptz", {"minimum": "2020-01-01T01:00:00+01:00"}, [MIDNIGHT], [MIDNIGHT - timedelta(seconds=1)]),
+        ("timestamptz", {"maximum": "2020-01-01T00:00:00"}, [MIDNIGHT], [MIDNIGHT + timedelta(seconds=1)]),
+        ("binary", {"min_length": 2}, [b"ab"], [b"a"]),
         ("string", {"min_length": 2}, ["éé"], ["é", ""]),
         ("string", {"max_length": 1}, ["é", ""], ["éé"]),
         ("string", {"pattern": "^a+$"}, ["aa"], ["ab"]),
@@ -237,6 +244,8 @@ def test_wrong_types_and_unknown_columns() -> None:
     given = pa.table({"id": pa.array([1], pa.int64()), "v": ["x"], "more": [1]})
     report = validate("s", DatasetSchema((table,)), Tables({"t": given}))
     assert [check.rule for check in failures(report)] == ["type(v)", "unknown-column(more)"]
+    (check,) = failures(validate("s", DatasetSchema((table,)), Tables({"t": given.select(["id"])})))
+    assert check.message == "v is missing"
     lenient = ValidateOptions(strict=frozenset())
     given = given.set_column(1, "v", pa.array([1], pa.int64()))
     assert validate("s", DatasetSchema((table,)), Tables({"t": given}), lenient).ok

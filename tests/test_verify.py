@@ -1,3 +1,4 @@
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,9 +18,9 @@ from tdv.model.schema import TableSchema
 from tdv.store.cache import DirEntry
 from tdv.tag import TagOptions, tag
 from tdv.verify import HeldRows, Sources, VerifyOptions, verify
-from tdv.verify.rows import first_difference
+from tdv.verify.rows import difference_of_snapshots, first_difference
 from tests.shelf import USERS, Shelf
-from tests.snapshots import column, table
+from tests.snapshots import column, snapshot, table
 
 RECORD = "datasets/shop/releases/1.0.0.yaml"
 
@@ -90,7 +91,7 @@ def test_any_flipped_byte_of_a_cache_object_is_found(shelf: Shelf) -> None:
 def test_any_flipped_byte_of_the_record_is_found(shelf: Shelf) -> None:
     path = shelf.root / RECORD
     whole = path.read_bytes()
-    for at in range(0, len(whole), 17):
+    for at in range(0, len(whole), 59):
         flip(path, at)
         assert {"record", "record-unchanged"} & broken(run(shelf)).keys(), at
         path.write_bytes(whole)
@@ -203,3 +204,79 @@ def test_private_values_stay_private() -> None:
     message = first_difference(schema, iter([one]), iter([other]))
     assert message == "table t, row 1 (id=1), column mail: expected <private: email>, found <private: email>"
     assert first_difference(schema, iter([one]), iter([one.slice(0, 0), one])) == ""
+
+
+def test_forged_manifest_that_the_record_promises_contradicts_itself(shelf: Shelf) -> None:
+    def forge(data: bytes) -> bytes:
+        return data.replace(b'"rows":3', b'"rows":4')
+
+    record = replaced(shelf, FILE, forge)
+    manifest = forge(next(path for name, path in objects(shelf).items() if name == FILE).read_bytes())
+    artifact = shelf.book.record("shop", "1.0.0").artifact
+    promised = "sha256:" + hashlib.sha256(manifest).hexdigest()
+    shelf.book.replace_record(replace(record, artifact=artifact, manifest=promised))
+    found = broken(run(shelf))
+    assert "its tables is not the record's" in found["manifest"]
+    assert "the digest of users is not that of its parts" in found["manifest"]
+    assert "holds 3 rows, not 4" in found["rows"]
+
+
+def test_files_too_many_and_too_few_are_found(shelf: Shelf) -> None:
+    record = shelf.book.record("shop", "1.0.0")
+    entries = [entry for entry in shelf.cache.read_dir(record.artifact.md5) if not entry.relpath.startswith("sources")]
+    entries.append(DirEntry("more.txt", shelf.cache.add_bytes(b"x").md5))
+    entries.append(DirEntry("gone.txt", "0" * 32))
+    shelf.book.replace_record(replace(record, artifact=replace(record.artifact, md5=shelf.cache.write_dir(entries))))
+    found = broken(run(shelf))
+    assert "of gone.txt cannot be read: No such file" in found["artifact"]
+    assert "the artifact has 4 files, the record says 3" in found["artifact"]
+    assert "is missing" in found["files"]
+    assert "more.txt is not in the manifest" in found["files"]
+
+
+def test_data_under_the_md5_of_an_equal_rebuild_is_accepted(shelf: Shelf) -> None:
+    record = shelf.book.record("shop", "1.0.0")
+    entries = [*shelf.cache.read_dir(record.artifact.md5)]
+    other = shelf.cache.write_dir([*entries, DirEntry("note.txt", shelf.cache.add_bytes(b"x").md5)])
+    sources = Sources(shelf.git, shelf.book, shelf.cache, lambda _: other, shelf.open)
+    assert broken(verify(sources, [("shop", "1.0.0")], VerifyOptions())) == {"files": "note.txt is not in the manifest"}
+
+
+def test_rebuild_that_fails_or_cannot_be_compared(shelf: Shelf) -> None:
+    def fails(record: Record) -> Snapshot:
+        raise RemoteError("No commit has these sources", hint=None)
+
+    def obtain(record: Record) -> str:
+        raise RemoteError("The remote is gone", hint=None)
+
+    sound = Sources(shelf.git, shelf.book, shelf.cache, lambda record: record.artifact.md5, fails)
+    answer = verify(sound, [("shop", "1.0.0")], VerifyOptions(rebuild=True))
+    assert broken(answer) == {"rebuild": "No commit has these sources"}
+
+    def reads_nothing(schema: TableSchema) -> Iterator[pa.Table]:
+        raise RemoteError("The target is gone", hint=None)
+
+    record = shelf.book.record("shop", "1.0.0")
+    held_rows = (HeldRows("x", "shop", record.digest, reads_nothing),)
+    assert broken(verify(sound, [("shop", "1.0.0")], VerifyOptions(held=held_rows))) == {
+        "rows in x": "The target is gone"
+    }
+    gone = Sources(shelf.git, shelf.book, shelf.cache, obtain, fails)
+    assert (
+        "nothing can be compared"
+        in broken(verify(gone, [("shop", "1.0.0")], VerifyOptions(held=held_rows)))["rows in x"]
+    )
+
+
+def test_differences_of_whole_tables(tmp_path: Path) -> None:
+    other = TableSchema("notes", (column("text", "string"),))
+    rows = {"id": [1], "name": ["a"]}
+    wide = TableSchema("users", (*USERS.columns, column("age", "int16")), key=("id",))
+    one = snapshot(tmp_path / "1", {USERS: rows})
+    two = snapshot(tmp_path / "2", {USERS: rows, other: {"text": ["x"]}})
+    three = snapshot(tmp_path / "3", {wide: {**rows, "age": [1]}})
+    four = snapshot(tmp_path / "4", {USERS: rows}, invariants=("SELECT 1 WHERE false",))
+    assert difference_of_snapshots(two, one) == "the table notes is missing"
+    assert difference_of_snapshots(one, two) == "there is the additional table notes"
+    assert difference_of_snapshots(one, three) == "the columns of table users differ"
+    assert difference_of_snapshots(one, four) == "the schema differs"

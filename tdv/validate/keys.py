@@ -89,13 +89,9 @@ def _as_key(keys: pa.Table) -> TableSchema:
 
 
 def _kind(kind: pa.DataType) -> LogicalType:
-    """The logical type whose values hash alike: uuid and json as string."""
+    """The logical type whose values hash alike (uuid as string); lists and structs are never in a key."""
     if pa.types.is_decimal(kind):
         return LogicalType("decimal", precision=kind.precision, scale=kind.scale)
-    if pa.types.is_list(kind):
-        return LogicalType("list", element=_kind(kind.value_type))
-    if pa.types.is_struct(kind):
-        return LogicalType("struct", fields=tuple((field.name, _kind(field.type)) for field in kind))
     return _KINDS[kind]
 
 
