@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from tdv.errors import DataError, Refused, TargetBusy, TargetError
+from tdv.model.types import LogicalType
+from tdv.targets.duckdb.types import declared, logical
+from tdv.targets.verification import target_digest
+from tdv.testing import EDGES, USERS, checkout, snapshot, table, users
+from tests.targets.builders import target
+
+OPENED = "import duckdb, sys; c = duckdb.connect(sys.argv[1]); print('open', flush=True); sys.stdin.readline()"
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "app.duckdb"
+
+
+def rows(path: Path, query: str) -> list[Any]:
+    with closing(duckdb.connect(path)) as connection:
+        return connection.sql(query).fetchall()
+
+
+def change(path: Path, *statements: str) -> None:
+    with closing(duckdb.connect(path)) as connection:
+        for statement in statements:
+            connection.sql(statement)
+
+
+@contextmanager
+def another_process(path: Path) -> Iterator[None]:
+    command = [sys.executable, "-c", OPENED, str(path)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+        yield
+        process.communicate("\n")
+
+
+def test_change_by_a_test_is_taken_back_from_the_image(tmp_path: Path, path: Path) -> None:
+    found = snapshot(tmp_path, {USERS: users(5)})
+    place = target(tmp_path, f"duckdb:///{path}")
+    checkout(tmp_path, place, found)
+    change(path, "DELETE FROM users WHERE id = 1")
+    assert checkout(tmp_path, place, found).action == "cloned"
+    assert rows(path, "SELECT count(*) FROM users") == [(5,)]
+
+
+def test_target_in_use_is_busy_and_stays(tmp_path: Path, path: Path) -> None:
+    place = target(tmp_path, f"duckdb:///{path}")
+    checkout(tmp_path, place, snapshot(tmp_path, {USERS: users(5)}))
+    with another_process(path), pytest.raises(TargetBusy):
+        checkout(tmp_path, place, snapshot(tmp_path, {USERS: users(3)}))
+    assert rows(path, "SELECT count(*) FROM users") == [(5,)]
+
+
+def test_connection_of_this_process_sees_the_new_rows(tmp_path: Path, path: Path) -> None:
+    place = target(tmp_path, f"duckdb:///{path}")
+    checkout(tmp_path, place, snapshot(tmp_path, {USERS: users(5)}))
+    with closing(duckdb.connect(path)) as connection:
+        checkout(tmp_path, place, snapshot(tmp_path, {USERS: users(3)}))
+        assert connection.sql("SELECT count(*) FROM users").fetchall() == [(3,)]
+
+
+def test_other_tables_stay_and_foreign_rows_are_refused(tmp_path: Path, path: Path) -> None:
+    change(path, "CREATE TABLE notes (text VARCHAR)", "INSERT INTO notes VALUES ('mine')")
+    place = target(tmp_path, f"duckdb:///{path}")
+    for count in (5, 3):
+        checkout(tmp_path, place, snapshot(tmp_path, {USERS: users(count)}))
+        assert rows(path, "SELECT text FROM notes") == [("mine",)]
+    strange = table("notes", {"id": "int64"})
+    with pytest.raises(Refused, match="'notes'"):
+        checkout(tmp_path, place, snapshot(tmp_path, {strange: pa.table({"id": [1]})}, "film"))
+    assert rows(path, "SELECT text FROM notes") == [("mine",)]
+
+
+def test_referencing_table_is_refused(tmp_path: Path, path: Path) -> None:
+    place = target(tmp_path, f"duckdb:///{path}")
+    found = snapshot(tmp_path, {USERS: users(5)})
+    checkout(tmp_path, place, found)
+    change(path, "CREATE TABLE notes (id BIGINT REFERENCES users (id))", "INSERT INTO notes VALUES (1)")
+    with pytest.raises(Refused, match="'notes'"):
+        checkout(tmp_path, place, found)
+    assert rows(path, "SELECT id FROM notes") == [(1,)]
+
+
+def test_table_of_the_application_is_filled_as_it_is(tmp_path: Path, path: Path) -> None:
+    change(path, 'CREATE TABLE users (id BIGINT PRIMARY KEY, email TEXT, age INT, "at" TIMESTAMP, more TEXT)')
+    found = snapshot(tmp_path, {USERS: users(5)})
+    place = target(tmp_path, f"duckdb:///{path}")
+    checkout(tmp_path, place, found)
+    assert rows(path, "SELECT count(*), count(more) FROM users") == [(5, 0)]
+    assert target_digest(place, found.manifest.schema) == found.manifest.content
+
+
+def test_file_that_is_no_database_is_kept_unless_replaced(tmp_path: Path, path: Path) -> None:
+    path.write_text("these are somebody's notes, not a database" * 100)
+    place = target(tmp_path, f"duckdb:///{path}")
+    found = snapshot(tmp_path, {USERS: users(5)})
+    with pytest.raises(TargetError, match="not a valid DuckDB database"):
+        checkout(tmp_path, place, found)
+    assert path.read_text().startswith("these are")
+    assert checkout(tmp_path, place, found, replace=True).action == "loaded"
+
+
+def test_key_that_stands_twice_is_a_data_error(tmp_path: Path, path: Path) -> None:
+    twice = table("twice", {"id": "int64", "name": "string"}, uniques=(("name",),))
+    found = snapshot(tmp_path, {twice: pa.table({"id": [1, 2], "name": ["a", "a"]})})
+    with pytest.raises(DataError, match="'twice'"):
+        checkout(tmp_path, target(tmp_path, f"duckdb:///{path}"), found)
+    assert not path.exists()
+
+
+def test_inspection_gives_the_schema_that_was_loaded(tmp_path: Path, path: Path) -> None:
+    everything = table("everything", {"id": "int64", **{kind: f"{kind}?" for kind in EDGES}})
+    found = snapshot(tmp_path, {everything: pa.table({name: [] for name in everything.column_names})})
+    place = target(tmp_path, f"duckdb:///{path}")
+    checkout(tmp_path, place, found)
+    assert place.inspect() == found.manifest.schema
+
+
+@pytest.mark.parametrize("kind", [*EDGES, 'struct<"a ""b": list<struct<c: decimal(3,1)>>>'])
+def test_type_survives_its_declaration(kind: str) -> None:
+    parsed = LogicalType.parse(kind.replace('""', '\\"'))
+    with closing(duckdb.connect()) as connection:
+        connection.sql(f"CREATE TABLE t (c {declared(parsed)})")
+        ((printed,),) = connection.sql("SELECT data_type FROM duckdb_columns() WHERE table_name = 't'").fetchall()
+    assert logical(printed) == parsed
