@@ -1,0 +1,213 @@
+"""What a reader is told about the difference between two states: rows, schema, scenarios, statistics, the bump.
+
+In: what `tdv.diff` found. Out: frozen values that every face (terminal, Markdown, HTML, JSON) is made from. Always
+holds: values are JSON values, and those of private columns are hidden already unless the reader asked for them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from tdv.model.diff import FORMAT, LEVELS, Finding, Level, TableChange
+
+MANY: Final = "tdv.diffs/v1"
+Kind = Literal["added", "removed", "changed"]
+KINDS: Final[tuple[Kind, ...]] = ("added", "removed", "changed")
+
+
+@dataclass(frozen=True, slots=True)
+class RowChange:
+    """One row. `key` is {} in a table without a key; of a changed row, `before` and `after` hold the changed cells."""
+
+    kind: Kind
+    key: Mapping[str, Any]
+    before: Mapping[str, Any] | None = None
+    after: Mapping[str, Any] | None = None
+
+    def to_plain(self) -> dict[str, Any]:
+        plain: dict[str, Any] = {"key": dict(self.key), "kind": self.kind}
+        plain["before"] = None if self.before is None else dict(self.before)
+        plain["after"] = None if self.after is None else dict(self.after)
+        return plain
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaChange:
+    """A difference of the schema: `kind` is ``column-added``, ``key-changed`` …; a `guess` is inferred from content."""
+
+    kind: str
+    table: str
+    column: str = ""
+    before: Any = None
+    after: Any = None
+    guess: bool = False
+
+    def to_plain(self) -> dict[str, Any]:
+        return {
+            "kind": self.kind,
+            "table": self.table,
+            "column": self.column,
+            "before": self.before,
+            "after": self.after,
+            "guess": self.guess,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """How many values fall into one class of a histogram."""
+
+    label: str
+    before: int
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnShift:
+    """One column before and after: facts by name, a histogram, and the share of rows (0 to 1) that moved in it.
+
+    `before` or `after` is {} where the column is not in that state; a private column has counts only.
+    """
+
+    column: str
+    type: str
+    before: Mapping[str, Any]
+    after: Mapping[str, Any]
+    bars: tuple[Bar, ...] = ()
+    shift: float | None = None
+
+    def to_plain(self) -> dict[str, Any]:
+        return {
+            "type": self.type,
+            "before": dict(self.before),
+            "after": dict(self.after),
+            "histogram": [{"label": bar.label, "before": bar.before, "after": bar.after} for bar in self.bars],
+            "shift": self.shift,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class TableReport:
+    """One table: all counts, its size in each state (None where it is not), and the first rows of each kind."""
+
+    name: str
+    change: TableChange
+    before: int | None
+    after: int | None
+    key: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    rows: tuple[RowChange, ...] = ()
+    statistics: tuple[ColumnShift, ...] = ()
+
+    @property
+    def total(self) -> int:
+        """Rows added, removed and changed."""
+        return self.change.added + self.change.removed + self.change.changed
+
+    @property
+    def left_out(self) -> int:
+        """Rows that differ and are not among `rows`."""
+        return self.total - len(self.rows)
+
+    def to_plain(self) -> dict[str, Any]:
+        plain = {
+            **self.change.to_plain(),
+            "total": {"before": self.before, "after": self.after},
+            "rows": [row.to_plain() for row in self.rows],
+            "left_out": self.left_out,
+        }
+        if self.statistics:
+            plain["statistics"] = {shift.column: shift.to_plain() for shift in self.statistics}
+        return plain
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioRow:
+    """One labelled row of a scenario and what became of it."""
+
+    table: str
+    label: str
+    change: RowChange
+
+    def to_plain(self) -> dict[str, Any]:
+        return {"table": self.table, "label": self.label, **self.change.to_plain()}
+
+
+@dataclass(frozen=True, slots=True)
+class ScenarioChange:
+    """A scenario that is new, gone or has other rows; `tables` gives its rows per table, (before, after)."""
+
+    name: str
+    kind: Kind
+    title: str
+    tables: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    rows: tuple[ScenarioRow, ...] = ()
+
+    def to_plain(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "title": self.title,
+            "tables": {table: {"before": old, "after": new} for table, (old, new) in self.tables.items()},
+            "rows": [row.to_plain() for row in self.rows],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class DiffReport:
+    """The difference of one dataset. `old` and `new` name the states, as in ``movies@v1.0.0``.
+
+    `findings` and the bump are those of the whole change, also where the reader asked to see a part of it.
+    """
+
+    dataset: str
+    old: str
+    new: str
+    findings: tuple[Finding, ...] = ()
+    schema: tuple[SchemaChange, ...] = ()
+    tables: tuple[TableReport, ...] = ()
+    scenarios: tuple[ScenarioChange, ...] = ()
+
+    @property
+    def bump(self) -> Level:
+        """The highest level that fired."""
+        return max((finding.level for finding in self.findings), key=LEVELS.index, default="none")
+
+    @property
+    def differs(self) -> bool:
+        """Whether anything is left to show."""
+        return bool(self.schema or self.scenarios or any(table.total for table in self.tables))
+
+    def to_plain(self) -> dict[str, Any]:
+        """The JSON form, ``tdv.diff/v1``."""
+        return {
+            "format": FORMAT,
+            "dataset": self.dataset,
+            "from": self.old,
+            "to": self.new,
+            "bump": self.bump,
+            "rules": [finding.to_plain() for finding in self.findings],
+            "schema": [change.to_plain() for change in self.schema],
+            "tables": {table.name: table.to_plain() for table in self.tables},
+            "scenarios": [scenario.to_plain() for scenario in self.scenarios],
+        }
+
+    def to_lines(self) -> Iterator[dict[str, Any]]:
+        """The same as records for JSON Lines: first all but the rows, then one per row."""
+        head = self.to_plain()
+        for table in head["tables"].values():
+            del table["rows"]
+        yield head
+        for table in self.tables:
+            for row in table.rows:
+                yield {"dataset": self.dataset, "table": table.name, **row.to_plain()}
+
+
+def plain_reports(reports: tuple[DiffReport, ...]) -> dict[str, Any]:
+    """The JSON form of several reports: that of a single one is its own."""
+    if len(reports) == 1:
+        return reports[0].to_plain()
+    bump = max((report.bump for report in reports), key=LEVELS.index, default="none")
+    return {"format": MANY, "bump": bump, "diffs": [report.to_plain() for report in reports]}
