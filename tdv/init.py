@@ -71,9 +71,8 @@ def prepare(git: Git, environ: Mapping[str, str]) -> Prepared:
     if not git.is_repository():
         raise GitError(f"{git.root} is not in a Git repository", hint="git init", path=str(git.root))
     files = _Files(git.root)
-    if not dvc.is_initialised(git.root):
-        for name, text in _DVC_FILES.items():
-            files.create(name, text)
+    for name, text in _DVC_FILES.items():
+        files.create(name, text)
     remotes = _remotes_inside(git.root, environ)
     files.create(TDV_YAML, _SETTINGS)
     files.create("dvc.yaml", _DVC_YAML)
