@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -217,6 +216,8 @@ def _held_in_memory(table: TableSchema, rows: pa.Table) -> TableContent:
 
 def _verify_files(snapshot: Snapshot) -> None:
     """Raises `IntegrityError` for the first part whose bytes are not those of the manifest."""
+    from concurrent.futures import ThreadPoolExecutor
+
     parts = [part for table in snapshot.manifest.tables for part in table.parts]
     with ThreadPoolExecutor(_THREADS) as pool:
         for part, digest in zip(parts, pool.map(lambda part: _sha256(snapshot.locate(part.file)), parts), strict=True):

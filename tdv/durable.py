@@ -12,7 +12,6 @@ import os
 import re
 import shutil
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,7 +31,7 @@ def write_bytes(path: Path, data: bytes, *, mode: int = 0o644) -> None:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     _remove_leavings(path)
-    beside = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.tmp")
+    beside = path.with_name(f".{path.name}.{os.urandom(6).hex()}.tmp")
     try:
         descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         with open(descriptor, "wb") as file:
@@ -79,7 +78,7 @@ def replace_directory(new: Path, path: Path) -> None:
     Both must be on one file system. A crash leaves either directory in place, or `path` missing and
     `new` still complete beside it, which the next run writes anew.
     """
-    old = path.with_name(f".{path.name}.{uuid.uuid4().hex[:12]}.old")
+    old = path.with_name(f".{path.name}.{os.urandom(6).hex()}.old")
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.exists():
         os.rename(path, old)

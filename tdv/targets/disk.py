@@ -11,10 +11,13 @@ import fcntl
 import os
 import signal
 import sys
+import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
+
+from tdv.durable import write_text
 
 _BACK: Final = 2_000_000_000
 """Nanoseconds by which `settle` sets a file's time back: coarser than the clock of any file system."""
@@ -57,6 +60,24 @@ def settle(path: Path) -> None:
     os.utime(path, ns=(then, then))
     if not boot():
         flush(path)
+
+
+def write(path: Path, text: str) -> None:
+    """Replaces a file that holds a proof, in one step.
+
+    It is not flushed where the proof names the running kernel: a flush would first wait for all that was copied
+    just before, and a file that a power cut took is no proof.
+    """
+    if not boot():
+        write_text(path, text)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
+    try:
+        beside.write_text(text, encoding="utf-8")
+        os.replace(beside, path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def flush(path: Path) -> None:

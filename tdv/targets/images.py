@@ -8,13 +8,13 @@ machine may have cut short, is made anew.
 from __future__ import annotations
 
 import json
-import uuid
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tdv.durable import locked, write_text
+from tdv.durable import locked
 from tdv.targets import disk
 from tdv.targets.protocol import Held
 
@@ -58,7 +58,7 @@ class Images:
 
     def scratch(self) -> Path:
         """A directory of its own for files that live as long as one read."""
-        return self._directory / f".scratch-{uuid.uuid4().hex[:12]}"
+        return self._directory / f".scratch-{os.urandom(6).hex()}"
 
     def _made(self, key: str, build: Callable[[Path], tuple[Held, ...]]) -> Image:
         path = self._path(key)
@@ -77,7 +77,7 @@ class Images:
             "proof": disk.proof([path]),
             "held": [item.to_plain() for item in held],
         }
-        write_text(_label(path), json.dumps(plain, ensure_ascii=False, sort_keys=True) + "\n")
+        disk.write(_label(path), json.dumps(plain, ensure_ascii=False, sort_keys=True) + "\n")
         return Image(path, held)
 
     def _path(self, key: str) -> Path:

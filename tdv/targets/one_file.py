@@ -7,7 +7,6 @@ new or provably all tdv's, and nobody has it open; otherwise the rows are replac
 from __future__ import annotations
 
 import os
-import uuid
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -192,7 +191,7 @@ class OneFile(ABC):
     def _rename(self, image: Image, load: Load) -> None:
         place = Path(os.path.realpath(self.path))
         self._sweep(place)
-        copy = place.with_name(f".{place.name}.{uuid.uuid4().hex[:12]}.tmp")
+        copy = place.with_name(f".{place.name}.{os.urandom(6).hex()}.tmp")
         try:
             disk.copy(image.path, copy, self._mode())
             self.stamp(copy, image, load)

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
-from tdv.durable import write_text
+from tdv.targets import disk
 from tdv.targets.protocol import Held, Target
 
 FORMAT: Final = "tdv.target-state/v1"
@@ -46,7 +46,7 @@ def remember(work: Path, target: Target, held: tuple[Held, ...]) -> None:
         "proof": target.proof(),
         "held": [item.to_plain() for item in held],
     }
-    write_text(state_file(work, target), json.dumps(plain, ensure_ascii=False, indent=1, sort_keys=True) + "\n")
+    disk.write(state_file(work, target), json.dumps(plain, ensure_ascii=False, indent=1, sort_keys=True) + "\n")
 
 
 def _name(target: Target) -> str:

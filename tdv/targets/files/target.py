@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -140,7 +139,7 @@ class FilesTarget:
         swap.move_into(beside, self.path, sorted(after.names - kept), mark.NAME)
 
     def _build_place(self, *, within: bool) -> Path:
-        unique = uuid.uuid4().hex[:12]
+        unique = os.urandom(6).hex()
         if within or (self.path.exists() and os.path.ismount(self.path)):
             return self.path / f".tdv-{unique}.tmp"
         return self.path.with_name(f".{self.path.name}.{unique}.tmp")
@@ -172,7 +171,7 @@ class FilesTarget:
             raise TargetError(
                 f"there is no file {path}", hint="Run `tdv checkout` to write it.", path=str(path), table=table.name
             )
-        scratch = self._work / f".scratch-{uuid.uuid4().hex[:12]}"
+        scratch = self._work / f".scratch-{os.urandom(6).hex()}"
         yield from ordered_stream(READERS[self._format].read(path, table), table, scratch)
 
     def _names(self, contents: Mapping[str, Content]) -> dict[str, tuple[str, ...]]:
