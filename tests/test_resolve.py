@@ -1,114 +1,160 @@
+"""Resolution: every file in tests/cases/resolve, and properties that hold for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tdv import documents
-from tdv.errors import Incompatible, NotFound, UsageError
+from tdv.errors import Incompatible, TdvError
 from tdv.model.compat import Compat, Span
+from tdv.model.fit import Need, app_of
+from tdv.model.history import History, Migration, Place, Unplaced
+from tdv.model.ranges import Range
 from tdv.model.release import Artifact, Change, Record, Release
-from tdv.resolve import Wish, by_number, resolve
+from tdv.model.resolution import Asked, Resolution
+from tdv.model.version import parse_version
+from tdv.resolve import Wish, resolve
+
+CASES = Path(__file__).parent / "cases/resolve"
 
 
-def release(version: str, *, dataset: str = "movies", yanked: bool = False, **options: Any) -> Release:
-    compat = Compat(options.get("app"), Span(*options["span"]) if "span" in options else None)
-    record = Record(
-        dataset, version, "2026-01-01T00:00:00Z", "a", f"tdv1:{version}", "c", "s", "x", Artifact("m.dir", 1, 1), "sha",
-        {}, Change("none", None), {}, compat, options.get("requires", {}),
-    )  # fmt: skip
-    return Release(record, compat, yanked)
+@dataclass(frozen=True)
+class Book:
+    """Releases in memory, in the words of the case files."""
+
+    datasets: Mapping[str, Mapping[str, Mapping[str, Any]]]
+
+    def versions(self, dataset: str) -> Sequence[str]:
+        return sorted(self.datasets.get(dataset, {}), key=parse_version)
+
+    def release(self, dataset: str, version: str) -> Release:
+        fields = self.datasets[dataset][version]
+        span = fields.get("migration")
+        compat = Compat(fields.get("app"), Span.from_plain(span) if span else None)
+        record = Record(
+            dataset, version, "2026-01-01T00:00:00Z", "a", f"tdv1:{version}", "c", "s", "x", Artifact("m.dir", 1, 1),
+            "sha", {}, Change("none", None), {}, compat, fields.get("requires", {}),
+        )  # fmt: skip
+        return Release(record, compat, fields.get("yanked", False))
 
 
-MOVIES = (
-    release("1.0.0", app="<2", span=(None, "0003")),
-    release("1.1.0", app=">=1.2,<3", span=("0003", "0007")),
-    release("1.2.0", yanked=True),
-    release("2.0.0", app=">=2", span=("0007", None)),
-    release("3.0.0-rc.1"),
+def questions() -> list[Any]:
+    found = []
+    for path in sorted(CASES.glob("*.yaml")):
+        case = documents.load(path, CASES).data
+        found += [
+            pytest.param(case, question, id=f"{path.stem}-{number}")
+            for number, question in enumerate(case["questions"], 1)
+        ]
+    return found
+
+
+def place(case: Mapping[str, Any], migration: str | None) -> Place | None:
+    if migration is None or "history" not in case:
+        return Unplaced(migration) if migration is not None else None
+    steps = (Migration(revision, tuple(parents)) for revision, parents in case["history"].items())
+    return History.of("the migrations", steps).at(migration)
+
+
+def answer(case: Mapping[str, Any], question: Mapping[str, Any]) -> Resolution:
+    app = question.get("app")
+    wish = Wish(
+        {name: (Asked(text, "tdv.yaml"),) for name, text in question["ask"].items()},
+        Need(app_of(str(app)) if app is not None else None, place(case, question.get("migration"))),
+        question.get("keep", {}),
+        question.get("explain", False),
+    )
+    return resolve(wish, Book(case["releases"]))
+
+
+@pytest.mark.parametrize(("case", "question"), questions())
+def test_case(case: Mapping[str, Any], question: Mapping[str, Any]) -> None:
+    if "error" in question:
+        with pytest.raises(TdvError) as caught:
+            answer(case, question)
+        assert caught.value.code == question["error"]
+        assert question.get("message", "") in caught.value.message
+        assert question.get("hint", "") in (caught.value.hint or "")
+        return
+    found = answer(case, question)
+    assert versions(found) == question["chosen"]
+    for name, reasons in question.get("rejected", {}).items():
+        rejected = {item.version: item.reason for item in found.datasets[name].rejected}
+        assert {version: rejected.get(version) for version in reasons} == reasons
+    for name, choice in found.datasets.items():
+        assert len(choice.rejected) == len(case["releases"][name]) - 1
+    documents.validate(documents.plain(found.to_plain(), "resolution"), "resolution")
+
+
+def test_only_what_decides_is_read() -> None:
+    read = []
+
+    class Counting(Book):
+        def release(self, dataset: str, version: str) -> Release:
+            read.append(version)
+            return super().release(dataset, version)
+
+    book = Counting({"movies": {f"{major}.{minor}.0": {} for major in (1, 2) for minor in range(50)}})
+    found = resolve(Wish({"movies": (Asked("^1", "tdv.yaml"),)}), book)
+    assert found.datasets["movies"].release.version == "1.49.0"
+    assert read == ["1.49.0"]
+
+
+NAMES = ("aa", "bb", "cc")
+VERSIONS = ("1.0.0", "1.1.0", "2.0.0")
+RANGES = st.sampled_from(("*", "^1", "^2", "1.0.0", "<2", ">1.0.0"))
+BOOKS = st.fixed_dictionaries(
+    {
+        name: st.dictionaries(
+            st.sampled_from(VERSIONS),
+            st.fixed_dictionaries({"requires": st.dictionaries(st.sampled_from(NAMES), RANGES, max_size=2)}),
+            min_size=1,
+        )
+        for name in NAMES
+    }
 )
+ASKED = st.dictionaries(st.sampled_from(NAMES), RANGES, min_size=1)
 
 
-@pytest.mark.parametrize(
-    ("wanted", "app", "migration", "version"),
-    [
-        ("*", None, None, "2.0.0"),
-        ("latest", None, None, "2.0.0"),
-        ("^1", None, None, "1.1.0"),
-        ("*", "1.9.0", None, "1.1.0"),
-        ("*", "1.0.0", None, "1.0.0"),
-        ("*", "2.5.0-dev", None, "2.0.0"),
-        ("*", None, "0002_add", "1.0.0"),
-        ("*", None, "0006", "1.1.0"),
-        ("*", None, "0007", "2.0.0"),
-        ("1.2.0", None, None, "1.2.0"),
-        ("v3.0.0-rc.1", None, None, "3.0.0-rc.1"),
-    ],
-)
-def test_highest_release_that_fits(wanted: str, app: str | None, migration: str | None, version: str) -> None:
-    answer = resolve(Wish({"movies": wanted}, app, migration), {"movies": MOVIES})
-    assert answer.datasets["movies"].release.version == version
+def consistent(book: Mapping[str, Any], asked: Mapping[str, str], chosen: Mapping[str, str]) -> bool:
+    needs = [*asked.items()]
+    for name, version in chosen.items():
+        needs += book[name][version]["requires"].items()
+    return all(name in chosen and Range.parse(text).allows(chosen[name]) for name, text in needs)
 
 
-def test_every_other_release_has_a_reason() -> None:
-    answer = resolve(Wish({"movies": "^1"}, "1.5.0", "0004"), {"movies": MOVIES})
-    assert {item.version: item.reason for item in answer.datasets["movies"].rejected} == {
-        "3.0.0-rc.1": "is a pre-release",
-        "2.0.0": "is not in ^1",
-        "1.2.0": "is yanked",
-        "1.0.0": "serves migrations until before 0003, not 0004",
-    }
-    documents.validate(documents.plain(answer.to_plain(), "resolution"), "resolution")
+def possible(book: Mapping[str, Any], asked: Mapping[str, str]) -> bool:
+    """Whether any choice at all is consistent, by trying every one."""
+    choices = [[*book[name], None] for name in NAMES]
+    return any(
+        consistent(book, asked, {name: version for name, version in zip(NAMES, picked, strict=True) if version})
+        for picked in product(*choices)
+    )
 
 
-def test_nothing_fits() -> None:
-    with pytest.raises(
-        Incompatible, match=r"No release of movies fits \^1: .*v1\.1\.0 serves app >=1.2,<3, not 7\.0\.0"
-    ):
-        resolve(Wish({"movies": "^1"}, "7.0.0"), {"movies": MOVIES})
+@given(BOOKS, ASKED)
+def test_an_answer_is_consistent_and_found_if_there_is_one(book: Mapping[str, Any], asked: Mapping[str, str]) -> None:
+    wish = Wish({name: (Asked(text, "tdv.yaml"),) for name, text in asked.items()})
+    if not possible(book, asked):
+        with pytest.raises(Incompatible) as caught:
+            resolve(wish, Book(book))
+        assert caught.value.hint
+        return
+    chosen = versions(resolve(wish, Book(book)))
+    assert consistent(book, asked, chosen)
+    backwards = Wish(dict(reversed(wish.asked.items())))
+    assert versions(resolve(backwards, Book(book))) == chosen
+    kept = Wish(wish.asked, keep=chosen)
+    assert versions(resolve(kept, Book(book))) == chosen
 
 
-def test_required_datasets_are_chosen_together() -> None:
-    releases = {
-        "movies": (release("1.0.0", requires={"reference": "^1"}), release("2.0.0", requires={"reference": "^2"})),
-        "reference": (release("1.4.0", dataset="reference"), release("2.0.0", dataset="reference", app=">=9")),
-    }
-    answer = resolve(Wish({"movies": "*"}, "3.0.0"), releases)
-    assert {name: choice.release.version for name, choice in answer.datasets.items()} == {
-        "movies": "1.0.0",
-        "reference": "1.4.0",
-    }
-    assert answer.datasets["movies"].rejected[0].reason == "requires datasets that do not fit"
-    assert answer.datasets["reference"].range == "^1"
-    with pytest.raises(Incompatible, match="fit together"):
-        resolve(Wish({"movies": "2.0.0", "reference": "1.x"}), releases)
-
-
-def test_cycles_of_requirements_end() -> None:
-    releases = {
-        "one": (release("1.0.0", dataset="one", requires={"other": "*"}),),
-        "other": (release("1.0.0", dataset="other", requires={"one": "*"}),),
-    }
-    assert list(resolve(Wish({"one": "*"}), releases).datasets) == ["one", "other"]
-
-
-def test_bad_wishes() -> None:
-    with pytest.raises(NotFound, match="The dataset nothing has no release"):
-        resolve(Wish({"nothing": "*"}), {})
-    with pytest.raises(UsageError, match="range"):
-        resolve(Wish({"movies": "what"}), {"movies": MOVIES})
-    with pytest.raises(UsageError, match="app version 'dev'"):
-        resolve(Wish({"movies": "*"}, app="dev"), {"movies": MOVIES})
-
-
-@pytest.mark.parametrize(
-    ("span", "revision", "inside"),
-    [
-        (Span(), "anything", True),
-        (Span("abc"), "abc", True),
-        (Span("abc"), "def", False),
-        (Span("0003", "0007"), "0003", True),
-        (Span("0003", "0007"), "0007_x", False),
-        (Span(None, "abc"), "0001", False),
-    ],
-)
-def test_revisions_by_number(span: Span, revision: str, inside: bool) -> None:
-    assert by_number(span, revision) is inside
+def versions(found: Resolution) -> dict[str, str]:
+    return {name: choice.release.version for name, choice in found.datasets.items()}

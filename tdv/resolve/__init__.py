@@ -1,0 +1,131 @@
+"""Which release of each dataset fits: ranges, application version, migration, and what datasets require.
+
+In: a `Wish` and a book of releases. Out: a `Resolution` with one release per dataset and the reason against every
+other. Pure: nothing is read but through the book. Always holds: the newest release wins that fits all ranges, its
+own range of app versions and its span of migrations; yanked releases and pre-releases only where they are asked
+for exactly; datasets that a chosen release requires are chosen with it; a kept choice stays while it fits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from tdv.errors import NotFound
+from tdv.model.fit import Need, range_of, version_of
+from tdv.model.resolution import Asked, Choice, Rejected, Resolution
+from tdv.resolve.candidates import Candidates, Releases
+from tdv.resolve.conflict import conflict
+from tdv.resolve.trial import attempt, ranks, required
+
+__all__ = ["Releases", "Wish", "resolve"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """`asked` says for each dataset which ranges hold and who asks; `keep` maps datasets to the versions that a
+    lock holds; with `explain`, older releases are read too, to say what else speaks against them."""
+
+    asked: Mapping[str, tuple[Asked, ...]]
+    need: Need = Need()  # noqa: RUF009 - a frozen value
+    keep: Mapping[str, str] = field(default_factory=dict)
+    explain: bool = False
+
+
+def resolve(wish: Wish, book: Releases) -> Resolution:
+    """Chooses releases.
+
+    Raises `NotFound` for a dataset without releases, `UsageError` for text that is no range, `Incompatible` with
+    the chain that clashes and what would mend it when nothing fits.
+    """
+    candidates = Candidates(book, wish.need, wish.keep)
+    _check(wish, candidates)
+    chosen = _chosen(wish, candidates)
+    asked = {dataset: list(wish.asked.get(dataset, ())) for dataset in sorted(chosen)}
+    for dataset in sorted(chosen):
+        for need in required(candidates, dataset, chosen[dataset]):
+            asked[need.dataset].append(need.asked)
+    answer = _Answer(wish, candidates, chosen, {dataset: tuple(items) for dataset, items in asked.items()})
+    app = wish.need.app
+    return Resolution(
+        app.text if app is not None else None,
+        wish.need.migration,
+        {dataset: answer.choice(dataset) for dataset in asked},
+    )
+
+
+def _check(wish: Wish, candidates: Candidates) -> None:
+    for dataset, asked in wish.asked.items():
+        for item in asked:
+            range_of(item.range)
+        if not candidates.versions(dataset):
+            raise NotFound(
+                f"The dataset {dataset} has no release",
+                hint=f"Release it with `tdv release {dataset} 1.0.0`, or correct the name.",
+                dataset=dataset,
+            )
+
+
+def _chosen(wish: Wish, candidates: Candidates) -> Mapping[str, str]:
+    order = ranks(wish.asked, candidates)
+    trial = attempt(wish.asked, candidates, order)
+    if trial.stuck is None:
+        return trial.chosen
+    # Imported here: most repositories have an answer before anything has to be solved.
+    from tdv.resolve.solver import solve
+
+    chosen = solve(wish.asked, candidates, order)
+    if chosen is None:
+        raise conflict(trial, candidates)
+    return chosen
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """A consistent choice, and what to say about everything else."""
+
+    wish: Wish
+    candidates: Candidates
+    chosen: Mapping[str, str]
+    asked: Mapping[str, tuple[Asked, ...]]
+
+    def choice(self, dataset: str) -> Choice:
+        """The release of one dataset, and every other one with the reason."""
+        release = self.candidates.release(dataset, self.chosen[dataset])
+        rejected = tuple(self._rejected(dataset))
+        kept = self._is_kept(dataset) and any(item.reason == self._kept(dataset) for item in rejected)
+        return Choice(release, self.asked[dataset], rejected, kept)
+
+    def _rejected(self, dataset: str) -> Iterator[Rejected]:
+        chosen = self.chosen[dataset]
+        for version in self.candidates.versions(dataset):
+            if version != chosen:
+                yield Rejected(version, self._reason(dataset, version))
+
+    def _reason(self, dataset: str, version: str) -> str:
+        ranges = [item.range for item in self.asked[dataset]]
+        older = version_of(version) < version_of(self.chosen[dataset])
+        faults = () if self.wish.explain else self.candidates.version_faults(version, ranges)
+        if self.wish.explain or not (faults or older):
+            faults = self.candidates.faults(dataset, version, ranges)
+        if faults:
+            return " and ".join(fault.reason for fault in faults)
+        if older:
+            return f"is older than v{self.chosen[dataset]}"
+        return self._clash(dataset, version)
+
+    def _clash(self, dataset: str, version: str) -> str:
+        """Why a newer release that fits by itself is not the answer."""
+        for need in required(self.candidates, dataset, version):
+            there = self.chosen.get(need.dataset)
+            if there is not None and not self.candidates.inside(there, need.asked.range):
+                return f"requires {need.dataset} {need.asked.range}, and v{there} is chosen"
+            if there is None and not any(self.candidates.fitting(need.dataset, [need.asked.range])):
+                return f"requires {need.dataset} {need.asked.range}, and no release of it fits"
+        return self._kept(dataset) if self._is_kept(dataset) else "requires releases that do not fit together"
+
+    def _is_kept(self, dataset: str) -> bool:
+        return self.wish.keep.get(dataset) == self.chosen[dataset]
+
+    def _kept(self, dataset: str) -> str:
+        return f"is newer, and tdv.lock holds v{self.chosen[dataset]}"

@@ -1,0 +1,152 @@
+"""Says why nothing fits, and what would mend it.
+
+In: the trial that stopped, and the candidates. Out: an `Incompatible` whose sentence names the whole chain from who
+asked to what clashes, and whose hint is a command or a key to change. Always holds: the hint would work: a release
+that it names fits everything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from tdv.errors import Incompatible
+from tdv.model.compat import Span
+from tdv.model.fit import Fault, Need
+from tdv.model.release import Release
+from tdv.model.resolution import Asked
+from tdv.resolve.candidates import Candidates
+from tdv.resolve.trial import Trial
+
+SHOWN = 4
+
+
+def conflict(trial: Trial, candidates: Candidates) -> Incompatible:
+    """The error for a trial that stopped and that no other choice mends."""
+    dataset = trial.stuck or ""
+    asked = list(dict.fromkeys(trial.asked[dataset]))
+    ranges = [item.range for item in asked]
+    found = [(version, candidates.faults(dataset, version, ranges)) for version in candidates.versions(dataset)]
+    if len(asked) == 1 and asked[0].by not in _releases(trial):
+        return _nothing_fits(dataset, asked[0], found, candidates)
+    return _clash(trial, asked, found, candidates)
+
+
+Found = Sequence[tuple[str, tuple[Fault, ...]]]
+
+
+def _nothing_fits(dataset: str, asked: Asked, found: Found, candidates: Candidates) -> Incompatible:
+    inside = [item for item in found if not any(fault.kind == "range" for fault in item[1])]
+    listed = "; ".join(f"v{version} {_reasons(faults)}" for version, faults in (inside or found)[:SHOWN])
+    more = len(inside or found) - SHOWN
+    rest = f"; and {more} more" if more > 0 else ""
+    sought = "" if asked.range in ("*", "latest") else f" in {asked.range}"
+    return Incompatible(
+        f"No release of {dataset}{sought} fits{_needed(candidates.need)}: {listed}{rest}",
+        hint=_nearest(dataset, asked, found, candidates),
+        dataset=dataset,
+        rejected=[{"version": version, "reason": _reasons(faults)} for version, faults in found],
+    )
+
+
+def _nearest(dataset: str, asked: Asked, found: Found, candidates: Candidates) -> str:
+    """What would make the release fit that misses least."""
+    version, faults = min(found, key=lambda item: len(item[1]))
+    release = candidates.release(dataset, version)
+    ways = [_mend(fault, release, asked, candidates.need) for fault in faults]
+    return f"The nearest is {release.record.reference}: {', and '.join(ways)}. Or release one that fits."
+
+
+def _mend(fault: Fault, release: Release, asked: Asked, need: Need) -> str:
+    reference = release.record.reference
+    if fault.kind == "app" and need.app is not None:
+        app = f"{release.compat.app} || {_allowing(str(need.app.version))}"
+        return f"if it serves app {need.app} too, `tdv compat {reference} --app '{app}' -m WHY`"
+    if fault.kind == "migration" and need.place is not None:
+        options = _wider(release.compat.migration or Span(), need)
+        return f"if it fits {need.migration} too, `tdv compat {reference} {options} -m WHY`"
+    if asked.by != "the command line":
+        return f'allow it in {asked.by} with `{release.record.dataset}: "{release.version}"`'
+    return f"name it exactly: {reference}"
+
+
+def _wider(span: Span, need: Need) -> str:
+    assert need.place is not None
+    if not need.place.misfit(Span(span.start)):
+        return "--until ''"
+    ends = " --until ''" if need.place.misfit(Span(None, span.until)) else ""
+    return f"--from {need.migration}{ends}"
+
+
+def _clash(trial: Trial, asked: Sequence[Asked], found: Found, candidates: Candidates) -> Incompatible:
+    dataset = trial.stuck or ""
+    chains = [_chain(trial, dataset, item) for item in asked]
+    whose = "has no release" if not found else "has no release that suits them all"
+    inside = [(version, faults) for version, faults in found if not any(fault.kind == "range" for fault in faults)]
+    why = "".join(f"; v{version} {_reasons(faults)}" for version, faults in inside[:SHOWN])
+    return Incompatible(
+        f"{'; '.join(chains)}: {dataset} {whose}{why}",
+        hint=_way_out(dataset, asked, inside, candidates),
+        dataset=dataset,
+        rejected=[{"version": version, "reason": _reasons(faults)} for version, faults in found],
+    )
+
+
+def _way_out(dataset: str, asked: Sequence[Asked], inside: Found, candidates: Candidates) -> str:
+    for version, faults in inside:
+        release = candidates.release(dataset, version)
+        return _sentence(", and ".join(_mend(fault, release, asked[0], candidates.need) for fault in faults))
+    ways = list(_loosened(dataset, asked, candidates))
+    if ways:
+        return _sentence(", or ".join(ways))
+    return f"Release a version of {dataset} that is in {' and '.join(item.range for item in asked)}."
+
+
+def _loosened(dataset: str, asked: Sequence[Asked], candidates: Candidates) -> Iterator[str]:
+    """For each who asks: what they would have to allow so that everybody else is content."""
+    for item in asked:
+        others = [other.range for other in asked if other is not item]
+        version = next(candidates.fitting(dataset, others), None)
+        if version is None:
+            continue
+        if "@" in item.by:
+            name = item.by.partition("@")[0]
+            yield f'release {name} with `requires: {{{dataset}: "{_allowing(version)}"}}`'
+        else:
+            yield f"allow {dataset} v{version} in {item.by} (now {item.range})"
+
+
+def _chain(trial: Trial, dataset: str, asked: Asked) -> str:
+    """``tdv.yaml asks for shop ^3, shop@v3.1.0 requires movies ^2``"""
+    links = [(asked.by, dataset, asked.range)]
+    seen = {dataset}
+    releases = _releases(trial)
+    while links[0][0] in releases and releases[links[0][0]] not in seen:
+        above = releases[links[0][0]]
+        seen.add(above)
+        # Whoever asked first: at the root, if anybody there did.
+        first = min(trial.asked[above], key=lambda item: item.by in releases)
+        links.insert(0, (first.by, above, first.range))
+    return ", ".join(f"{by} {'requires' if by in releases else 'asks for'} {name} {text}" for by, name, text in links)
+
+
+def _releases(trial: Trial) -> dict[str, str]:
+    """Reference → dataset of what the trial chose."""
+    return {f"{dataset}@v{version}": dataset for dataset, version in trial.chosen.items()}
+
+
+def _reasons(faults: Iterable[Fault]) -> str:
+    return " and ".join(fault.reason for fault in faults)
+
+
+def _needed(need: Need) -> str:
+    parts = [f"app {need.app}"] if need.app is not None else []
+    parts += [f"migration {need.migration}"] if need.place is not None else []
+    return f" {' and '.join(parts)}" if parts else ""
+
+
+def _sentence(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _allowing(version: str) -> str:
+    return f"^{version}"

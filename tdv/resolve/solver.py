@@ -1,0 +1,115 @@
+"""Solves datasets that require datasets together, with resolvelib.
+
+In: what is asked for at the root, and the candidates. Out: one version per dataset. Always holds: each dataset is
+settled after those that require it, its newest release is tried first, and one answer is given for one question,
+whatever the order in which it was put.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from resolvelib import AbstractProvider, BaseReporter, ResolutionImpossible, ResolutionTooDeep
+from resolvelib.resolvers import Resolution
+from resolvelib.structs import RequirementInformation
+
+from tdv.resolve.candidates import Candidates
+from tdv.resolve.trial import Requirement, Wanted, required
+
+if TYPE_CHECKING:
+    from resolvelib.structs import Matches
+
+ROUNDS = 20_000
+
+
+class Candidate(NamedTuple):
+    """A release that may be chosen."""
+
+    dataset: str
+    version: str
+
+
+def solve(wanted: Wanted, candidates: Candidates, ranks: Mapping[str, int]) -> dict[str, str] | None:
+    """Dataset → version, for everything wanted and required; None when nothing is consistent."""
+    roots = [Requirement(dataset, asked) for dataset in sorted(wanted) for asked in wanted[dataset]]
+    provider = _Provider(candidates, ranks)
+    # The `Resolver` around it looks for ways to the root by recursion, which never ends on a circle of releases
+    # that nobody asks for any more.
+    resolution: Resolution[Requirement, Candidate, str] = Resolution(provider, BaseReporter())
+    try:
+        pins = resolution.resolve(roots, max_rounds=ROUNDS).mapping
+    except (ResolutionImpossible, ResolutionTooDeep):
+        return None
+    return _reached(wanted, pins, provider)
+
+
+def _reached(wanted: Wanted, pins: Mapping[str, Candidate], provider: _Provider) -> dict[str, str]:
+    """The pins without those that were needed only by releases that were given up."""
+    found: dict[str, str] = {}
+    ahead = list(wanted)
+    while ahead:
+        dataset = ahead.pop()
+        if dataset not in found:
+            found[dataset] = pins[dataset].version
+            ahead.extend(need.dataset for need in provider.get_dependencies(pins[dataset]))
+    return found
+
+
+Information = RequirementInformation[Requirement, Candidate]
+
+
+class _Provider(AbstractProvider[Requirement, Candidate, str]):
+    """Tells resolvelib about datasets; see its `AbstractProvider` for what each method means."""
+
+    def __init__(self, candidates: Candidates, ranks: Mapping[str, int]) -> None:
+        self._candidates = candidates
+        self._ranks = ranks
+        self._required: dict[Candidate, tuple[Requirement, ...]] = {}
+
+    def identify(self, requirement_or_candidate: Requirement | Candidate) -> str:
+        return requirement_or_candidate.dataset
+
+    def narrow_requirement_selection(
+        self,
+        identifiers: Iterable[str],
+        resolutions: Mapping[str, Candidate],
+        candidates: Mapping[str, Iterator[Candidate]],
+        information: Mapping[str, Iterator[Information]],
+        backtrack_causes: Sequence[Information],
+    ) -> Iterable[str]:
+        return (min(identifiers, key=self._rank),)
+
+    def get_preference(
+        self,
+        identifier: str,
+        resolutions: Mapping[str, Candidate],
+        candidates: Mapping[str, Iterator[Candidate]],
+        information: Mapping[str, Iterator[Information]],
+        backtrack_causes: Sequence[Information],
+    ) -> tuple[int, str]:
+        return self._rank(identifier)
+
+    def find_matches(
+        self,
+        identifier: str,
+        requirements: Mapping[str, Iterator[Requirement]],
+        incompatibilities: Mapping[str, Iterator[Candidate]],
+    ) -> Matches[Candidate]:
+        ranges = [requirement.asked.range for requirement in requirements[identifier]]
+        without = [candidate.version for candidate in incompatibilities[identifier]]
+        return lambda: (
+            Candidate(identifier, version) for version in self._candidates.fitting(identifier, ranges, without)
+        )
+
+    def is_satisfied_by(self, requirement: Requirement, candidate: Candidate) -> bool:
+        return self._candidates.inside(candidate.version, requirement.asked.range)
+
+    def get_dependencies(self, candidate: Candidate) -> tuple[Requirement, ...]:
+        found = self._required.get(candidate)
+        if found is None:
+            found = self._required[candidate] = required(self._candidates, *candidate)
+        return found
+
+    def _rank(self, dataset: str) -> tuple[int, str]:
+        return (self._ranks.get(dataset, len(self._ranks)), dataset)
