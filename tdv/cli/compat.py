@@ -8,7 +8,6 @@ import typer
 
 from tdv.cli import terminal
 from tdv.cli.options import Json, Message, Ref, open_project
-from tdv.cli.text import compat_text
 
 
 def command(
@@ -39,6 +38,6 @@ def command(
     if json:
         terminal.json(amended.to_plain())
         return
-    terminal.out(f"{amended.after.record.reference} fits {compat_text(amended.after.compat)}")
+    terminal.out(f"{amended.after.record.reference} fits {terminal.clean(str(amended.after.compat))}")
     if amended.path:
         terminal.note(f"Review and commit {amended.path}")

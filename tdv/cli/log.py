@@ -6,7 +6,7 @@ import typer
 
 from tdv.cli import terminal
 from tdv.cli.options import Json, Names, open_project
-from tdv.cli.text import compat_text, counted
+from tdv.cli.text import counted
 
 
 def command(ctx: typer.Context, names: Names = None, json: Json = False) -> None:
@@ -29,7 +29,7 @@ def command(ctx: typer.Context, names: Names = None, json: Json = False) -> None
             word for word, holds in (("untagged", entry.tagged is False), ("yanked", entry.release.yanked)) if holds
         ]
         count = counted(sum(table.rows for table in record.tables.values()), "row")
-        fits = compat_text(entry.release.compat)
+        fits = str(entry.release.compat)
         rows.append(
             (record.reference, record.released[:10], record.change.bump, count, fits, ", ".join(marks), record.notes)
         )

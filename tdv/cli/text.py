@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 
 from tdv.cli.terminal import clean
-from tdv.model.compat import Compat
 from tdv.model.diff import Finding
 
 
@@ -46,17 +45,10 @@ def cell_text(value: object) -> str:
 
 
 def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
-    """``  minor  row-added  users: 3 rows added``"""
+    """``  minor  row-added  users  3 rows added``"""
     found = list(findings)
-    width = max((len(finding.rule) for finding in found), default=0)
-    for finding in found:
-        yield f"  {finding.level:<5}  {finding.rule:<{width}}  {clean(finding.message)}"
-
-
-def compat_text(compat: Compat) -> str:
-    """``app >=1.2,<3, migrations 0003 until 0007`` or ``anything``"""
-    parts = [f"app {compat.app}"] if compat.app else []
-    if compat.migration:
-        until = f" until {compat.migration.until}" if compat.migration.until else " on"
-        parts.append(f"migrations {compat.migration.start or 'the first'}{until}")
-    return clean(", ".join(parts)) or "anything"
+    places = [".".join(filter(None, (finding.table, finding.column))) for finding in found]
+    rules = max((len(finding.rule) for finding in found), default=0)
+    width = max(map(len, places), default=0)
+    for finding, place in zip(found, places, strict=True):
+        yield f"  {finding.level:<5}  {finding.rule:<{rules}}  {clean(place):<{width}}  {clean(finding.message)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import singledispatch
 
 from tdv.cli import terminal
-from tdv.cli.text import cell_text, compat_text, counted
+from tdv.cli.text import cell_text, counted
 from tdv.model.schema import Column
 from tdv.show import DatasetView, ScenarioView, TableView
 
@@ -24,7 +24,7 @@ def _(view: DatasetView) -> None:
     facts = [("digest", manifest.digest), ("as of", manifest.as_of), ("seed", str(manifest.seed))]
     if release:
         record = release.record
-        facts += [("released", f"{record.released} by {record.author}"), ("fits", compat_text(release.compat))]
+        facts += [("released", f"{record.released} by {record.author}"), ("fits", str(release.compat))]
         facts += [("notes", record.notes)] if record.notes else []
         facts += [("yanked", "yes")] if release.yanked else []
     terminal.table(("", ""), [(f"  {key}", value) for key, value in facts])

@@ -14,6 +14,11 @@ class Span:
     start: str | None = None
     until: str | None = None
 
+    def __str__(self) -> str:
+        """``migrations 0003 until 0007``"""
+        until = f"until {self.until}" if self.until else "on"
+        return f"migrations {self.start or 'from the first'} {until}"
+
     def to_plain(self) -> dict[str, Any]:
         return {"from": self.start, "until": self.until}
 
@@ -28,6 +33,11 @@ class Compat:
 
     app: str | None = None
     migration: Span | None = None
+
+    def __str__(self) -> str:
+        """``app >=1.2,<3, migrations 0003 until 0007`` or ``anything``"""
+        parts = [f"app {self.app}"] if self.app else []
+        return ", ".join([*parts, str(self.migration)] if self.migration else parts) or "anything"
 
     def to_plain(self) -> dict[str, Any]:
         return {"app": self.app, "migration": self.migration.to_plain() if self.migration else None}
