@@ -225,3 +225,19 @@ def test_unknown_scenario_is_not_found(tmp_path: Path) -> None:
     found = with_scenarios(tmp_path)
     with pytest.raises(NotFound, match="no scenario 'pait'"):
         checkout(tmp_path, target(tmp_path, f"sqlite:///{tmp_path}/a.db"), found, scenarios=("pait",))
+
+
+def test_log_beside_a_linked_database_is_seen(tmp_path: Path) -> None:
+    found = snapshot(tmp_path, {USERS: users(5)})
+    (tmp_path / "link.db").symlink_to("a.db")
+    place = target(tmp_path, f"sqlite:///{tmp_path}/link.db")
+    checkout(tmp_path, place, found)
+    with closing(sqlite3.connect(tmp_path / "link.db")) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+    checkout(tmp_path, place, found)
+    with closing(sqlite3.connect(tmp_path / "link.db")) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("UPDATE users SET age = 77")
+        connection.commit()
+        assert state.untouched(tmp_path / ".tdv", place) is None
+    assert checkout(tmp_path, place, found).action == "cloned"

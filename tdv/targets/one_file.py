@@ -45,14 +45,15 @@ class OneFile(ABC):
     logs: ClassVar[tuple[str, ...]]
 
     def __init__(self, settings: TargetSettings, work: Path) -> None:
-        self.path = path_of(settings.url, settings.shown)
+        # SQLite names the files beside a database after its real name.
+        self.path = Path(os.path.realpath(path_of(settings.url, settings.shown)))
         self.shown = settings.shown
         self.settings = settings
         self.images = Images(work / "images", self.layout)
 
     @property
     def identity(self) -> str:
-        return f"{self.engine} {os.path.realpath(self.path)}"
+        return f"{self.engine} {self.path}"
 
     def proof(self) -> Any | None:
         if not self.path.exists():
@@ -189,21 +190,20 @@ class OneFile(ABC):
             return alone
 
     def _rename(self, image: Image, load: Load) -> None:
-        place = Path(os.path.realpath(self.path))
-        self._sweep(place)
-        copy = place.with_name(f".{place.name}.{os.urandom(6).hex()}.tmp")
+        self._sweep()
+        copy = self.path.with_name(f".{self.path.name}.{os.urandom(6).hex()}.tmp")
         try:
             disk.copy(image.path, copy, self._mode())
             self.stamp(copy, image, load)
-            os.replace(copy, place)
+            os.replace(copy, self.path)
         finally:
             copy.unlink(missing_ok=True)
 
-    def _sweep(self, place: Path) -> None:
+    def _sweep(self) -> None:
         """Removes copies that killed runs left; the lock of the target is held."""
-        for entry in place.parent.iterdir():
-            name = entry.name
-            if name.startswith(f".{place.name}.") and ".tmp" in name[len(place.name) + 2 :]:
+        start = f".{self.path.name}."
+        for entry in self.path.parent.iterdir():
+            if entry.name.startswith(start) and ".tmp" in entry.name.removeprefix(start):
                 entry.unlink(missing_ok=True)
 
     def _mode(self) -> int:

@@ -316,11 +316,13 @@ def _varint_rows(values: Longs, length: int) -> Bytes:
 
 
 def _varint(value: int) -> bytes:
-    return _varint_rows(np.array([value]), _varint_length(value)).tobytes()
-
-
-def _varint_length(value: int) -> int:
-    return 9 if value < 0 else min(9, max(1, -(-value.bit_length() // 7)))
+    """One number as `_varint_rows` writes it; for the few of them in interior pages."""
+    if not 0 <= value < 1 << 56:
+        return _varint_rows(np.array([value]), 9).tobytes()
+    groups = [value & 0x7F]
+    while value := value >> 7:
+        groups.append(value & 0x7F | 0x80)
+    return bytes(reversed(groups))
 
 
 def _grouped(children: Sequence[tuple[int, int]], most: int) -> Iterator[Sequence[tuple[int, int]]]:
