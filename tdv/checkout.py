@@ -198,12 +198,14 @@ def _scenario_content(snapshot: Snapshot, scenarios: Sequence[ScenarioManifest])
 
 def _distinct(rows: pa.Table, table: TableSchema) -> pa.Table:
     """Two scenarios may reference one row; rows without a key are told apart by nothing and all stay."""
+    import pyarrow as pa
+
     from tdv.content.keys import keys_of
 
     if not table.key:
         return rows
     first = {key: row for row, key in reversed(list(enumerate(keys_of(rows, table))))}
-    return rows.take(sorted(first.values()))
+    return rows.take(pa.array(sorted(first.values()), pa.int64()))
 
 
 def _held_in_memory(table: TableSchema, rows: pa.Table) -> TableContent:

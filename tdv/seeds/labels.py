@@ -122,8 +122,8 @@ class Labels:
 def generated_key(place: tuple[str, str, str, str], schema: TableSchema, column: Column) -> Any:
     """The key of the row at `place` (dataset, scenario, table, label), where the scenario gives none.
 
-    A whole number lies in the upper half of the positive range of its type, or of `maximum` where the column has
-    one; text is ``<scenario>-<label>``; a uuid is one of version 5. Raises `ValueError` for any other type.
+    A whole number lies in the upper half of the positive range of its type (of 2^53 for int64), or of `maximum`
+    where the column has one; text is ``<scenario>-<label>``; a uuid is one of version 5. Raises `ValueError` for any other type.
     """
     _, scenario, table, label = place
     name = dumps([*place, column.name])
@@ -134,7 +134,8 @@ def generated_key(place: tuple[str, str, str, str], schema: TableSchema, column:
     if column.type.name == "uuid":
         return str(uuid.uuid5(_NAMESPACE, name.decode("utf-8")))
     if column.type.name in _BITS:
-        top = 2 ** _BITS[column.type.name] - 1
+        # JavaScript and many a JSON reader know no whole number beyond 2^53.
+        top = 2 ** min(_BITS[column.type.name], 53) - 1
     elif column.type.name == "decimal" and column.type.scale == 0:
         top = 10**column.type.precision - 1
     else:

@@ -82,8 +82,8 @@ def test_labels_stand_for_keys_and_as_of_for_the_clock(tmp_path: Path) -> None:
 def test_made_up_keys_are_frozen(tmp_path: Path) -> None:
     (scenario,) = load(tmp_path, SHOP, payment_retry=RETRY)
     assert scenario.labels == {
-        "customers": {"ada": (6860058326856086610,)},
-        "orders": {"first": (6299478821034579665,)},
+        "customers": {"ada": (5579693998191698,)},
+        "orders": {"first": (7950141597996753,)},
         "payments": {
             "failed": ("22427c59-fe21-5c9b-a3f3-5033dcf1791c",),
             "paid": ("e8f88a77-8209-509c-85df-99034cc4a0f3",),
@@ -91,7 +91,7 @@ def test_made_up_keys_are_frozen(tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize(("kind", "bits"), [("int16", 15), ("int32", 31), ("int64", 63)])
+@pytest.mark.parametrize(("kind", "bits"), [("int16", 15), ("int32", 31), ("int64", 53)])
 def test_made_up_numbers_lie_in_the_upper_half_of_the_type(tmp_path: Path, kind: str, bits: int) -> None:
     spec = dataset(TableSchema("t", columns(id=kind), key=("id",)))
     scenario = one(tmp_path, spec, "  t: {" + ", ".join(f"l{index}: {{}}" for index in range(50)) + "}")
