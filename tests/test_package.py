@@ -1,0 +1,109 @@
+"""The package as it is installed: what it declares, what it imports, and how little an everyday command loads."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tdv
+from tests.conftest import RepositoryBuilder
+from tests.repository import run
+
+ROOT = Path(__file__).resolve().parent.parent
+MODULES = sorted((ROOT / "tdv").rglob("*.py"))
+HEAVY = ("dvc", "duckdb", "faker", "git", "jsonschema", "numpy", "pyarrow", "ruamel", "resolvelib", "sqlalchemy")
+STANDARD = sys.stdlib_module_names | {"tdv", "__future__"}
+
+
+def settings() -> dict[str, Any]:
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        return tomllib.load(file)
+
+
+def imported(path: Path) -> set[str]:
+    """The top-level names of all that a module imports, inside functions too."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module.split(".")[0])
+    return names
+
+
+def normal(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def test_every_import_is_a_declared_dependency() -> None:
+    project = settings()["project"]
+    wanted = [
+        *project["dependencies"],
+        *(line for extra in project["optional-dependencies"].values() for line in extra),
+    ]
+    declared = {normal(re.split(r"[\[<>=!~; ]", line)[0]) for line in wanted}
+    providers = packages_distributions()
+    foreign = {name for path in MODULES for name in imported(path)} - STANDARD
+    undeclared = {name for name in foreign if not {normal(provider) for provider in providers[name]} & declared}
+    assert undeclared == set()
+
+
+def test_every_dependency_is_imported() -> None:
+    declared = {normal(re.split(r"[\[<>=!~; ]", line)[0]) for line in settings()["project"]["dependencies"]}
+    providers = packages_distributions()
+    foreign = {name for path in MODULES for name in imported(path)} - STANDARD
+    used = {normal(provider) for name in foreign for provider in providers[name]}
+    assert declared - used == set()
+
+
+def test_version_is_printed() -> None:
+    outcome = run(sys.executable, "-m", "tdv", "--version", cwd=ROOT)
+    assert (outcome.exit_code, outcome.stdout) == (0, f"tdv {tdv.__version__}\n")
+
+
+def loaded_by(arguments: list[str], directory: Path) -> set[str]:
+    """The heavy libraries in `sys.modules` after a command in a process of its own."""
+    program = (
+        "import sys\nfrom tdv.cli.app import run\n"
+        f"code = run({arguments!r})\n"
+        "print(*sorted({name.split('.')[0] for name in sys.modules}), file=sys.stderr)\nsys.exit(code)"
+    )
+    outcome = run(sys.executable, "-c", program, cwd=directory)
+    assert outcome.exit_code == 0, outcome
+    return set(outcome.stderr.splitlines()[-1].split()) & set(HEAVY)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["checkout", "--help"]], ids=" ".join)
+def test_help_loads_nothing_heavy(arguments: list[str], tmp_path: Path) -> None:
+    assert loaded_by(arguments, tmp_path) == set()
+
+
+SMALL = """
+    dataset: small
+    seed: 1
+    as_of: 2026-01-01T00:00:00Z
+    tables:
+      things:
+        rows: 3
+        key: [id]
+        columns:
+          id: {type: int64, generate: {sequence: {start: 1}}}
+    """
+
+
+def test_checkout_with_nothing_to_do_loads_nothing_heavy(repo: RepositoryBuilder) -> None:
+    made = repo().prepared()
+    made.tdv("new", "small", expect=0)
+    made.write({"datasets/small/dataset.yaml": SMALL})
+    made.tdv("build", "small", expect=0)
+    made.commit("A dataset")
+    made.tdv("release", "small", "1.0.0", "-m", "First", expect=0)
+    made.tdv("checkout", "v1.0.0", expect=0)
+    assert loaded_by(["checkout", "v1.0.0"], made.root) == set()
