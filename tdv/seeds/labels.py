@@ -123,7 +123,8 @@ def generated_key(place: tuple[str, str, str, str], schema: TableSchema, column:
     """The key of the row at `place` (dataset, scenario, table, label), where the scenario gives none.
 
     A whole number lies in the upper half of the positive range of its type (of 2^53 for int64), or of `maximum`
-    where the column has one; text is ``<scenario>-<label>``; a uuid is one of version 5. Raises `ValueError` for any other type.
+    where the column has one; text is ``<scenario>-<label>``; a uuid is one of version 5. Raises `ValueError` for any
+    other type.
     """
     _, scenario, table, label = place
     name = dumps([*place, column.name])
