@@ -28,4 +28,4 @@ class MovieFactory(Factory):
             adjective=at.rng.choice(ADJECTIVES), noun=at.rng.choice(NOUNS), place=at.rng.choice(PLACES)
         )
         released = FIRST_DAY + timedelta(days=at.rng.randrange(DAYS))
-        return {"title": title, "released": released.isoformat()}
+        return {"title": title, "released": released}
