@@ -22,7 +22,7 @@ SECTIONS: Final[dict[str, tuple[str, ...]]] = {
     "Make": ("init", "new", "sample", "build", "validate"),
     "Release": ("status", "diff", "release", "tag", "adopt", "yank", "compat"),
     "Use": ("checkout", "resolve", "log", "show"),
-    "Trust": ("verify", "push", "pull", "gc"),
+    "Trust": ("verify", "check", "push", "pull", "gc"),
 }
 
 

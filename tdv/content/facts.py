@@ -67,7 +67,7 @@ def facts_of(array: pa.Array, column: Column, so_far: Facts | None, *, is_unique
         nans = pc.sum(is_nan).as_py() or 0
         present = array.filter(pc.invert(is_nan)) if nans else array
     low = high = total = None
-    if column.privacy is None:
+    if not column.privacy:
         if kind.name in _ORDERED:
             extremes = pc.min_max(present)
             low, high = extremes["min"], extremes["max"]

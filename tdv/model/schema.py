@@ -80,7 +80,8 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column; `privacy` names the kind of personal data it holds, or is None."""
+    """One column; `privacy` names the kind of personal data it holds, is "" where somebody decided that it holds
+    none, and None where nobody did."""
 
     name: str
     type: LogicalType

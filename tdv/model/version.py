@@ -55,6 +55,16 @@ class Version:
             return Version(self.major, self.minor, self.patch + 1)
         return self
 
+    def least_after(self, level: Level) -> Version:
+        """The least version that may follow with a change of that level.
+
+        Below 1.0.0 a breaking change needs the next minor and anything smaller the next patch, as in Cargo.
+        """
+        if self.major > 0:
+            return self.bumped(level)
+        smaller: dict[Level, Level] = {"major": "minor", "minor": "patch"}
+        return self.bumped(smaller.get(level, level))
+
     def step_from(self, before: Version) -> Level:
         """The level of the step from `before` to this version, which is above it.
 

@@ -81,11 +81,11 @@ def make(ports: Ports, spec: DatasetSpec, sources: Sources, options: MakeOptions
         )
         written = snapshot.write(rows, settings, options.scratch / DATA, options.previous)
     built = Snapshot.open(options.scratch / DATA)
-    report = _validated(spec, inputs, built, reveal=options.reveal)
+    report = validated(spec, inputs, built, reveal=options.reveal)
     return Made(written.manifest, built, written.summary, options.scratch / DATA, report)
 
 
-def _validated(spec: DatasetSpec, inputs: BuildInputs, built: Snapshot, *, reveal: bool) -> Report:
+def validated(spec: DatasetSpec, inputs: BuildInputs, built: Snapshot, *, reveal: bool) -> Report:
     """The report on the snapshot, and on each standalone scenario as the dataset of its own that it is."""
     from tdv import seeds, validate
     from tdv.validate.rows import Tables

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from tdv.adopt import Adopted
     from tdv.amend import Amended, CompatChange
+    from tdv.check import Checked
     from tdv.gc import GcReport
     from tdv.init import Prepared
     from tdv.log import Log
@@ -195,6 +196,12 @@ class Project:
         from tdv.project import verifications
 
         return verifications.verify(self.ports, tuple(refs), target, self.directory, rebuild=rebuild)
+
+    def check(self, base: str | None = None, *, rebuild: bool = False) -> Checked:
+        """Looks at what a merge into `base`, the remote's main branch by default, would break."""
+        from tdv.project import checks
+
+        return checks.check(self.ports, base, rebuild=rebuild)
 
     def push(self, refs: Sequence[str] = (), *, remote: str | None = None, dry_run: bool = False) -> PushReport:
         """Sends the data of releases, all when none is named, to the DVC remote."""

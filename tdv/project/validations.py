@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 def validate(ports: Ports, refs: tuple[str, ...], *, reveal: bool) -> tuple[Report, ...]:
     """One report per reference, or per dataset of the work tree."""
     if not refs:
-        return tuple(_sources(ports, name, reveal=reveal) for name in ports.book.datasets())
+        return tuple(sources(ports, name, reveal=reveal) for name in ports.book.datasets())
     return tuple(_one(ports, ref, reveal=reveal) for ref in refs)
 
 
 def _one(ports: Ports, text: str, *, reveal: bool) -> Report:
     if "@" not in text and text in ports.book.datasets():
-        return _sources(ports, text, reveal=reveal)
+        return sources(ports, text, reveal=reveal)
     ref = states.parse(text)
     if ref.kind == "workspace":
-        return _sources(ports, ports.dataset(ref.dataset), reveal=reveal)
+        return sources(ports, ports.dataset(ref.dataset), reveal=reveal)
     from tdv import validate as rules
 
     state = states.find(ports, text)
@@ -42,8 +42,9 @@ def _one(ports: Ports, text: str, *, reveal: bool) -> Report:
     return rules.validate(state.dataset, snapshot.manifest.schema, snapshot, options)
 
 
-def _sources(ports: Ports, dataset: str, *, reveal: bool) -> Report:
+def sources(ports: Ports, dataset: str, *, reveal: bool) -> Report:
+    """The report on rows built from the work tree's sources in a scratch directory."""
     spec = ports.spec(dataset)
-    sources = build_sources.find(ports, spec)
+    found = build_sources.find(ports, spec)
     with scratch(ports) as directory:
-        return making.make(ports, spec, sources, making.MakeOptions(directory, reveal=reveal)).report
+        return making.make(ports, spec, found, making.MakeOptions(directory, reveal=reveal)).report

@@ -8,12 +8,13 @@ user has staged stays untouched.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from tdv import durable
 from tdv.errors import DataError, Refused
+from tdv.model.compat import Compat
 from tdv.model.diff import DEFAULT_LEVELS, DatasetChange, Finding, Level
 from tdv.model.manifest import Manifest
 from tdv.model.release import Change, Record, TableSummary
@@ -23,7 +24,7 @@ from tdv.release.ports import Candidate, Pushed, Released, ReleaseOptions, Steps
 from tdv.store import changelog
 from tdv.store.records import record_path
 
-__all__ = ["Candidate", "Pushed", "ReleaseOptions", "Released", "Steps", "release"]
+__all__ = ["Candidate", "Pushed", "ReleaseOptions", "Released", "Steps", "compat_findings", "release"]
 
 
 def release(steps: Steps, options: ReleaseOptions) -> Released:
@@ -116,19 +117,28 @@ def _change(steps: Steps, options: ReleaseOptions, base: Version | None, candida
         return DatasetChange((), {})
     before = steps.book.record(options.dataset, str(base))
     data = steps.compare(before, candidate) if before.digest != candidate.manifest.digest else DatasetChange((), {})
-    return DatasetChange((*data.findings, *_compat_findings(before, options)), data.tables)
+    now = (options.compat, options.requires)
+    return DatasetChange((*data.findings, *compat_findings(before, now, options.levels)), data.tables)
 
 
-def _compat_findings(before: Record, options: ReleaseOptions) -> list[Finding]:
-    level: Level = options.levels.get("compat-changed", DEFAULT_LEVELS["compat-changed"])
+def compat_findings(
+    before: Record, now: tuple[Compat, Mapping[str, str]], levels: Mapping[str, Level]
+) -> tuple[Finding, ...]:
+    """What `now`, compatibility and required datasets, changes in those of a release."""
+    level: Level = levels.get("compat-changed", DEFAULT_LEVELS["compat-changed"])
+    compat, requires = now
     found = []
-    if before.compat != options.compat:
-        message = f"the compatibility was {before.compat.to_plain()} and is {options.compat.to_plain()}"
+    if before.compat != compat:
+        message = f"fits {compat} instead of {before.compat}"
         found.append(Finding("compat-changed", level, "", "", message))
-    if dict(before.requires) != dict(options.requires):
-        message = f"the required datasets were {dict(before.requires)} and are {dict(options.requires)}"
+    if dict(before.requires) != dict(requires):
+        message = f"requires {_listed(requires)} instead of {_listed(before.requires)}"
         found.append(Finding("compat-changed", level, "", "", message))
-    return found
+    return tuple(found)
+
+
+def _listed(requires: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {wanted}" for name, wanted in requires.items()) or "nothing"
 
 
 def _version(options: ReleaseOptions, wanted: str, base: Version | None, change: DatasetChange) -> Version:
@@ -158,7 +168,7 @@ def _too_small(options: ReleaseOptions, wanted: str, base: Version, change: Data
     first = deciding[0]
     place = ".".join(filter(None, (first.table, first.column))) or options.dataset
     more = f" and {len(deciding) - 1} more" if len(deciding) > 1 else ""
-    least = base.bumped(versions.demanded(base, change.bump))
+    least = base.least_after(change.bump)
     return Refused(
         f"{wanted} is too small after v{base}: {first.rule} in {place} ({first.message}){more} "
         f"{'make' if more else 'makes'} a {change.bump} change",

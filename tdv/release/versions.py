@@ -76,17 +76,10 @@ def decide(wanted: str, base: Version | None, level: Level) -> Version | None:
     version = explicit(wanted)
     if base is None:
         return version or _FIRST[wanted]
-    least = base.bumped(demanded(base, level))
+    least = base.least_after(level)
     if version is None:
         return least if wanted == AUTO else _at_least(base.bumped(_WORDS[wanted]), least)
     return version if Version(*version.core) >= least else None
-
-
-def demanded(base: Version, level: Level) -> Level:
-    """The step that a change of `level` demands after `base`."""
-    if base.major > 0:
-        return level
-    return "minor" if level == "major" else "patch" if level == "minor" else level
 
 
 def _at_least(version: Version, least: Version) -> Version | None:

@@ -23,6 +23,8 @@ from tdv.spec.sheet import Sheet
 from tdv.spec.types import parse_type
 
 AS_OF: Final = datetime(2020, 1, 1, tzinfo=UTC)
+# What `privacy:` says of a column that somebody looked at and found to hold nothing personal.
+NOT_PRIVATE: Final = "none"
 
 
 def assemble(layers: Layers, path: Path, root: Path) -> DatasetSpec:
@@ -80,6 +82,6 @@ def _column(name: str, item: Mapping[str, Any], kind: LogicalType) -> Column:
         type=kind,
         nullable=item.get("nullable", False),
         rules=Rules.from_plain(item),
-        privacy=item.get("privacy"),
+        privacy="" if item.get("privacy") == NOT_PRIVATE else item.get("privacy"),
         description=item.get("description", ""),
     )

@@ -148,16 +148,9 @@ class Cache:
     def read_dir(self, md5: str) -> tuple[DirEntry, ...]:
         """The files of a directory object, sorted by path. Raises `NotFound` or `IntegrityError`."""
         try:
-            entries = tuple(sorted(_entry(item) for item in _listing(self.read(md5))))
+            return parse_dir(self.read(md5), md5)
         except (ValueError, KeyError, TypeError) as exc:
             raise _damaged(md5, self.path(md5)) from exc
-        for entry in entries:
-            if not (_MD5.fullmatch(entry.md5) and _inside(entry.relpath)):
-                raise IntegrityError(
-                    f"The directory object {md5} lists the path {entry.relpath!r}",
-                    hint="Somebody made it by hand: do not use this artifact, and tell who published it.",
-                )
-        return entries
 
     def verify(self, md5: str) -> None:
         """Reads the object, and for a directory every file of it. Raises `NotFound` or `IntegrityError`."""
@@ -330,6 +323,21 @@ def _entries(directory: Path) -> list[Any]:
             return list(found)
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def parse_dir(data: bytes, md5: str) -> tuple[DirEntry, ...]:
+    """The files that the bytes of the directory object `md5` list, sorted by path.
+
+    Raises `IntegrityError` for a path that leads out; `ValueError`, `KeyError` or `TypeError` for other bytes.
+    """
+    entries = tuple(sorted(_entry(item) for item in _listing(data)))
+    for entry in entries:
+        if not (_MD5.fullmatch(entry.md5) and _inside(entry.relpath)):
+            raise IntegrityError(
+                f"The directory object {md5} lists the path {entry.relpath!r}",
+                hint="Somebody made it by hand: do not use this artifact, and tell who published it.",
+            )
+    return entries
 
 
 def _listing(data: bytes) -> list[Any]:

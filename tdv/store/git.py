@@ -319,6 +319,13 @@ class Git:
 
     # -- running git
 
+    def answer(self, *arguments: str, stdin: bytes = b"", accept: Sequence[int] = (0,)) -> bytes:
+        """The stdout of a command for which this class has no method; an exit code beyond `accept` is a `GitError`."""
+        done = self._start(*arguments, stdin=stdin)
+        if done.returncode not in accept:
+            raise self._error(arguments[0], done)
+        return done.stdout
+
     def _remote(self, remote: str | None) -> str:
         found = remote or self.default_remote()
         if found is None:

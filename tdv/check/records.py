@@ -1,0 +1,91 @@
+"""The rules of what is released already: records stay as they are, amendments are only appended.
+
+In: the book of the work tree and the books of the base. Out: verdicts. Always holds: records are compared byte for
+byte; a branch that lacks what the base released since it forked has removed nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from tdv.check.ports import Subject, Verdict
+from tdv.store.base import Base
+from tdv.store.git import Git
+from tdv.store.history import book_at
+from tdv.store.records import ReleaseBook, amendments_path, record_path
+
+
+class History:
+    """The books at the tip of the base and at the commit where the branch forked."""
+
+    def __init__(self, git: Git, book: ReleaseBook, base: Base) -> None:
+        self.base = base
+        self.tip = book_at(git, base.tip)
+        self.fork = self.tip if base.fork == base.tip else book_at(git, base.fork)
+        self._git = git
+        self._book = book
+
+    def datasets(self) -> tuple[str, ...]:
+        """Datasets here or in the base."""
+        return tuple(sorted({*self._book.datasets(), *self.fork.datasets()}))
+
+    def verdicts(self, dataset: str) -> Iterator[Verdict]:
+        """The rules of what the base holds of one dataset."""
+        if not self.fork.versions(dataset) and not self.tip.versions(dataset):
+            return
+        subject = Subject(dataset)
+        yield from self._removed(dataset) or [subject.kept("record-kept")]
+        yield from self._altered(dataset) or [subject.kept("record-unchanged")]
+        yield from self._amendments(dataset)
+
+    def new(self, dataset: str) -> tuple[str, ...]:
+        """The versions that this branch adds, lowest first."""
+        known = {*self.fork.versions(dataset), *self.tip.versions(dataset)}
+        return tuple(version for version in self._book.versions(dataset) if version not in known)
+
+    def _removed(self, dataset: str) -> list[Verdict]:
+        here = set(self._book.versions(dataset))
+        found = []
+        for version in self.fork.versions(dataset):
+            if version in here:
+                continue
+            path = record_path(dataset, version)
+            doubt = "" if self.base.known else ", unless this shallow clone is older than the base"
+            message = f"{path} is gone, {self.base.name} has it{doubt}"
+            hint = f"git checkout {self.base.fork[:12]} -- {path}" if self.base.known else "git fetch --unshallow"
+            found.append(Subject(dataset, version, path).broken("record-kept", message, hint))
+        return found
+
+    def _altered(self, dataset: str) -> list[Verdict]:
+        found = []
+        for version in self._book.versions(dataset):
+            data = self._book.record_bytes(dataset, version)
+            books = [(book, name) for book, name in self._books() if version in book.versions(dataset)]
+            other = next((name for book, name in books if book.record_bytes(dataset, version) != data), None)
+            if other is None:
+                continue
+            path = record_path(dataset, version)
+            if version in self.fork.versions(dataset):
+                hint = f"git checkout {self.base.fork[:12]} -- {path}"
+                message = f"{path} differs from {other}: a released record never changes"
+            else:
+                hint = f"git merge {self.base.name}, then tdv release {dataset} --amend"
+                message = f"{self.base.name} released {dataset}@v{version} meanwhile, with other content"
+            found.append(Subject(dataset, version, path).broken("record-unchanged", message, hint))
+        return found
+
+    def _books(self) -> list[tuple[ReleaseBook, str]]:
+        return [(self.tip, self.base.name), (self.fork, f"commit {self.base.fork[:12]}")]
+
+    def _amendments(self, dataset: str) -> Iterator[Verdict]:
+        path = amendments_path(dataset)
+        subject = Subject(dataset, file=path)
+        before = self._git.read_many(self.base.fork, (path,)).get(path, b"")
+        place = self._book.root / path
+        after = place.read_bytes() if place.is_file() else b""
+        if after.startswith(before if before.endswith(b"\n") or not before else before + b"\n") or after == before:
+            yield subject.kept("amendments-appended")
+            return
+        message = f"{path} changes or drops amendments that {self.base.name} has"
+        hint = f"git checkout {self.base.fork[:12]} -- {path}, then write the new one with tdv yank or tdv compat"
+        yield subject.broken("amendments-appended", message, hint)

@@ -1,0 +1,195 @@
+"""The rules of the releases that a branch adds.
+
+In: the ports, the history and the work tree of one dataset. Out: verdicts. Always holds: a release that was tagged
+on another line and brought in as it is (`tdv adopt`) is looked at as a record only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tdv.check.ports import CheckOptions, CheckPorts, Subject, Verdict
+from tdv.check.records import History
+from tdv.check.work import WorkTree
+from tdv.errors import TdvError
+from tdv.model.diff import DatasetChange
+from tdv.model.release import Record
+from tdv.model.version import Version, parse_version
+from tdv.store import changelog, dvc_files, pipeline
+from tdv.store.artifacts import data_path, summary_path
+from tdv.store.records import record_path
+from tdv.store.tags import Tag
+
+
+class NewReleases:
+    """The records of one dataset that the base does not have."""
+
+    def __init__(self, ports: CheckPorts, history: History, work: WorkTree, tags: Sequence[Tag]) -> None:
+        self._ports = ports
+        self._history = history
+        self._work = work
+        self._dataset = work.dataset
+        self._tags = {tag.version: tag for tag in tags if tag.dataset == work.dataset and tag.kind == "version"}
+        self.records: list[Record] = []
+        self._unreadable: list[Verdict] = []
+        for version in history.new(work.dataset):
+            try:
+                self.records.append(ports.book.record(work.dataset, version))
+            except TdvError as exc:
+                self._unreadable.append(self._subject(version).broken("record", exc.message, exc.hint or ""))
+
+    @property
+    def pending(self) -> list[Record]:
+        """Those that no tag has published yet."""
+        return [record for record in self.records if not self._adopted(record)]
+
+    def verdicts(self, options: CheckOptions) -> Iterator[Verdict]:
+        """All rules of all new releases."""
+        yield from self._unreadable
+        pending = self.pending
+        for record in self.records:
+            subject = self._subject(record.version)
+            yield subject.kept("record")
+            yield self._tag_free(record)
+            if record not in pending:
+                continue
+            yield self._since(record)
+            yield self._bump(record)
+            yield self._changelog(record)
+        if pending:
+            newest = pending[-1]
+            yield self._snapshot(newest)
+            yield self._taggable(newest)
+            if options.merge == "squash":
+                yield self._alone(pending)
+
+    def unadopted(self) -> Iterator[Verdict]:
+        """Tagged releases that have no record here: told of, no reason to stop a merge."""
+        absent = sorted(set(self._tags) - set(self._ports.book.versions(self._dataset)))
+        if absent:
+            named = ", ".join(f"v{version}" for version in absent)
+            message = f"tagged without a record here: {named}; tdv adopt {self._dataset}@v{absent[0]} brings it in"
+            yield Subject(self._dataset).kept("adopted", message)
+
+    def _subject(self, version: str) -> Subject:
+        return Subject(self._dataset, version, record_path(self._dataset, version))
+
+    def _adopted(self, record: Record) -> bool:
+        tag = self._tags.get(record.version)
+        return tag is not None and tag.digest == record.digest
+
+    def _tag_free(self, record: Record) -> Verdict:
+        subject = self._subject(record.version)
+        tag = self._tags.get(record.version)
+        if tag is None or tag.digest == record.digest:
+            return subject.kept("tag-free")
+        message = f"the tag {tag.name} promises {tag.digest or 'no digest'}, the record {record.digest}"
+        return subject.broken("tag-free", message, f"tdv release {self._dataset} --amend with the next version")
+
+    # -- what it follows
+
+    def _expected(self, record: Record) -> Version | None:
+        """The highest release below it, in the base or among the new ones."""
+        known = {*self._history.tip.versions(self._dataset), *(other.version for other in self.records)}
+        own = parse_version(record.version)
+        return max((version for version in map(parse_version, known) if version < own), default=None)
+
+    def _since(self, record: Record) -> Verdict:
+        subject = self._subject(record.version)
+        expected = self._expected(record)
+        said = record.change.since
+        if said == (str(expected) if expected else None):
+            return subject.kept("since")
+        newest = f"v{expected} is the newest below it" if expected else "there is none below it"
+        message = f"the record follows {f'v{said}' if said else 'nothing'}, and {newest}"
+        hint = f"git merge {self._history.base.name}, then tdv release {self._dataset} --amend"
+        return subject.broken("since", message, hint)
+
+    def _bump(self, record: Record) -> Verdict:
+        subject = self._subject(record.version)
+        expected = self._expected(record)
+        if expected is None:
+            return subject.kept("bump", "the first release may have any version")
+        try:
+            before = self._before(str(expected))
+            change = self._ports.compare(before, record)
+        except TdvError as exc:
+            return subject.broken("bump", f"{exc.message}", exc.hint or "")
+        own = parse_version(record.version)
+        if not change.findings and not (expected.prerelease and own.core == expected.core):
+            message = f"nothing changed since v{expected}"
+            return subject.broken("bump", message, f"git rm {subject.file}")
+        least = expected.least_after("patch" if change.bump == "none" else change.bump)
+        if Version(*own.core) >= least:
+            return subject.kept("bump", f"{change.bump} since v{expected}")
+        message = f"v{record.version} is too small after v{expected}: {_reason(change)}"
+        return subject.broken("bump", message, f"tdv release {self._dataset} {least} --amend")
+
+    def _before(self, version: str) -> Record:
+        if version in self._history.tip.versions(self._dataset):
+            return self._history.tip.record(self._dataset, version)
+        return self._ports.book.record(self._dataset, version)
+
+    # -- what stands beside it
+
+    def _changelog(self, record: Record) -> Verdict:
+        subject = self._subject(record.version)
+        if changelog.section_of(_text(self._ports.book.root / changelog.FILE), self._dataset, record.version):
+            return subject.kept("changelog")
+        message = f"{changelog.FILE} has no section for {record.reference}"
+        hint = f"tdv release {self._dataset} {record.version} --amend"
+        return subject.broken("changelog", message, hint)
+
+    def _snapshot(self, record: Record) -> Verdict:
+        subject = self._subject(record.version)
+        hint = f"tdv release {self._dataset} --amend"
+        try:
+            artifact, digest = self._work.artifact(), self._work.digest()
+        except TdvError as exc:
+            return subject.broken("snapshot", exc.message, exc.hint or hint)
+        wrong = [pipeline.DVC_LOCK] if artifact is None or artifact.md5 != record.artifact.md5 else []
+        wrong += [summary_path(self._dataset)] if digest != record.digest else []
+        if not wrong:
+            return subject.kept("snapshot")
+        held = "holds" if len(wrong) == 1 else "hold"
+        return subject.broken("snapshot", f"{' and '.join(wrong)} {held} another build than the record", hint)
+
+    def _taggable(self, record: Record) -> Verdict:
+        subject = self._subject(record.version)
+        data = dvc_files.read(self._ports.book.root / pipeline.DVC_YAML)
+        try:
+            listed = pipeline.artifact_paths(data).get(self._dataset) if data is not None else None
+            artifact = self._work.artifact()
+        except TdvError as exc:
+            return subject.broken("taggable", exc.message, exc.hint or "")
+        path = data_path(self._dataset)
+        if listed != path:
+            found = f"says {listed}" if listed else "has no entry"
+            message = f"`artifacts:` of dvc.yaml {found}, plain DVC needs {path}"
+            return subject.broken("taggable", message, f"tdv build {self._dataset}", (pipeline.DVC_YAML, 1))
+        if artifact is None or artifact.md5 != record.artifact.md5:
+            message = "plain DVC would deliver other data than the record's, so that no tag can stand here"
+            return subject.broken("taggable", message, f"tdv release {self._dataset} --amend", (pipeline.DVC_LOCK, 1))
+        return subject.kept("taggable")
+
+    def _alone(self, pending: Sequence[Record]) -> Verdict:
+        subject = self._subject(pending[-1].version)
+        if len(pending) == 1:
+            return subject.kept("one-pending")
+        named = " and ".join(record.reference for record in pending)
+        message = f"{named} would become one commit, and a commit carries one version of a dataset"
+        hint = "Merge them one by one, or set `policy: {merge: merge}` in tdv.yaml and merge without squashing."
+        return subject.broken("one-pending", message, hint)
+
+
+def _reason(change: DatasetChange) -> str:
+    deciding = [finding for finding in change.findings if finding.level == change.bump]
+    first = deciding[0]
+    place = ".".join(filter(None, (first.table, first.column)))
+    more = f" and {len(deciding) - 1} more" if len(deciding) > 1 else ""
+    return f"{first.rule}{f' in {place}' if place else ''} ({first.message}){more}, a {change.bump} change"
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.is_file() else ""

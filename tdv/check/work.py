@@ -1,0 +1,177 @@
+"""The rules of a dataset's work tree: spec, stage, build, rows, private columns, data on the remote.
+
+In: the ports and a dataset whose sources, stage or releases changed. Out: verdicts. Always holds: what cannot be
+looked at is broken, with the reason and the command that helps; no value of a row is in a message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from tdv.check.ports import CheckPorts, Subject, Verdict
+from tdv.check.privacy import undecided
+from tdv.errors import DocumentError, RemoteError, TdvError
+from tdv.model.release import Artifact, Record
+from tdv.model.spec import DatasetSpec
+from tdv.store import changelog, pipeline
+from tdv.store.artifacts import data_path, summary_path
+from tdv.store.dvc_files import load
+
+
+class WorkTree:
+    """What the work tree says of one dataset."""
+
+    def __init__(self, ports: CheckPorts, dataset: str) -> None:
+        self._ports = ports
+        self._root = ports.book.root
+        self.dataset = dataset
+        self.file = f"datasets/{dataset}/dataset.yaml"
+        self.subject = Subject(dataset, file=self.file)
+
+    # -- what stands in the files
+
+    def artifact(self) -> Artifact | None:
+        """What dvc.lock says was built; raises `DocumentError`."""
+        stage = pipeline.read_stage(self._root, self.dataset)
+        entry = stage.out(data_path(self.dataset)) if stage else None
+        return Artifact(entry.md5, entry.size, entry.nfiles) if entry and entry.nfiles is not None else None
+
+    def digest(self) -> str:
+        """What snapshot.yaml says was built, "" without one; raises `DocumentError`."""
+        path = self._root / summary_path(self.dataset)
+        if not path.is_file():
+            return ""
+        return str(load(path.read_bytes(), summary_path(self.dataset)).get("digest", ""))
+
+    # -- the rules
+
+    def verdicts(self, *, rebuild: bool, new: Sequence[Record]) -> Iterator[Verdict]:
+        """All rules of the work tree; `new` are the records that the branch adds."""
+        try:
+            spec = self._ports.spec(self.dataset)
+            sources = self._ports.sources(spec)
+        except TdvError as exc:
+            yield self._failed("spec", exc)
+            return
+        yield self.subject.kept("spec")
+        stage = self._stage(sources)
+        built = self._built()
+        yield from (stage, built, self._committed(sources), self._privacy(spec), self._valid())
+        if rebuild:
+            yield self._reproducible()
+        yield self._pushed(new)
+
+    def _failed(self, rule: str, problem: TdvError) -> Verdict:
+        place = None
+        if isinstance(problem, DocumentError):
+            place = (problem.problems[0].file, problem.problems[0].line)
+        return self.subject.broken(rule, problem.message, problem.hint or "", place)
+
+    def _stage(self, sources: Sequence[str]) -> Verdict:
+        try:
+            listed = set(pipeline.stage_deps(self._root, self.dataset))
+        except TdvError as exc:
+            return self._failed("stage", exc)
+        lacking, surplus = sorted(set(sources) - listed), sorted(listed - set(sources))
+        if not lacking and not surplus:
+            return self.subject.kept("stage")
+        said = [f"lacks {', '.join(lacking)}"] if lacking else []
+        said += [f"lists {', '.join(surplus)}, which the spec does not"] if surplus else []
+        message = f"the stage {self.dataset} of dvc.yaml {' and '.join(said)}"
+        return self.subject.broken("stage", message, f"tdv build {self.dataset}", (pipeline.DVC_YAML, 1))
+
+    def _built(self) -> Verdict:
+        try:
+            status = self._ports.stage(self.dataset)
+            artifact, digest = self.artifact(), self.digest()
+        except TdvError as exc:
+            return self._failed("built", exc)
+        hint = f"tdv build {self.dataset}, then commit what it wrote"
+        if not status.ran or artifact is None:
+            return self.subject.broken("built", "dvc.lock has no build of this dataset", hint)
+        if not status.sources_unchanged:
+            named = ", ".join(status.deps[:3]) or "the command of the stage"
+            more = f" and {len(status.deps) - 3} more" if len(status.deps) > 3 else ""
+            return self.subject.broken("built", f"{named}{more} changed after the build in dvc.lock", hint)
+        if summary_path(self.dataset) in status.outs or not digest:
+            message = f"{summary_path(self.dataset)} is not the one that the build wrote"
+            return self.subject.broken("built", message, hint, (summary_path(self.dataset), 1))
+        return self.subject.kept("built")
+
+    def _committed(self, sources: Sequence[str]) -> Verdict:
+        files = (f"datasets/{self.dataset}", pipeline.DVC_YAML, pipeline.DVC_LOCK, changelog.FILE)
+        changes = self._ports.git.changes(dict.fromkeys((*files, *sources)))
+        if not changes:
+            return self.subject.kept("committed")
+        named = " ".join(change.path for change in changes[:5])
+        message = f"not committed: {named}{' …' if len(changes) > 5 else ''}"
+        return self.subject.broken("committed", message, f"git add {named} && git commit", (changes[0].path, 1))
+
+    def _privacy(self, spec: DatasetSpec) -> Verdict:
+        found = [f"{table.name}.{column}" for table in spec.tables for column in undecided(table)]
+        if not found:
+            return self.subject.kept("privacy")
+        message = f"no decision for {', '.join(found)}: values that nothing generates, under a private name"
+        hint = "Say `privacy: email` or another kind for each, or `privacy: none` where it holds nothing personal."
+        return self.subject.broken("privacy", message, hint)
+
+    def _valid(self) -> Verdict:
+        try:
+            report = self._ports.validate(self.dataset)
+        except TdvError as exc:
+            return self._failed("valid", exc)
+        failed = [check for check in report.checks if not check.ok]
+        if not failed:
+            return self.subject.kept("valid")
+        first = failed[0]
+        place = f"{first.table}: " if first.table else ""
+        more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
+        message = f"{place}{first.message or first.rule}{more}"
+        return self.subject.broken("valid", message, f"tdv validate {self.dataset}")
+
+    def _reproducible(self) -> Verdict:
+        hint = "Let the values depend on `at` alone, then build and release again."
+        try:
+            wanted, found = self.digest(), self._ports.rebuild(self.dataset)
+        except TdvError as exc:
+            return self._failed("reproducible", exc)
+        if wanted == found:
+            return self.subject.kept("reproducible")
+        message = f"a cold build has the digest {found}, snapshot.yaml says {wanted or 'nothing'}"
+        return self.subject.broken("reproducible", message, hint)
+
+    def _pushed(self, new: Sequence[Record]) -> Verdict:
+        try:
+            artifact = self.artifact()
+            digests = {artifact.md5: self.digest()} if artifact else {}
+        except TdvError as exc:
+            return self._failed("pushed", exc)
+        wanted = {artifact.md5: artifact} if artifact else {}
+        for record in new:
+            wanted[record.artifact.md5] = record.artifact
+            digests[record.artifact.md5] = record.digest
+        reason = ""
+        try:
+            missing = self._ports.missing(list(wanted.values()))
+        except RemoteError as exc:
+            missing, reason = frozenset(wanted), f"{exc.message}; "
+        except TdvError as exc:
+            return self._failed("pushed", exc)
+        if missing is None:
+            return self.subject.kept("pushed", "no DVC remote is configured: the data is on the machine that built it")
+        lacking = {md5: digests[md5] for md5 in wanted if md5 in missing}
+        if not lacking:
+            return self.subject.kept("pushed")
+        return self._rebuilt(lacking, reason)
+
+    def _rebuilt(self, lacking: dict[str, str], reason: str) -> Verdict:
+        named = ", ".join(sorted(lacking))
+        try:
+            digest = self._ports.rebuild(self.dataset)
+        except TdvError as exc:
+            message = f"{reason}the remote lacks {named}, and it cannot be built here: {exc.message}"
+            return self.subject.broken("pushed", message, "tdv push")
+        if set(lacking.values()) == {digest}:
+            return self.subject.kept("pushed", f"{reason}not on the remote, and rebuilt to the same digest")
+        message = f"{reason}the remote lacks {named}, and a build here has another digest"
+        return self.subject.broken("pushed", message, "tdv push")
