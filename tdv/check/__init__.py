@@ -84,6 +84,6 @@ def _lock(ports: CheckPorts) -> Iterator[Verdict]:
     try:
         problem = ports.lock()
     except TdvError as exc:
-        yield subject.broken("locked", exc.message, exc.hint or "")
+        yield subject.failed("locked", exc)
         return
     yield subject.broken("locked", problem, "tdv lock, then commit tdv.lock") if problem else subject.kept("locked")

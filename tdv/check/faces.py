@@ -18,7 +18,8 @@ Forge = Literal["github", "gitlab"]
 
 # GitHub shows ten errors per step and drops the others.
 _GITHUB_MOST: Final = 10
-_MARKDOWN_MOST: Final = 100
+_MARKDOWN_MOST: Final = 20
+_RULES_MOST: Final = 100
 _LONGEST: Final = 300
 _MARKUP: Final = re.compile(r"([\\`*_\[\]<>#|~&@!])")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -71,10 +72,11 @@ def _table(failed: tuple[Verdict, ...]) -> Iterator[str]:
 def _every_rule(checked: Checked) -> Iterator[str]:
     yield "| | rule | |"
     yield "| --- | --- | --- |"
-    for verdict in checked.verdicts[: 4 * _MARKDOWN_MOST]:
+    for verdict in checked.verdicts[:_RULES_MOST]:
         sign = "✅" if verdict.ok else "❌"
-        said = _marked(verdict.message) if verdict.ok and verdict.message else RULES[verdict.rule]
-        yield f"| {sign} {verdict.subject} | `{verdict.rule}` | {said} |"
+        yield f"| {sign} {verdict.subject} | `{verdict.rule}` | {RULES[verdict.rule]} |"
+    if len(checked.verdicts) > _RULES_MOST:
+        yield f"| | | and {len(checked.verdicts) - _RULES_MOST} more |"
 
 
 def _github(checked: Checked) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
+from tdv.errors import DocumentError, TdvError
 from tdv.model.diff import DatasetChange
 from tdv.model.release import Artifact, Record
 from tdv.model.report import VERIFICATION_FORMAT, Report
@@ -150,3 +151,11 @@ class Subject:
         """A rule that does not hold; `place` is a file and a line in it."""
         file, line = place or (self.file, 1)
         return Verdict(rule, self.dataset, self.version, False, message, hint, file, line)
+
+    def failed(self, rule: str, problem: TdvError) -> Verdict:
+        """A rule that does not hold because of an error; of several mistakes the first one gives the place."""
+        if not isinstance(problem, DocumentError):
+            return self.broken(rule, problem.message, problem.hint or "")
+        first = problem.problems[0]
+        more = f" (and {len(problem.problems) - 1} more)" if len(problem.problems) > 1 else ""
+        return self.broken(rule, f"{first}{more}", problem.hint or "", (first.file, first.line))

@@ -37,7 +37,7 @@ class NewReleases:
             try:
                 self.records.append(ports.book.record(work.dataset, version))
             except TdvError as exc:
-                self._unreadable.append(self._subject(version).broken("record", exc.message, exc.hint or ""))
+                self._unreadable.append(self._subject(version).failed("record", exc))
 
     @property
     def pending(self) -> list[Record]:
@@ -115,7 +115,7 @@ class NewReleases:
             before = self._before(str(expected))
             change = self._ports.compare(before, record)
         except TdvError as exc:
-            return subject.broken("bump", f"{exc.message}", exc.hint or "")
+            return subject.failed("bump", exc)
         own = parse_version(record.version)
         if not change.findings and not (expected.prerelease and own.core == expected.core):
             message = f"nothing changed since v{expected}"
@@ -147,7 +147,7 @@ class NewReleases:
         try:
             artifact, digest = self._work.artifact(), self._work.digest()
         except TdvError as exc:
-            return subject.broken("snapshot", exc.message, exc.hint or hint)
+            return subject.failed("snapshot", exc)
         wrong = [pipeline.DVC_LOCK] if artifact is None or artifact.md5 != record.artifact.md5 else []
         wrong += [summary_path(self._dataset)] if digest != record.digest else []
         if not wrong:
@@ -162,7 +162,7 @@ class NewReleases:
             listed = pipeline.artifact_paths(data).get(self._dataset) if data is not None else None
             artifact = self._work.artifact()
         except TdvError as exc:
-            return subject.broken("taggable", exc.message, exc.hint or "")
+            return subject.failed("taggable", exc)
         path = data_path(self._dataset)
         if listed != path:
             found = f"says {listed}" if listed else "has no entry"

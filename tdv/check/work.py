@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from tdv.check.ports import CheckPorts, Subject, Verdict
 from tdv.check.privacy import undecided
-from tdv.errors import DocumentError, RemoteError, TdvError
+from tdv.errors import RemoteError, TdvError
 from tdv.model.release import Artifact, Record
 from tdv.model.spec import DatasetSpec
 from tdv.store import changelog, pipeline
@@ -51,7 +51,7 @@ class WorkTree:
             spec = self._ports.spec(self.dataset)
             sources = self._ports.sources(spec)
         except TdvError as exc:
-            yield self._failed("spec", exc)
+            yield self.subject.failed("spec", exc)
             return
         yield self.subject.kept("spec")
         stage = self._stage(sources)
@@ -61,17 +61,11 @@ class WorkTree:
             yield self._reproducible()
         yield self._pushed(new)
 
-    def _failed(self, rule: str, problem: TdvError) -> Verdict:
-        place = None
-        if isinstance(problem, DocumentError):
-            place = (problem.problems[0].file, problem.problems[0].line)
-        return self.subject.broken(rule, problem.message, problem.hint or "", place)
-
     def _stage(self, sources: Sequence[str]) -> Verdict:
         try:
             listed = set(pipeline.stage_deps(self._root, self.dataset))
         except TdvError as exc:
-            return self._failed("stage", exc)
+            return self.subject.failed("stage", exc)
         lacking, surplus = sorted(set(sources) - listed), sorted(listed - set(sources))
         if not lacking and not surplus:
             return self.subject.kept("stage")
@@ -85,7 +79,7 @@ class WorkTree:
             status = self._ports.stage(self.dataset)
             artifact, digest = self.artifact(), self.digest()
         except TdvError as exc:
-            return self._failed("built", exc)
+            return self.subject.failed("built", exc)
         hint = f"tdv build {self.dataset}, then commit what it wrote"
         if not status.ran or artifact is None:
             return self.subject.broken("built", "dvc.lock has no build of this dataset", hint)
@@ -119,7 +113,7 @@ class WorkTree:
         try:
             report = self._ports.validate(self.dataset)
         except TdvError as exc:
-            return self._failed("valid", exc)
+            return self.subject.failed("valid", exc)
         failed = [check for check in report.checks if not check.ok]
         if not failed:
             return self.subject.kept("valid")
@@ -134,7 +128,7 @@ class WorkTree:
         try:
             wanted, found = self.digest(), self._ports.rebuild(self.dataset)
         except TdvError as exc:
-            return self._failed("reproducible", exc)
+            return self.subject.failed("reproducible", exc)
         if wanted == found:
             return self.subject.kept("reproducible")
         message = f"a cold build has the digest {found}, snapshot.yaml says {wanted or 'nothing'}"
@@ -145,7 +139,7 @@ class WorkTree:
             artifact = self.artifact()
             digests = {artifact.md5: self.digest()} if artifact else {}
         except TdvError as exc:
-            return self._failed("pushed", exc)
+            return self.subject.failed("pushed", exc)
         wanted = {artifact.md5: artifact} if artifact else {}
         for record in new:
             wanted[record.artifact.md5] = record.artifact
@@ -156,7 +150,7 @@ class WorkTree:
         except RemoteError as exc:
             missing, reason = frozenset(wanted), f"{exc.message}; "
         except TdvError as exc:
-            return self._failed("pushed", exc)
+            return self.subject.failed("pushed", exc)
         if missing is None:
             return self.subject.kept("pushed", "no DVC remote is configured: the data is on the machine that built it")
         lacking = {md5: digests[md5] for md5 in wanted if md5 in missing}
