@@ -43,6 +43,7 @@ from tdv.model.schema import TableSchema
 
 SOURCES: Final = "sources"
 _NAME_DIGITS: Final = 16
+_MEMORY: Final = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ class SnapshotOptions:
     """What a manifest says besides its tables.
 
     `as_of` is RFC 3339; `scenarios` reads what it needs back from the tables just written; `workers` is the
-    number of threads.
+    number of threads; `memory` is how many bytes of rows are kept for the next reader.
     """
 
     dataset: str
@@ -79,14 +80,30 @@ class SnapshotOptions:
     scenarios: Callable[[Snapshot], Sequence[ScenarioManifest]] | None = None
     toolchain: Mapping[str, str] = field(default_factory=dict)
     workers: int = field(default_factory=lambda: os.cpu_count() or 1)
+    memory: int = _MEMORY
+
+
+@dataclass(frozen=True, slots=True)
+class RecentRows:
+    """The rows just written: from memory as far as they were kept there, else from their files."""
+
+    snapshot: Snapshot
+    kept: Mapping[str, Sequence[pa.Table]]
+
+    def batches(self, name: str, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """The table part by part, or only `columns` of it."""
+        if name not in self.kept:
+            return self.snapshot.batches(name, columns)
+        return (part if columns is None else part.select(list(columns)) for part in self.kept[name])
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """The manifest of the snapshot, and the text of ``snapshot.yaml``."""
+    """The manifest of the snapshot, the text of ``snapshot.yaml``, and the rows for those who look at them next."""
 
     manifest: Manifest
     summary: str
+    rows: RecentRows = field(compare=False, repr=False)
 
 
 def write(
@@ -100,14 +117,16 @@ def write(
     with writing(out):
         out.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(options.workers) as pool:
-        writer = _Writer(out, pool, options.workers + 1, _Known(previous))
+        recent = _Recent(options.memory)
+        writer = _Writer(out, pool, options.workers + 1, _Known(previous), recent)
         written = [writer.table(rows) for rows in tables]
     manifest = _manifest(tuple(table for table, _ in written), options, _keep(options.sources, out))
     if options.scenarios is not None:
         manifest = _with_scenarios(manifest, options.scenarios(Snapshot(manifest, lambda file: out / file)))
     with writing(out / FILE):
         (out / FILE).write_bytes(dump_manifest(manifest))
-    return Written(manifest, summary(manifest, {table.name: facts for table, facts in written}))
+    rows = RecentRows(Snapshot(manifest, lambda file: out / file), recent.tables)
+    return Written(manifest, summary(manifest, {table.name: facts for table, facts in written}), rows)
 
 
 def summary_of(snapshot: Snapshot) -> str:
@@ -190,6 +209,25 @@ class _Known:
         return part
 
 
+class _Recent:
+    """The parts of the tables written last, as far as they fit into `budget` bytes."""
+
+    def __init__(self, budget: int) -> None:
+        self._left = budget
+        self._dropped: set[str] = set()
+        self.tables: dict[str, list[pa.Table]] = {}
+
+    def keep(self, table: str, part: pa.Table) -> None:
+        """Keeps a part, or gives up the whole table when it does not fit."""
+        if table in self._dropped:
+            return
+        self._left -= part.nbytes
+        self.tables.setdefault(table, []).append(part)
+        if self._left < 0:
+            self._left += sum(kept.nbytes for kept in self.tables.pop(table))
+            self._dropped.add(table)
+
+
 @dataclass(frozen=True, slots=True)
 class _Writer:
     """Writes tables: the calling thread makes rows canonical and cuts, the pool digests and encodes."""
@@ -198,6 +236,7 @@ class _Writer:
     pool: ThreadPoolExecutor
     ahead: int
     known: _Known
+    recent: _Recent
 
     def table(self, rows: TableRows) -> tuple[TableManifest, TableFacts]:
         """Writes all parts of one table."""
@@ -210,13 +249,14 @@ class _Writer:
         numbered = ((part, self.out / name / f"{index}.tmp") for index, part in enumerate(parts))
         statistics = TableStatistics(schema)
 
-        def step(item: tuple[pa.Table, Path]) -> tuple[Part, Path, TableFacts]:
+        def step(item: tuple[pa.Table, Path]) -> tuple[Part, Path, TableFacts, pa.Table]:
             part = item[0].combine_chunks()
-            return self._part(part, item[1], schema), item[1], statistics.of_part(part)
+            return self._part(part, item[1], schema), item[1], statistics.of_part(part), part
 
         named: list[Part] = []
         used: dict[str, int] = {}
-        for part, place, found in _in_order(self.pool, step, numbered, self.ahead):
+        for part, place, found, rows_of_part in _in_order(self.pool, step, numbered, self.ahead):
+            self.recent.keep(schema.name, rows_of_part)
             used[part.digest] = used.get(part.digest, 0) + 1
             file = f"{name}/{_file(part.digest, used[part.digest])}"
             place.rename(self.out / file)

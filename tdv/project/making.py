@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from tdv.model.spec import DatasetSpec
     from tdv.project.ports import Ports
     from tdv.snapshot import SourceFile
+    from tdv.validate.rows import Rows
 
 DATA: Final = "data"
 
@@ -81,22 +82,27 @@ def make(ports: Ports, spec: DatasetSpec, sources: Sources, options: MakeOptions
         )
         written = snapshot.write(rows, settings, options.scratch / DATA, options.previous)
     built = Snapshot.open(options.scratch / DATA)
-    report = validated(spec, inputs, built, reveal=options.reveal)
+    report = validated(spec, inputs, built, rows=written.rows, reveal=options.reveal)
     return Made(written.manifest, built, written.summary, options.scratch / DATA, report)
 
 
-def validated(spec: DatasetSpec, inputs: BuildInputs, built: Snapshot, *, reveal: bool) -> Report:
-    """The report on the snapshot, and on each standalone scenario as the dataset of its own that it is."""
+def validated(
+    spec: DatasetSpec, inputs: BuildInputs, built: Snapshot, *, rows: Rows | None = None, reveal: bool
+) -> Report:
+    """The report on the snapshot, and on each standalone scenario as the dataset of its own that it is.
+
+    `rows` are those of the snapshot where somebody still has them in memory.
+    """
     from tdv import seeds, validate
     from tdv.validate.rows import Tables
 
     rules = validate.ValidateOptions(others=inputs.others, reveal=reveal)
     shared = replace(rules, expectations=seeds.expectations(inputs.scenarios))
-    checks = list(validate.validate(spec.name, spec.schema, built, shared).checks)
+    checks = list(validate.validate(spec.name, spec.schema, rows or built, shared).checks)
     for scenario in inputs.scenarios:
         if scenario.standalone:
-            rows = Tables(seeds.standalone_rows(scenario, built))
-            own = validate.validate(spec.name, spec.schema, rows, replace(rules, expectations=scenario.expect))
+            alone = Tables(seeds.standalone_rows(scenario, built))
+            own = validate.validate(spec.name, spec.schema, alone, replace(rules, expectations=scenario.expect))
             checks += [replace(check, rule=f"{scenario.name}: {check.rule}") for check in own.checks]
     return Report(spec.name, tuple(checks))
 
