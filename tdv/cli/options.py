@@ -26,6 +26,11 @@ Target = Annotated[
     str | None,
     typer.Option("--target", "-t", metavar="TARGET", help="A name from tdv.yaml, a URL, a file or a directory."),
 ]
+App = Annotated[str | None, typer.Option("--app", metavar="VERSION", help="The app's version; else tdv.yaml says.")]
+Migration = Annotated[
+    str | None,
+    typer.Option("--migration", metavar="REVISION", help="Where the schema stands; else the head of the migrations."),
+]
 Scenarios = Annotated[
     list[str] | None, typer.Option("--scenario", metavar="NAME", help="Only this scenario and what it references.")
 ]

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from tdv.cli.terminal import clean
 from tdv.model.diff import Finding
+from tdv.model.resolution import Choice
 
 
 def counted(number: int, noun: str) -> str:
@@ -52,3 +53,21 @@ def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
     width = max(map(len, places), default=0)
     for finding, place in zip(found, places, strict=True):
         yield f"  {finding.level:<5}  {finding.rule:<{rules}}  {clean(place):<{width}}  {clean(finding.message)}"
+
+
+def choice_lines(choice: Choice, *, explain: bool) -> Iterator[str]:
+    """``shop@v1.1.0  ^1 (tdv.yaml)  fits app >=1.2,<3``; with `explain`, a line for each release not chosen."""
+    asked = ", ".join(f"{item.range} ({item.by})" for item in choice.asked)
+    kept = "  kept by tdv.lock" if choice.kept else ""
+    reference = choice.release.record.reference
+    yield f"{reference}  {clean(asked)}  fits {clean(str(choice.release.compat))}{kept}"
+    if explain:
+        dataset = choice.release.record.dataset
+        yield from (f"  {dataset}@v{item.version} {clean(item.reason)}" for item in choice.rejected)
+
+
+def need_text(app: str | None, migration: str | None) -> str:
+    """``app 2.3.1 and migration 0042``, "" when neither matters."""
+    parts = [f"app {clean(app)}"] if app else []
+    parts += [f"migration {clean(migration)}"] if migration else []
+    return " and ".join(parts)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final, Protocol
 
@@ -19,6 +19,9 @@ from tdv.model.compat import Span
 
 SEPARATOR: Final = re.compile(r"[\s,+]+")
 """Several revisions in one text, for a database or a span that stands on several branches."""
+
+BASE: Final = "base"
+"""Where no migration is applied yet."""
 
 _NUMBER: Final = re.compile(r"0*([0-9]+)(?![0-9A-Za-z.])", re.ASCII)
 _SHORTEST_PREFIX: Final = 4
@@ -76,6 +79,15 @@ class History:
         history._check()
         return history
 
+    @classmethod
+    def chain(cls, source: str, migrations: Iterable[Migration]) -> History:
+        """A history in which each migration comes after the one before it."""
+        linked: list[Migration] = []
+        for migration in migrations:
+            before = (linked[-1].revision,) if linked else ()
+            linked.append(replace(migration, parents=before))
+        return cls.of(source, linked)
+
     @cached_property
     def heads(self) -> tuple[str, ...]:
         """The migrations that nothing comes after, in the order of the history."""
@@ -85,7 +97,7 @@ class History:
     @property
     def head(self) -> Place:
         """The place where everything is applied."""
-        return Position(", ".join(self.heads), frozenset(self.migrations), self)
+        return Position(", ".join(self.heads) or BASE, frozenset(self.migrations), self)
 
     def ancestors(self, revisions: Iterable[str]) -> frozenset[str]:
         """`revisions` and all that they come after."""
@@ -130,14 +142,25 @@ class History:
         return tuple(revision for revision in self.migrations if revision.startswith(text))
 
     def at(self, text: str) -> Place:
-        """The place of a database whose applied migrations end at the revisions in `text`; "head" is all of them.
+        """The place of a database whose applied migrations end at the revisions in `text`; "head" is all of them,
+        "base" none.
 
         Raises `NotFound` or `UsageError`.
         """
         if text in ("head", "heads"):
             return self.head
-        revisions = tuple(self.named(word) for word in _words(text))
+        if text == BASE:
+            return Position(BASE, frozenset(), self)
+        revisions = tuple(dict.fromkeys(self.named(word) for word in _words(text)))
         return Position(", ".join(revisions), self.ancestors(revisions), self)
+
+    def exactly(self, names: Iterable[str]) -> Place:
+        """The place of a database that names each migration that was applied, whatever lies between them; names
+        that the history does not have are left out."""
+        applied = frozenset(revision for name in names for revision in self.find(name)[:1])
+        parents = {parent for revision in applied for parent in self.migrations[revision].parents}
+        ends = [revision for revision in self.migrations if revision in applied and revision not in parents]
+        return Position(", ".join(ends) or BASE, applied, self)
 
     def between(self, span: Span) -> Iterator[str]:
         """The migrations at which a release with this span fits, in the order of the history."""
@@ -215,7 +238,7 @@ class Position:
         for text in _words(span.until or ""):
             found = self.history.find(text)
             if any(revision in self.applied for revision in found):
-                return f"serves {shown(span)}, and {self.text} is not before {text}"
+                return f"serves {span}, and {self.text} is not before {text}"
         return ""
 
     def _before(self, text: str) -> str:
@@ -224,7 +247,7 @@ class Position:
             return f"serves migrations from {text}, which is not in {self.history.source}"
         if any(revision in self.applied for revision in found):
             return ""
-        mine = _words(self.text)
+        mine = _words(self.text) if self.applied else ()
         after = self.history.ancestors(found)
         if all(word in after for word in mine):
             return f"serves migrations from {text}, and {self.text} is before it"
@@ -242,19 +265,12 @@ class Unplaced:
             return ""
         here, start, until = map(_number, (self.text, span.start, span.until))
         if not _comparable(self.text, *filter(None, (span.start, span.until))) or here is None:
-            return f"serves {shown(span)}, and nothing tells where {self.text} is: tdv.yaml names no migrations"
+            return f"serves {span}, and nothing tells where {self.text} is: tdv.yaml names no migrations"
         if start is not None and here < start:
             return f"serves migrations from {span.start}, and {self.text} is before it"
         if until is not None and here >= until:
-            return f"serves {shown(span)}, and {self.text} is not before {span.until}"
+            return f"serves {span}, and {self.text} is not before {span.until}"
         return ""
-
-
-def shown(span: Span) -> str:
-    """``migrations 0003 until 0007``"""
-    start = f"from {span.start}" if span.until is None else span.start or ""
-    until = f"until {span.until}" if span.until is not None else ""
-    return " ".join(filter(None, ("migrations", start, until)))
 
 
 def _words(text: str) -> tuple[str, ...]:

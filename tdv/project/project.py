@@ -26,11 +26,13 @@ if TYPE_CHECKING:
     from tdv.model.receipt import Receipt
     from tdv.model.release import Record
     from tdv.model.report import Report, Verification
+    from tdv.model.resolution import Resolution
     from tdv.new import Scaffolded
     from tdv.project.builds import Built
     from tdv.project.comparisons import DiffWish
     from tdv.project.making import Sample
     from tdv.project.releases import ReleaseWish
+    from tdv.project.resolutions import ResolveWish
     from tdv.project.restores import CheckoutWish
     from tdv.project.views import ShowWish, View
     from tdv.pull import PullReport
@@ -168,6 +170,12 @@ class Project:
         return self.ports.book.record(dataset, version)
 
     # -- use
+
+    def resolve(self, wish: ResolveWish) -> Resolution:
+        """Which release of each dataset fits, and why no other."""
+        from tdv.project import resolutions
+
+        return resolutions.resolve(self.ports, wish)
 
     def checkout(self, *refs: str, target: str | None = None, wish: CheckoutWish | None = None) -> Receipt:
         """Restores states into a target: what `refs` name, or what tdv.yaml wants; `wish` says more."""

@@ -1,0 +1,147 @@
+"""Wires a resolution: what is asked for and by whom, the app's version, the place in the migrations, the book.
+
+In: a `ResolveWish`. Out: a `Resolution`. Always holds: what the command line says wins over the environment, and that
+over ``tdv.yaml``; without any word about app or migrations, they do not matter.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from tdv.errors import ConfigError, NotFound, UsageError
+from tdv.model.fit import Need, app_of
+from tdv.model.history import Unplaced
+from tdv.model.resolution import Asked
+from tdv.project import states
+from tdv.store.process import environment, last_line
+
+if TYPE_CHECKING:
+    from tdv.model.app import AppVersion
+    from tdv.model.history import History, Place
+    from tdv.model.resolution import Resolution
+    from tdv.project.ports import Ports
+
+CALL: Final = "the command line"
+SETTINGS: Final = "tdv.yaml"
+_SECONDS: Final = 20
+"""How long the command that tells the app's version may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResolveWish:
+    """`refs` empty means what tdv.yaml wants; `app` and `migration` None mean what tdv.yaml and the files say."""
+
+    refs: tuple[str, ...] = ()
+    app: str | None = None
+    migration: str | None = None
+    explain: bool = False
+
+
+def resolve(ports: Ports, wish: ResolveWish) -> Resolution:
+    """Chooses one release per dataset; raises what reading, finding and resolving raise."""
+    from tdv import resolve as verb
+
+    needed = need(ports, wish.app, wish.migration)
+    return verb.resolve(verb.Wish(asked(ports, wish.refs), needed, explain=wish.explain), ports.book)
+
+
+def asked(ports: Ports, refs: tuple[str, ...] = ()) -> Mapping[str, tuple[Asked, ...]]:
+    """Which ranges hold for which dataset: of the references, else of tdv.yaml, else any release of every dataset."""
+    if refs:
+        return _of_call(ports, refs)
+    wanted = ports.settings.wanted
+    if wanted is not None:
+        return {name: (Asked(text, SETTINGS),) for name, text in wanted.items()}
+    released = {name: (Asked("*", SETTINGS),) for name in ports.book.datasets() if ports.book.versions(name)}
+    if not released:
+        raise NotFound("Nothing is released yet", hint="Make the first release: `tdv release NAME 1.0.0`.")
+    return released
+
+
+def _of_call(ports: Ports, refs: tuple[str, ...]) -> Mapping[str, tuple[Asked, ...]]:
+    found: dict[str, tuple[Asked, ...]] = {}
+    for text in refs:
+        ref = states.parse(text)
+        dataset = ports.dataset(ref.dataset)
+        if ref.kind == "stage":
+            item = Asked(states.promoted(ports, dataset, ref.value).version, text)
+        elif ref.kind == "range":
+            item = Asked(ref.value, CALL)
+        else:
+            raise UsageError(f"{text!r} is no release", hint="Releases are resolved: write movies, or movies@^1.1.")
+        found[dataset] = (*found.get(dataset, ()), item)
+    return found
+
+
+def need(ports: Ports, app: str | None = None, migration: str | None = None) -> Need:
+    """What a release has to serve here."""
+    return Need(_app(ports, app), place(ports, migration))
+
+
+def _app(ports: Ports, given: str | None) -> AppVersion | None:
+    if given is not None:
+        return app_of(given)
+    settings = ports.settings
+    if settings.app is None and settings.app_version is None:
+        return None
+    from tdv.config.app import app_version
+
+    text = app_version(settings, lambda command: _run(ports, command))
+    try:
+        return app_of(text) if text is not None else None
+    except UsageError as exc:
+        source = "TDV_APP_VERSION" if settings.app_version else "app.version in tdv.yaml"
+        raise ConfigError(f"{exc.message} ({source})", hint=_app_hint(text or "")) from exc
+
+
+def _app_hint(text: str) -> str:
+    if "@" in text:
+        return "Leave data tags out: app: {version: {command: [git, describe, --tags, --exclude, '*@*']}}."
+    return "Set TDV_APP_VERSION or --app, or correct app.version in tdv.yaml."
+
+
+def _run(ports: Ports, command: tuple[str, ...]) -> str:
+    """The output of the command that tells the app's version; raises `ConfigError`."""
+    shown = " ".join(command)
+    hint = "Correct app.version in tdv.yaml, or set TDV_APP_VERSION."
+    try:
+        done = subprocess.run(
+            command,
+            cwd=ports.root,
+            env=environment(ports.environ),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            timeout=_SECONDS,
+        )
+    except subprocess.TimeoutExpired as exc:
+        raise ConfigError(f"The command {shown!r} gave no app version in {_SECONDS} s", hint=hint) from exc
+    except OSError as exc:
+        raise ConfigError(f"The command {shown!r} cannot be run: {exc.strerror}", hint=hint) from exc
+    if done.returncode:
+        reason = last_line(done.stderr) or f"exit code {done.returncode}"
+        raise ConfigError(f"The command {shown!r} gave no app version: {reason}", hint=hint)
+    return done.stdout.decode("utf-8", "replace")
+
+
+def place(ports: Ports, given: str | None = None) -> Place | None:
+    """Where the schema stands: the revision given, else the head of the migrations that tdv.yaml names, else None."""
+    if ports.settings.migrations is None:
+        return Unplaced(given) if given is not None else None
+    found = history(ports)
+    return found.at(given) if given is not None else found.head
+
+
+def history(ports: Ports) -> History:
+    """The history of the migrations that tdv.yaml names."""
+    from tdv import migrations
+
+    settings = ports.settings.migrations
+    if settings is None:
+        raise ConfigError(
+            "tdv.yaml names no migrations", hint="Set migrations: {tool: alembic, path: migrations} in tdv.yaml."
+        )
+    return migrations.read(settings.tool, ports.root / settings.path, settings.path)
