@@ -1,8 +1,9 @@
-"""Two snapshots of a dataset and what lies between them, as the rules of a release see it.
+"""Two snapshots of a dataset and what lies between them: as rows, and as the rules of a release see it.
 
-In: two `Snapshot`s and the levels that the project sets for rules. Out: a `DatasetChange` of findings and
-counts. Always holds: equal digests give no finding, different digests at least one; parts with equal digests
-are not read, and of aligned parts only the columns that differ; what could not be compared is a finding.
+In: two `Snapshot`s, what to compare, and the levels that the project sets for rules. Out: a `DatasetDiff` of rows, or
+a `DatasetChange` of findings and counts. Always holds: equal digests give no finding, different digests at least
+one; parts with equal digests are not read, and of aligned parts only the columns that differ; what could not be
+compared is a finding.
 """
 
 from __future__ import annotations
@@ -11,13 +12,37 @@ from collections.abc import Iterator, Mapping
 
 from tdv.content.snapshot import Snapshot
 from tdv.diff.findings import Levels, Rules
-from tdv.diff.rows import compare_rows
-from tdv.diff.schema import comparable_columns, compare_schema
-from tdv.model.diff import DatasetChange, Finding, Level, TableChange
+from tdv.diff.rows import Plan, compare_rows, one_sided
+from tdv.diff.schema import compare_schema
+from tdv.diff.value import DatasetDiff, End, TableDiff
+from tdv.model.diff import DatasetChange, Finding, Level
 from tdv.model.manifest import Manifest
-from tdv.model.schema import TableSchema
 
-__all__ = ["compare"]
+__all__ = ["DatasetDiff", "Plan", "TableDiff", "compare", "diff", "judge"]
+
+WHOLE = Plan(whole=True)
+_COUNTS = Plan(limit=0)
+
+
+def diff(old: Snapshot, new: Snapshot, plan: Plan = WHOLE) -> DatasetDiff:
+    """What turns `old` into `new`, table by table; complete with the plan that is the default.
+
+    Raises `IntegrityError` when a part that must be read is missing or damaged.
+    """
+    before, after = End.of(old.manifest), End.of(new.manifest)
+    if before.digest == after.digest:
+        return DatasetDiff(new.manifest.dataset, before, after, {})
+    names = dict.fromkeys((*new.tables, *old.tables))
+    tables = {name: _table(old, new, name, plan) for name in names}
+    return DatasetDiff(new.manifest.dataset, before, after, tables, complete=plan == WHOLE)
+
+
+def _table(old: Snapshot, new: Snapshot, name: str, plan: Plan) -> TableDiff:
+    if name not in old.tables:
+        return one_sided(new, name, plan, added=True)
+    if name not in new.tables:
+        return one_sided(old, name, plan, added=False)
+    return compare_rows(old, new, name, plan)
 
 
 def compare(old: Snapshot, new: Snapshot, levels: Mapping[str, Level] | None = None) -> DatasetChange:
@@ -25,24 +50,22 @@ def compare(old: Snapshot, new: Snapshot, levels: Mapping[str, Level] | None = N
 
     Raises `IntegrityError` when a part that must be read is missing or damaged.
     """
-    before, after = old.manifest, new.manifest
+    return judge(old.manifest, new.manifest, diff(old, new, _COUNTS), levels)
+
+
+def judge(
+    before: Manifest, after: Manifest, found: DatasetDiff, levels: Mapping[str, Level] | None = None
+) -> DatasetChange:
+    """The rules that fire on a diff of all columns."""
     if before.digest == after.digest:
         return DatasetChange((), {})
     rules = Rules(Levels(levels or {}))
     findings = [*compare_schema(before.schema, after.schema, rules), *_scenarios(before, after, rules)]
-    tables: dict[str, TableChange] = {}
-    for table in after.tables:
-        if table.name not in {known.name for known in before.tables}:
-            tables[table.name] = TableChange(added=table.rows)
-            continue
-        change = compare_rows(old, new, table.name, comparable_columns(before.table(table.name).schema, table.schema))
-        tables[table.name] = change
-        findings.extend(_row_findings(table.schema, change, rules))
-    for table in before.tables:
-        if table.name not in tables:
-            tables[table.name] = TableChange(removed=table.rows)
+    for table in found.tables.values():
+        if table.old is not None and table.new is not None:
+            findings.extend(_row_findings(table, rules))
     findings.extend(_remainder(before, after, findings, rules))
-    return DatasetChange(tuple(findings), tables)
+    return DatasetChange(tuple(findings), {name: table.change for name, table in found.tables.items()})
 
 
 def _scenarios(before: Manifest, after: Manifest, rules: Rules) -> Iterator[Finding]:
@@ -57,8 +80,9 @@ def _scenarios(before: Manifest, after: Manifest, rules: Rules) -> Iterator[Find
             yield rules.found("scenario-changed", f"the scenario {name} has other rows")
 
 
-def _row_findings(table: TableSchema, change: TableChange, rules: Rules) -> Iterator[Finding]:
-    if table.key:
+def _row_findings(table: TableDiff, rules: Rules) -> Iterator[Finding]:
+    change = table.change
+    if table.schema.key:
         removed, added, replaced = change.removed, change.added, 0
     else:
         replaced = min(change.removed, change.added)

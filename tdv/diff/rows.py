@@ -1,184 +1,189 @@
-"""Rows added, removed and changed between two states of a table, counted without a join engine.
+"""Rows added, removed and changed between two states of a table.
 
-In: two snapshots, a table's name, the columns to compare. Out: a `TableChange`. Always holds: parts of equal
-digest are left out on both sides, since equal parts hold equal keys; parts with the same keys are compared
-column by column where leaves differ; all other rows are matched by 64-bit words of their keys, one column at
-a time, so that memory is a few words a row of what differs. NULL equals NULL and NaN equals NaN.
+In: two snapshots, a table's name, a `Plan`. Out: a `TableDiff`. Always holds: parts of equal digest are left out on
+both sides; parts with the same keys are compared column by column where leaves differ; rows of other parts are
+matched by key stretch by stretch, so that memory is that of a few parts. NULL equals NULL and NaN equals NaN.
 """
 
 from __future__ import annotations
 
 import os
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
-from tdv.content.arrow import arrow_type
-from tdv.content.hashing import FIRST, SECOND, column_hash, key_hash, row_hash
+from tdv.content.arrow import one_chunk
 from tdv.content.snapshot import Snapshot
+from tdv.diff.alignment import Stretch, stretches
+from tdv.diff.bags import compare_bags
+from tdv.diff.cells import Mask, unequal
+from tdv.diff.matching import Positions, matched, rest
+from tdv.diff.pair import Pair, Side
+from tdv.diff.pieces import Piece, Values, table_diff
+from tdv.diff.value import TableDiff
 from tdv.model.diff import TableChange
 from tdv.model.manifest import Part
-from tdv.model.schema import TableSchema
 
-Words = npt.NDArray[np.uint64]
+_THREADS: Final = min(4, os.cpu_count() or 1)
+_TOGETHER: Final = 4
+In = TypeVar("In")
+Out = TypeVar("Out")
 
 
 @dataclass(frozen=True, slots=True)
-class _Side:
-    """One state of the table: how to read a part of it in the types of the newer state, on the threads of `pool`."""
+class Plan:
+    """How to compare. `limit` is how many rows of each kind are kept (None: all); counts are always whole.
 
-    snapshot: Snapshot
-    schema: TableSchema
-    parts: tuple[Part, ...]
-    pool: Executor
+    `columns` (None: all) and `ignore` choose what is compared; `tolerance` is that of `cells.unequal`. `whole`
+    keeps the values of columns that only one state has, so that the diff can be applied.
+    """
 
-    def read(self, part: Part, columns: Sequence[str]) -> pa.Table:
-        """Those columns of `part`, cast to the types of `schema`."""
-        found = self.snapshot.part(self.schema.name, part, columns)
-        wanted = pa.schema([pa.field(name, arrow_type(self.schema.column(name).type)) for name in columns])
-        return found if found.schema == wanted else found.cast(wanted)
+    limit: int | None = None
+    columns: frozenset[str] | None = None
+    ignore: frozenset[str] = field(default_factory=frozenset)
+    tolerance: float = 0.0
+    whole: bool = False
 
-    def column(self, name: str) -> Words:
-        """A hash of each value of one column, over all parts."""
-        kind = self.schema.column(name).type
-        return self._over(lambda part: column_hash(_one_chunk(self.read(part, [name]).column(0)), kind))
+    def compares(self, column: str) -> bool:
+        """Whether the values of a column count."""
+        return (self.columns is None or column in self.columns) and column not in self.ignore
 
-    def keys(self, seed: int) -> Words:
-        """A hash of each key, over all parts."""
-        return self._over(lambda part: key_hash(self.read(part, self.schema.key), self.schema, seed))
-
-    def rows(self, columns: Sequence[str]) -> Words:
-        """A hash of each row over `columns`, over all parts."""
-        narrow = replace(self.schema, columns=tuple(self.schema.column(name) for name in columns))
-        return self._over(lambda part: row_hash(self.read(part, columns), narrow))
-
-    def _over(self, work: Callable[[Part], Any]) -> Words:
-        found = list(self.pool.map(work, self.parts))
-        return np.concatenate(found) if found else np.empty(0, np.uint64)
+    def first(self, at: Positions) -> Positions:
+        """As many positions as are kept."""
+        return at if self.limit is None else at[: self.limit]
 
 
-def compare_rows(old: Snapshot, new: Snapshot, table: str, columns: Sequence[str]) -> TableChange:
-    """Compares the rows of `table` over `columns`, which both states have in comparable types."""
-    before, after = old.manifest.table(table), new.manifest.table(table)
-    if before.digest == after.digest:
-        return TableChange()
-    schema = after.schema
-    old_parts, new_parts = _without_equal(before.parts, after.parts)
-    with ThreadPoolExecutor(max_workers=min(4, os.cpu_count() or 1)) as pool:
-        left, right = _Side(old, schema, old_parts, pool), _Side(new, schema, new_parts, pool)
-        if not schema.key or before.schema.key != schema.key or not set(schema.key) <= set(columns):
-            return _compare_bags(left, right, columns)
-        return _compare_keyed(left, right, [name for name in columns if name not in schema.key])
+def compare_rows(old: Snapshot, new: Snapshot, table: str, plan: Plan) -> TableDiff:
+    """Compares the rows of a table that both snapshots have; raises `IntegrityError` for a damaged part."""
+    pair = Pair.of(old, new, table)
+    if pair.old.manifest.digest == pair.new.manifest.digest and not (plan.whole and (pair.lost or pair.gained)):
+        return table_diff(pair, TableChange(), ())
+    if not pair.common.key:
+        return compare_bags(pair, plan.compares, plan.limit, whole=plan.whole)
+    units = stretches(pair.old.manifest.parts, pair.new.manifest.parts, pair.common.key)
+    pieces = tuple(_in_threads(lambda stretch: _compare(pair, stretch, plan), units))
+    return table_diff(pair, _counts(pair, pieces), pieces, plan.limit)
 
 
-def _without_equal(old: Sequence[Part], new: Sequence[Part]) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
-    """Both lists without what they share, part for part (equal parts may stand several times)."""
-    shared = Counter(part.digest for part in old) & Counter(part.digest for part in new)
-    return _minus(old, shared), _minus(new, shared)
+def one_sided(snapshot: Snapshot, table: str, plan: Plan, *, added: bool) -> TableDiff:
+    """A table that only one of two states has."""
+    manifest = snapshot.manifest.table(table)
+    kept = manifest.rows if plan.limit is None else min(plan.limit, manifest.rows)
+    rows = _first_rows(snapshot, table, kept)
+    nothing = pa.table({})
+    if added:
+        return TableDiff(table, None, manifest.schema, TableChange(added=manifest.rows), nothing, rows, nothing, {})
+    return TableDiff(table, manifest.schema, None, TableChange(removed=manifest.rows), rows, nothing, nothing, {})
 
 
-def _minus(parts: Sequence[Part], shared: Counter[str]) -> tuple[Part, ...]:
-    left, kept = shared.copy(), []
-    for part in parts:
-        if left[part.digest]:
-            left[part.digest] -= 1
-        else:
-            kept.append(part)
-    return tuple(kept)
+def _first_rows(snapshot: Snapshot, table: str, count: int) -> pa.Table:
+    parts = []
+    for batch in snapshot.batches(table):
+        parts.append(batch.slice(0, count))
+        count -= parts[-1].num_rows
+        if count <= 0:
+            break
+    return pa.concat_tables(parts).combine_chunks()
 
 
-def _compare_bags(left: _Side, right: _Side, columns: Sequence[str]) -> TableChange:
-    """Counts rows by their hash, as often as they stand, for tables whose rows have no comparable key."""
-    if not columns:
-        rows = sum(part.rows for part in left.parts), sum(part.rows for part in right.parts)
-        return TableChange(added=rows[1], removed=rows[0])
-    old, new = np.sort(left.rows(columns)), np.sort(right.rows(columns))
-    words, counts = np.unique(old, return_counts=True)
-    kept = np.minimum(counts, np.searchsorted(new, words, "right") - np.searchsorted(new, words, "left"))
-    same = int(kept.sum())
-    return TableChange(added=len(new) - same, removed=len(old) - same)
+def _in_threads(work: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:
+    """The results in order; no more items are at work than there are threads, and one more."""
+    waiting: deque[Future[Out]] = deque()
+    with ThreadPoolExecutor(_THREADS) as pool:
+        for item in items:
+            waiting.append(pool.submit(work, item))
+            if len(waiting) > _THREADS:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
 
 
-def _compare_keyed(left: _Side, right: _Side, values: Sequence[str]) -> TableChange:
-    pairs, old_rest, new_rest = _aligned(left, right)
-    cells: Counter[str] = Counter()
-    changed = 0
-    for old_part, new_part in pairs:
-        changed += _compare_aligned(left, right, (old_part, new_part), values, cells)
-    added, removed, also_changed = _compare_matched(
-        replace(left, parts=old_rest), replace(right, parts=new_rest), values, cells
+def _counts(pair: Pair, pieces: Iterable[Piece]) -> TableChange:
+    added = removed = changed = 0
+    cells: dict[str, int] = {}
+    for piece in pieces:
+        added, removed, changed = added + piece.added, removed + piece.removed, changed + piece.changed
+        for name, count in piece.cells.items():
+            cells[name] = cells.get(name, 0) + count
+    return TableChange(
+        added, removed, changed, {name: cells[name] for name in pair.common.column_names if name in cells}
     )
-    found = {name: cells[name] for name in values if cells[name]}
-    return TableChange(added, removed, changed + also_changed, found)
 
 
-def _aligned(left: _Side, right: _Side) -> tuple[list[tuple[Part, Part]], tuple[Part, ...], tuple[Part, ...]]:
-    """Pairs of parts that hold the same keys, and the parts of either side that have no partner."""
-    key = left.schema.key
-    partners = {tuple(part.columns[name] for name in key): part for part in left.parts}
-    pairs, rest = [], []
-    for part in right.parts:
-        partner = partners.pop(tuple(part.columns[name] for name in key), None)
-        if partner is None:
-            rest.append(part)
-        else:
-            pairs.append((partner, part))
-    paired = {id(old) for old, _ in pairs}
-    return pairs, tuple(part for part in left.parts if id(part) not in paired), tuple(rest)
+def _compare(pair: Pair, stretch: Stretch, plan: Plan) -> Piece:
+    names = [name for name in pair.common.column_names if name not in pair.common.key and plan.compares(name)]
+    if stretch.aligned:
+        (old,), (new,) = stretch.old, stretch.new
+        names = [name for name in names if pair.may_differ(old, new, name)]
+        everything = np.arange(new.rows)
+        return _piece(pair, stretch, plan, names, (everything, everything))
+    old_at, new_at = matched(pair.old.keys(stretch.old), pair.new.keys(stretch.new), pair.common)
+    return _piece(pair, stretch, plan, names, (old_at, new_at))
 
 
-def _compare_aligned(
-    left: _Side, right: _Side, pair: tuple[Part, Part], values: Sequence[str], cells: Counter[str]
-) -> int:
-    """Compares two parts with the same keys row by row; returns how many rows changed."""
-    old_part, new_part = pair
-    differing = [name for name in values if old_part.columns[name] != new_part.columns[name]]
-    if not differing:
-        return 0
-    old, new = left.read(old_part, differing), right.read(new_part, differing)
-    changed = np.zeros(new_part.rows, np.bool_)
-    for name in differing:
-        kind = right.schema.column(name).type
-        unequal = column_hash(_one_chunk(old.column(name)), kind) != column_hash(_one_chunk(new.column(name)), kind)
-        cells[name] += int(np.count_nonzero(unequal))
-        changed |= unequal
-    return int(np.count_nonzero(changed))
+def _piece(pair: Pair, stretch: Stretch, plan: Plan, names: list[str], at: tuple[Positions, Positions]) -> Piece:
+    """Compares the rows at the positions `at`, which have equal keys; all others were added or removed."""
+    old_at, new_at = at
+    masks = {}
+    values: dict[str, tuple[pa.Array, pa.Array]] = {}
+    old_column, new_column = _columns(pair.old, stretch.old, names), _columns(pair.new, stretch.new, names)
+    for name in names:
+        before, after = _picked(old_column(name), old_at), _picked(new_column(name), new_at)
+        mask = unequal(before, after, pair.common.column(name).type, plan.tolerance)
+        if mask.any():
+            masks[name] = mask
+            shown = pa.array(plan.first(np.flatnonzero(mask)))
+            values[name] = before.take(shown), after.take(shown)
+    gone = rest(sum(part.rows for part in stretch.old), old_at)
+    come = rest(sum(part.rows for part in stretch.new), new_at)
+    changed = np.flatnonzero(_any(masks, len(new_at)))
+    keep = plan.first(changed)
+    piece = Piece(len(come), len(gone), len(changed), {name: int(mask.sum()) for name, mask in masks.items()})
+    if plan.limit != 0:
+        piece.removed_rows = pair.old.rows(stretch.old, plan.first(gone))
+        piece.added_rows = pair.new.rows(stretch.new, plan.first(come))
+        if len(keep):
+            piece.keys = pair.new.keys(stretch.new).take(pa.array(new_at[keep]))
+            piece.values = {name: _values(keep, masks[name], values[name]) for name in masks}
+    if plan.whole:
+        piece.lost = _own(pair, stretch, old_at, old=True)
+        piece.gained = _own(pair, stretch, new_at, old=False)
+    return piece
 
 
-def _compare_matched(left: _Side, right: _Side, values: Sequence[str], cells: Counter[str]) -> tuple[int, int, int]:
-    """Matches rows by key over all parts of both sides; returns rows added, removed and changed."""
-    old_at, new_at, old_rows, new_rows = _matched(left, right)
-    changed = np.zeros(len(old_at), np.bool_)
-    if len(old_at):
-        for name, unequal in _unequal(left, right, values, (old_at, new_at)):
-            cells[name] += int(np.count_nonzero(unequal))
-            changed |= unequal
-    return new_rows - len(new_at), old_rows - len(old_at), int(np.count_nonzero(changed))
+def _columns(side: Side, parts: Sequence[Part], names: list[str]) -> Callable[[str], pa.Array]:
+    """Reads columns: of few parts all at once, since opening a file costs; of many one by one, to bound memory."""
+    if len(parts) > _TOGETHER:
+        return lambda name: one_chunk(side.read(parts, [name]).column(0))
+    table = side.read(parts, names)
+    return lambda name: one_chunk(table.column(name))
 
 
-def _matched(left: _Side, right: _Side) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], int, int]:
-    """The positions of equal keys in both sides, and the number of rows of each side."""
-    old, new = left.keys(FIRST), right.keys(FIRST)
-    if not len(old) or not len(new):
-        return np.empty(0, np.int64), np.empty(0, np.int64), len(old), len(new)
-    _, old_at, new_at = np.intersect1d(old, new, return_indices=True)
-    # A second, independent hash keeps two different keys of one hash apart.
-    same = left.keys(SECOND)[old_at] == right.keys(SECOND)[new_at]
-    return old_at[same], new_at[same], len(old), len(new)
+def _picked(array: pa.Array, at: Positions) -> pa.Array:
+    return array if len(at) == len(array) else array.take(pa.array(at))
 
 
-def _unequal(
-    left: _Side, right: _Side, values: Sequence[str], at: tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]
-) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:
-    for name in values:
-        yield name, left.column(name)[at[0]] != right.column(name)[at[1]]
+def _any(masks: dict[str, Mask], length: int) -> Mask:
+    changed = np.zeros(length, np.bool_)
+    for mask in masks.values():
+        changed |= mask
+    return changed
 
 
-def _one_chunk(column: pa.ChunkedArray) -> pa.Array:
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+def _values(keep: Positions, mask: Mask, values: tuple[pa.Array, pa.Array]) -> Values:
+    """The cells of one column in the rows that are kept; `values` are those of its first changed rows."""
+    at = np.flatnonzero(mask)[: len(values[0])]
+    inside = np.flatnonzero(np.isin(at, keep, assume_unique=True))
+    before, after = (array.take(pa.array(inside)) for array in values)
+    return Values(np.searchsorted(keep, at[inside]), before, after)
+
+
+def _own(pair: Pair, stretch: Stretch, at: Positions, *, old: bool) -> pa.Table | None:
+    """The key and the columns that only one state has, of the rows that both have."""
+    side, parts, columns = (pair.old, stretch.old, pair.lost) if old else (pair.new, stretch.new, pair.gained)
+    return side.rows(parts, at, [*pair.common.key, *columns]) if columns else None

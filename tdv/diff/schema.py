@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from tdv.diff.findings import Rules
+from tdv.diff.value import common_type
 from tdv.model.diff import Finding
 from tdv.model.schema import Column, DatasetSchema, TableSchema
 
@@ -28,19 +29,6 @@ def compare_schema(old: DatasetSchema, new: DatasetSchema, rules: Rules) -> Iter
             yield rules.found("table-added", "the table is new", name)
     if set(old.invariants) != set(new.invariants):
         yield rules.found("constraint-changed", "the invariants differ")
-
-
-def comparable_columns(old: TableSchema, new: TableSchema) -> tuple[str, ...]:
-    """The columns whose values can be compared: of one type, or of one that widens without loss to the other."""
-    return tuple(
-        column.name
-        for column in new.columns
-        if column.name in old.column_names and _fits(old.column(column.name), column)
-    )
-
-
-def _fits(old: Column, new: Column) -> bool:
-    return old.type == new.type or old.type.widens_to(new.type)
 
 
 def _table(old: TableSchema, new: TableSchema, rules: Rules) -> Iterator[Finding]:
@@ -62,9 +50,8 @@ def _table(old: TableSchema, new: TableSchema, rules: Rules) -> Iterator[Finding
 
 def _column(table: str, old: Column, new: Column, rules: Rules) -> Iterator[Finding]:
     if old.type != new.type:
-        rule, ending = (
-            ("type-widened", "") if old.type.widens_to(new.type) else ("type-incompatible", "; values not compared")
-        )
+        rule = "type-widened" if old.type.widens_to(new.type) else "type-incompatible"
+        ending = "" if common_type(old.type, new.type) else "; values not compared"
         yield rules.found(rule, f"the type was {old.type} and is {new.type}{ending}", table, new.name)
     if new.nullable and not old.nullable:
         yield rules.found("nullability-loosened", "NULL may occur now", table, new.name)

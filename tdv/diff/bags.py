@@ -1,0 +1,75 @@
+"""Tables whose rows have no comparable key: counted by content, as often as they stand.
+
+In: both states of a table. Out: a `TableDiff` of rows added and removed, none changed. Always holds: rows are equal
+when all columns that are compared are; of equal rows, the first ones in canonical order are kept on either side.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from tdv.content.hashing import Hashes, row_hash
+from tdv.diff.matching import Positions, rest
+from tdv.diff.pair import Pair, Side
+from tdv.diff.pieces import Piece, table_diff
+from tdv.diff.value import TableDiff
+from tdv.model.diff import TableChange
+from tdv.model.manifest import Part
+
+
+def compare_bags(pair: Pair, compares: Callable[[str], bool], limit: int | None, *, whole: bool) -> TableDiff:
+    """Compares rows by a 64-bit hash over the columns that are compared."""
+    old_parts, new_parts = pair.old.manifest.parts, pair.new.manifest.parts
+    if not (pair.lost or pair.gained):
+        old_parts, new_parts = _without_equal(old_parts, new_parts)
+    names = [name for name in pair.common.column_names if compares(name)]
+    old, new = _words(pair.old, old_parts, names), _words(pair.new, new_parts, names)
+    if pair.common.columns:
+        gone, come = _surplus(old, new), _surplus(new, old)
+    else:
+        gone, come = np.arange(len(old)), np.arange(len(new))
+    piece = Piece(len(come), len(gone))
+    piece.removed_rows = pair.old.rows(old_parts, gone[:limit])
+    piece.added_rows = pair.new.rows(new_parts, come[:limit])
+    if whole and (pair.lost or pair.gained):
+        piece.lost = pair.old.rows(old_parts, rest(len(old), gone))
+        piece.gained = pair.new.rows(new_parts, rest(len(new), come))
+    return table_diff(pair, TableChange(len(come), len(gone)), (piece,), limit)
+
+
+def _without_equal(old: Sequence[Part], new: Sequence[Part]) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
+    """Both lists without what they share, part for part (equal parts may stand several times)."""
+    shared = Counter(part.digest for part in old) & Counter(part.digest for part in new)
+    return _minus(old, shared), _minus(new, shared)
+
+
+def _minus(parts: Sequence[Part], shared: Counter[str]) -> tuple[Part, ...]:
+    left, kept = shared.copy(), []
+    for part in parts:
+        if left[part.digest]:
+            left[part.digest] -= 1
+        else:
+            kept.append(part)
+    return tuple(kept)
+
+
+def _words(side: Side, parts: Sequence[Part], names: Sequence[str]) -> Hashes:
+    """The hash of each row over those columns; without columns all rows are equal."""
+    if not names:
+        return np.zeros(sum(part.rows for part in parts), np.uint64)
+    narrow = replace(side.common, columns=tuple(side.common.column(name) for name in names), key=())
+    found = [row_hash(side.read((part,), names), narrow) for part in parts]
+    return np.concatenate(found) if found else np.empty(0, np.uint64)
+
+
+def _surplus(words: Hashes, others: Hashes) -> Positions:
+    """The positions of rows that stand more often here than there, ascending."""
+    order = np.argsort(words, kind="stable")
+    here, there = words[order], np.sort(others)
+    ordinal = np.arange(len(here)) - np.searchsorted(here, here, "left")
+    count = np.searchsorted(there, here, "right") - np.searchsorted(there, here, "left")
+    return np.sort(order[ordinal >= count])
