@@ -65,7 +65,7 @@ def test_tutorial_works_as_printed(tmp_path: Path) -> None:
     assert len(commands) > 8
     outcome = type_in(commands, tmp_path)
     assert outcome.exit_code == 0, outcome
-    printed = {comparable(line) for line in outcome.stdout.splitlines()}
+    printed = {comparable(line) for line in [*outcome.stdout.splitlines(), *outcome.stderr.splitlines()]}
     shown = [line for block in blocks(DOCS / "tutorial.md", "text") for line in block.splitlines()]
     assert [line for line in shown if comparable(line) not in printed] == []
 

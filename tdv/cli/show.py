@@ -8,7 +8,6 @@ import typer
 
 from tdv.cli import terminal
 from tdv.cli.options import Json, open_project
-from tdv.cli.views import print_view
 
 
 def command(
@@ -29,6 +28,7 @@ def command(
       tdv show shop@v1.0.0 orders -n 3
       tdv show shop --scenario payment-retry --json
     """
+    from tdv.cli.views import print_view
     from tdv.project.views import ShowWish
 
     view = open_project(ctx).show(ref, ShowWish(table, scenario, rows, show_private))
