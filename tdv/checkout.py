@@ -76,7 +76,7 @@ def _restored(wanted: Sequence[Wanted], target: Target, options: CheckoutOptions
     unchanged = _unchanged(wanted, target, options)
     if unchanged is not None:
         return unchanged
-    load = _load(wanted, options)
+    load = load_of(wanted, options)
     if options.dry_run:
         return _planned(target.plan(load), wanted, target, options)
     with _alone(target, options):
@@ -132,7 +132,9 @@ def _satisfies(held: Sequence[Held], wanted: Sequence[Wanted], options: Checkout
     return all((item.dataset, item.version, item.digest, scenarios) in present for item in wanted)
 
 
-def _load(wanted: Sequence[Wanted], options: CheckoutOptions) -> Load:
+def load_of(wanted: Sequence[Wanted], options: CheckoutOptions) -> Load:
+    """What is wanted as adapters take it; nothing is opened but to look for scenarios. Raises `NotFound` for a
+    scenario that no dataset has."""
     scenarios = tuple(sorted(options.scenarios))
     items = sorted(wanted, key=lambda item: item.dataset)
     opened = {item.dataset: cache(item.open) for item in items}

@@ -37,15 +37,17 @@ class Images:
         self._suffix = suffix
 
     def find(self, key: str) -> Image | None:
-        """The image of `key`, if it is there and as it was made."""
+        """The image of `key`, if it is there and as it was made; its label's time then says that it is in use."""
         path = self._path(key)
         try:
-            plain = json.loads(_label(path).read_bytes())
+            plain = json.loads(self.label(path).read_bytes())
             if plain["format"] != FORMAT or plain["proof"] != disk.proof([path]):
                 return None
-            return Image(path, tuple(Held.from_plain(held) for held in plain["held"]))
+            image = Image(path, tuple(Held.from_plain(held) for held in plain["held"]))
+            os.utime(self.label(path))
         except (OSError, ValueError, KeyError, TypeError):
             return None
+        return image
 
     def make(self, key: str, build: Callable[[Path], tuple[Held, ...]]) -> Image:
         """The image of `key`; `build` writes and verifies it at the path that it is given, if it is not there."""
@@ -60,6 +62,11 @@ class Images:
         """A directory of its own for files that live as long as one read."""
         return self._directory / f".scratch-{os.urandom(6).hex()}"
 
+    @staticmethod
+    def label(path: Path) -> Path:
+        """What says of an image how it looked when it was complete, and what is in it."""
+        return path.with_name(path.name + ".json")
+
     def _made(self, key: str, build: Callable[[Path], tuple[Held, ...]]) -> Image:
         path = self._path(key)
         beside = path.with_name(f".{path.name}.tmp")
@@ -67,7 +74,7 @@ class Images:
         try:
             held = build(beside)
             beside.chmod(0o444)
-            _label(path).unlink(missing_ok=True)
+            self.label(path).unlink(missing_ok=True)
             beside.replace(path)
         finally:
             _remove(beside)
@@ -77,15 +84,11 @@ class Images:
             "proof": disk.proof([path]),
             "held": [item.to_plain() for item in held],
         }
-        disk.write(_label(path), json.dumps(plain, ensure_ascii=False, sort_keys=True) + "\n")
+        disk.write(self.label(path), json.dumps(plain, ensure_ascii=False, sort_keys=True) + "\n")
         return Image(path, held)
 
     def _path(self, key: str) -> Path:
         return self._directory / f"{key}.{self._suffix}"
-
-
-def _label(path: Path) -> Path:
-    return path.with_name(path.name + ".json")
 
 
 def _remove(path: Path) -> None:

@@ -32,6 +32,8 @@ from tdv.targets.survey import (
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from tdv.targets.throwaway import Throwaways
+
 
 class OneFile(ABC):
     """A database file; the subclass knows the engine.
@@ -49,6 +51,7 @@ class OneFile(ABC):
         self.path = Path(os.path.realpath(path_of(settings.url, settings.shown)))
         self.shown = settings.shown
         self.settings = settings
+        self.work = work
         self.images = Images(work / "images", self.layout)
 
     @property
@@ -99,6 +102,12 @@ class OneFile(ABC):
         with self.failures():
             yield from ordered_stream(self.rows(table), table, self.images.scratch())
 
+    def throwaways(self) -> Throwaways:
+        """The throwaway databases of this engine in the repository; the target itself is not touched."""
+        from tdv.targets.throwaway_files import FileThrowaways
+
+        return FileThrowaways(self, self.work)
+
     def exists(self) -> bool:
         """True for a database; an empty file without a log is none."""
         try:
@@ -130,6 +139,10 @@ class OneFile(ABC):
     @abstractmethod
     def stamp(self, path: Path, image: Image, load: Load) -> None:
         """Marks a copy of an image, which nobody sees yet, as this load's."""
+
+    @abstractmethod
+    def connect(self) -> Any:
+        """A connection of the engine's Python driver, for those who use the database."""
 
     @abstractmethod
     def quiet(self) -> None:

@@ -35,12 +35,14 @@ class Capabilities:
 
     `transactional`: a load is one transaction. `image`: a finished file can take the place of the target.
     `proof`: whether rows changed since can be told without reading them. `references`: foreign keys are kept.
+    `throwaway`: the adapter has the method `throwaways` that `tdv.targets.throwaway` describes.
     """
 
     transactional: bool = False
     image: bool = False
     proof: bool = False
     references: bool = False
+    throwaway: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ class DuckdbTarget(OneFile):
     engine: ClassVar[str] = "duckdb"
     layout: ClassVar[str] = "1.duckdb"
     logs: ClassVar[tuple[str, ...]] = (".wal",)
-    capabilities: ClassVar[Capabilities] = Capabilities(transactional=True, image=True, proof=True)
+    capabilities: ClassVar[Capabilities] = Capabilities(transactional=True, image=True, proof=True, throwaway=True)
     losses: ClassVar[Mapping[str, Loss]] = LOSSES
 
     def inspect(self) -> DatasetSchema:
@@ -63,6 +63,11 @@ class DuckdbTarget(OneFile):
 
         with opened(path) as connection:
             write_state(connection, load.stamped(image.held))
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        import duckdb
+
+        return duckdb.connect(self.path)
 
     def quiet(self) -> None:
         import duckdb

@@ -43,7 +43,9 @@ class SqliteTarget(OneFile):
     engine: ClassVar[str] = "sqlite"
     layout: ClassVar[str] = "1.sqlite"
     logs: ClassVar[tuple[str, ...]] = ("-wal", "-journal")
-    capabilities: ClassVar[Capabilities] = Capabilities(transactional=True, image=True, proof=True, references=True)
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        transactional=True, image=True, proof=True, references=True, throwaway=True
+    )
     losses: ClassVar[Mapping[str, Loss]] = LOSSES
 
     def inspect(self) -> DatasetSchema:
@@ -74,6 +76,11 @@ class SqliteTarget(OneFile):
 
         with closing(state.private(path)) as connection:
             state.write(connection, load.stamped(image.held))
+
+    def connect(self) -> sqlite3.Connection:
+        import sqlite3
+
+        return sqlite3.connect(self.path, check_same_thread=False)
 
     def quiet(self) -> None:
         import sqlite3
