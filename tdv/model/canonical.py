@@ -91,8 +91,8 @@ class _Numbers:
             raise ValueError(f"the number {literal[:40]} is too large")
         if number.is_integer() and abs(number) <= _EXACT_FLOAT:
             return int(number)
-        if not 1e-4 <= abs(number) < 1e16:
-            self.ordinary = False
+        if number.is_integer() or not 1e-4 <= abs(number) < 1e16:
+            self.ordinary = False  # `json` would print 9007199254740994.0
         return number
 
 
