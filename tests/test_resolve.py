@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tdv import documents
-from tdv.errors import Incompatible, TdvError
+from tdv.errors import Incompatible, NotFound, TdvError
 from tdv.model.compat import Compat, Span
 from tdv.model.fit import Need, app_of
 from tdv.model.history import History, Migration, Place, Unplaced
@@ -144,7 +144,7 @@ def possible(book: Mapping[str, Any], asked: Mapping[str, str]) -> bool:
 def test_an_answer_is_consistent_and_found_if_there_is_one(book: Mapping[str, Any], asked: Mapping[str, str]) -> None:
     wish = Wish({name: (Asked(text, "tdv.yaml"),) for name, text in asked.items()})
     if not possible(book, asked):
-        with pytest.raises(Incompatible) as caught:
+        with pytest.raises((Incompatible, NotFound)) as caught:
             resolve(wish, Book(book))
         assert caught.value.hint
         return

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tdv.cli import terminal
-from tdv.cli.options import Json, Refs, Scenarios, Target, open_project
+from tdv.cli.options import App, Json, Migration, Refs, Scenarios, Target, open_project
 from tdv.cli.text import counted, duration
 
 
@@ -22,19 +22,31 @@ def command(
     replace: Annotated[bool, typer.Option("--replace", help="Replace rows that tdv did not put there.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
     allow_protected: Annotated[bool, typer.Option("--allow-protected", help="Write to a protected target.")] = False,
+    app: App = None,
+    migration: Migration = None,
+    app_tag: Annotated[
+        str | None, typer.Option("--app-tag", metavar="TAG", help="What the code at this Git tag was pinned to.")
+    ] = None,
+    locked: Annotated[bool, typer.Option("--locked", help="Only what tdv.lock says; fail if it is stale.")] = False,
+    ignore_compat: Annotated[
+        bool, typer.Option("--ignore-compat", help="Take what is named, whatever app and schema it serves.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Restore releases into a target, verified; does nothing when they are there.
 
     \b
+      tdv checkout                                      what tdv.lock says, or what fits
       tdv checkout v1.1.0                               the default target
       tdv checkout shop@^1.1 --target duckdb:///s.duckdb
       tdv checkout shop@v1.0.0 --target out/ --format csv
     """
     from tdv.project.restores import CheckoutWish
+    from tdv.project.wanted import Fit
 
     wish = CheckoutWish(
         refs=tuple(refs or ()),
+        fit=Fit(app, migration, app_tag, locked, ignore_compat),
         target=target,
         format=format,
         scenarios=tuple(scenario or ()),
@@ -43,6 +55,8 @@ def command(
         allow_protected=allow_protected,
     )
     receipt = open_project(ctx).checkout(wish=wish)
+    for text in receipt.notes:
+        terminal.note(text)
     if json:
         terminal.json(receipt.to_plain())
         return

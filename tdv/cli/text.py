@@ -71,3 +71,11 @@ def need_text(app: str | None, migration: str | None) -> str:
     parts = [f"app {clean(app)}"] if app else []
     parts += [f"migration {clean(migration)}"] if migration else []
     return " and ".join(parts)
+
+
+def pin_lines(pins: Mapping[str, str], before: Mapping[str, str]) -> Iterator[str]:
+    """``shop@v1.1.0  was v1.0.0``, and a line for each dataset that is no longer locked."""
+    for name, version in pins.items():
+        was = before.get(name)
+        yield f"{name}@v{version}" + (f"  was v{was}" if was not in (None, version) else "")
+    yield from (f"{name}  no longer locked" for name in before if name not in pins)

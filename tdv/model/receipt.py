@@ -30,7 +30,8 @@ class ReceiptRelease:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """`target` is the URL without credentials; `seconds` is wall time of the whole checkout."""
+    """`target` is the URL without credentials; `seconds` is wall time of the whole checkout; `notes` are sentences
+    that the user should read."""
 
     releases: tuple[ReceiptRelease, ...]
     target: str
@@ -38,6 +39,7 @@ class Receipt:
     execution_id: str
     seconds: float
     plan: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def to_plain(self) -> dict[str, Any]:
         plain: dict[str, Any] = {
@@ -50,4 +52,6 @@ class Receipt:
         }
         if self.plan:
             plain["plan"] = list(self.plan)
+        if self.notes:
+            plain["notes"] = list(self.notes)
         return plain

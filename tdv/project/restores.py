@@ -6,19 +6,19 @@ protection is looked at before anything is opened; when nothing has to be done n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tdv.errors import Incompatible, Refused, UsageError
-from tdv.model.ranges import Range
-from tdv.project import obtain, states
+from tdv.errors import Refused, UsageError
+from tdv.project import obtain
 from tdv.project.states import State
+from tdv.project.wanted import Fit, pick
 
 if TYPE_CHECKING:
+    from tdv.checkout import Wanted
     from tdv.config import TargetSettings
     from tdv.model.receipt import Receipt
     from tdv.project.ports import Ports
@@ -26,10 +26,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CheckoutWish:
-    """`refs` empty means what tdv.yaml wants; `target` is a name, URL or path, None the default one; `format` is
-    for files; relative paths count from `directory`."""
+    """`refs` empty means what the lock or tdv.yaml wants; `target` is a name, URL or path, None the default one;
+    `format` is for files; relative paths count from `directory`."""
 
     refs: tuple[str, ...] = ()
+    fit: Fit = Fit()  # noqa: RUF009 - a frozen value
     target: str | None = None
     format: str | None = None
     scenarios: tuple[str, ...] = ()
@@ -39,18 +40,22 @@ class CheckoutWish:
     directory: Path | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """Where states go, and the states, each with the way to open it; `notes` are for the user."""
+
+    place: TargetSettings
+    states: tuple[State, ...]
+    wanted: tuple[Wanted, ...]
+    notes: tuple[str, ...] = ()
+
+
 def checkout(ports: Ports, wish: CheckoutWish, moment: datetime, execution_id: str) -> Receipt:
     """Restores; raises what resolving, opening, protecting and loading raise."""
     from tdv import checkout as verb
     from tdv.targets.registry import open_target
 
-    place = target_of(ports, wish)
-    wanted = with_required(ports, _states(ports, wish.refs))
-    _refuse_unfit(place, wanted, wish)
-    items = [
-        verb.Wanted(state.dataset, state.version, state.digest, partial(obtain.open_state, ports, state))
-        for state in wanted
-    ]
+    chosen = choose(ports, wish)
     options = verb.CheckoutOptions(
         work=ports.state,
         now=moment,
@@ -59,7 +64,22 @@ def checkout(ports: Ports, wish: CheckoutWish, moment: datetime, execution_id: s
         dry_run=wish.dry_run,
         scenarios=wish.scenarios,
     )
-    return verb.restore(items, open_target(place, ports.state), options)
+    receipt = verb.restore(chosen.wanted, open_target(chosen.place, ports.state), options)
+    return replace(receipt, notes=chosen.notes) if chosen.notes else receipt
+
+
+def choose(ports: Ports, wish: CheckoutWish) -> Chosen:
+    """What a wish means; raises what resolving and protecting raise. Nothing is opened."""
+    from tdv.checkout import Wanted
+
+    place = target_of(ports, wish)
+    picked = pick(ports, wish.refs, wish.fit)
+    _refuse_unfit(place, picked.states, wish)
+    wanted = tuple(
+        Wanted(state.dataset, state.version, state.digest, partial(obtain.open_state, ports, state))
+        for state in picked.states
+    )
+    return Chosen(place, picked.states, wanted, picked.notes)
 
 
 def target_of(ports: Ports, wish: CheckoutWish) -> TargetSettings:
@@ -74,51 +94,7 @@ def target_of(ports: Ports, wish: CheckoutWish) -> TargetSettings:
     found = ports.settings.target(text, wish.directory)
     base, _, query = found.url.partition("?")
     kept = [word for word in query.split("&") if word and not word.startswith("format=")]
-    from dataclasses import replace
-
     return replace(found, url=f"{base}?{'&'.join([*kept, f'format={wish.format}'])}")
-
-
-def _states(ports: Ports, refs: tuple[str, ...]) -> tuple[State, ...]:
-    found = [states.find(ports, ref) for ref in refs] if refs else _default(ports)
-    names = [state.dataset for state in found]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise UsageError(f"{twice} is named twice", hint="A target holds one version of a dataset; name one of them.")
-    return tuple(found)
-
-
-def _default(ports: Ports) -> list[State]:
-    """What tdv.yaml wants; without that, the newest release of every dataset."""
-    settings = ports.settings
-    if settings.wanted is not None:
-        return [states.of_release(states.release(ports, name, wanted)) for name, wanted in settings.wanted.items()]
-    if settings.default_dataset is not None:
-        return [states.of_release(states.release(ports, settings.default_dataset, "latest"))]
-    return [states.of_release(states.release(ports, name, "latest")) for name in ports.book.datasets()]
-
-
-def with_required(ports: Ports, wanted: Iterable[State]) -> tuple[State, ...]:
-    """The states and the releases that they require, those first, each dataset once."""
-    chosen = {state.dataset: state for state in wanted}
-    order: dict[str, State] = {}
-
-    def visit(state: State, path: tuple[str, ...]) -> None:
-        if state.dataset in order or state.dataset in path:
-            return
-        for name, needed in sorted((state.record.requires if state.record else {}).items()):
-            found = chosen.get(name) or states.of_release(states.release(ports, name, needed))
-            if found.record is not None and not Range.parse(needed).allows(found.version):
-                raise Incompatible(
-                    f"{state.reference} requires {name} {needed}, and {found.reference} is asked for",
-                    hint=f"Leave {name} out, or name a version of it in that range.",
-                )
-            visit(found, (*path, state.dataset))
-        order[state.dataset] = state
-
-    for state in chosen.values():
-        visit(state, ())
-    return tuple(order.values())
 
 
 def _refuse_unfit(place: TargetSettings, wanted: tuple[State, ...], wish: CheckoutWish) -> None:

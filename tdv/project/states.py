@@ -7,7 +7,7 @@ Always holds: naming a state reads text files only; its snapshot is opened when 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -71,12 +71,14 @@ def release(ports: Ports, dataset: str, wanted: str) -> Release:
             f"{wanted!r} is neither a version nor a range: {exc}",
             hint=f"`tdv log {dataset}` shows the versions; ranges are written ^1.1, ~1.1.2, >=1.2,<3 or 1.x.",
         ) from exc
-    releases = ports.book.releases(dataset)
-    fitting = [item for item in releases if allowed.allows(item.version)]
-    standing = [item for item in fitting if not item.yanked or allowed.exact]
-    if standing:
-        return standing[-1]
-    raise _nothing(dataset, wanted, releases, fitting)
+    # Newest first, and no record is read that the version alone rules out: there may be thousands.
+    versions = ports.book.versions(dataset)
+    fitting = [version for version in reversed(versions) if allowed.allows(version)]
+    for version in fitting:
+        found = ports.book.release(dataset, version)
+        if allowed.exact or not found.yanked:
+            return found
+    raise _nothing(dataset, wanted, versions, fitting)
 
 
 def exact(ports: Ports, text: str) -> tuple[str, str]:
@@ -87,18 +89,16 @@ def exact(ports: Ports, text: str) -> tuple[str, str]:
     raise UsageError(f"{text!r} names no single version", hint="Write the version, as in movies@v1.1.0.")
 
 
-def _nothing(
-    dataset: str, wanted: str, releases: tuple[Release, ...], fitting: list[Release]
-) -> NotFound | Incompatible:
-    known = ", ".join(f"v{item.version}" for item in releases[-8:]) or "none"
+def _nothing(dataset: str, wanted: str, versions: Sequence[str], fitting: Sequence[str]) -> NotFound | Incompatible:
+    known = ", ".join(f"v{version}" for version in versions[-8:]) or "none"
     if fitting:
         return Incompatible(
             f"Every release of {dataset} in {wanted} is yanked",
-            hint=f"Name one exactly to use it all the same: {fitting[-1].record.reference}.",
+            hint=f"Name one exactly to use it all the same: {dataset}@v{fitting[0]}.",
         )
-    hint = f"Releases of {dataset}: {known}." if releases else f"Release it with `tdv release {dataset} 1.0.0`."
+    hint = f"Releases of {dataset}: {known}." if versions else f"Release it with `tdv release {dataset} 1.0.0`."
     exact = Range.parse(wanted).exact
-    if exact or not releases:
+    if exact or not versions:
         name = f"{dataset}@v{wanted.removeprefix('v')}" if exact else f"{dataset}@{wanted}"
         return NotFound(f"There is no release {name}", hint=hint, dataset=dataset, version=wanted)
     return Incompatible(f"No release of {dataset} is in the range {wanted}", hint=hint, dataset=dataset, range=wanted)
@@ -120,7 +120,11 @@ def promoted(ports: Ports, dataset: str, stage: str) -> Release:
 
 def of_release(found: Release) -> State:
     """The state of a release."""
-    record = found.record
+    return of_record(found.record)
+
+
+def of_record(record: Record) -> State:
+    """The state that a record promises."""
     rows = {name: table.rows for name, table in record.tables.items()}
     return State(record.dataset, record.version, record.digest, rows, record.artifact, record)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from tdv.errors import NotFound
 from tdv.model.fit import Need, range_of, version_of
@@ -19,6 +20,9 @@ from tdv.resolve.conflict import conflict
 from tdv.resolve.trial import attempt, ranks, required
 
 __all__ = ["Releases", "Wish", "resolve"]
+
+
+_SHOWN: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,16 @@ def resolve(wish: Wish, book: Releases) -> Resolution:
 
 def _check(wish: Wish, candidates: Candidates) -> None:
     for dataset, asked in wish.asked.items():
-        for item in asked:
-            range_of(item.range)
+        exact = [version for item in asked if (version := range_of(item.range).exact)]
+        missing = [version for version in exact if str(version) not in candidates.versions(dataset)]
+        if missing and candidates.versions(dataset):
+            known = ", ".join(f"v{version}" for version in candidates.versions(dataset)[:_SHOWN])
+            raise NotFound(
+                f"There is no release {dataset}@v{missing[0]}",
+                hint=f"Releases of {dataset}: {known}; `tdv log {dataset}` shows all.",
+                dataset=dataset,
+                version=str(missing[0]),
+            )
         if not candidates.versions(dataset):
             raise NotFound(
                 f"The dataset {dataset} has no release",

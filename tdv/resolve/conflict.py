@@ -49,11 +49,18 @@ def _nothing_fits(dataset: str, asked: Asked, found: Found, candidates: Candidat
 
 
 def _nearest(dataset: str, asked: Asked, found: Found, candidates: Candidates) -> str:
-    """What would make the release fit that misses least."""
-    version, faults = min(found, key=lambda item: len(item[1]))
-    release = candidates.release(dataset, version)
-    ways = [_mend(fault, release, asked, candidates.need) for fault in faults]
-    return f"The nearest is {release.record.reference}: {', and '.join(ways)}. Or release one that fits."
+    """What is newest and fits but for the range, and what would make the release in it fit that misses least."""
+    outside = next((version for version, faults in found if [fault.kind for fault in faults] == ["range"]), None)
+    inside = [item for item in found if not any(fault.kind == "range" for fault in item[1])]
+    ways = []
+    if outside is not None:
+        ways.append(f"{_allow(candidates.release(dataset, outside), asked)}, which fits")
+    if inside:
+        version, faults = min(inside, key=lambda item: len(item[1]))
+        release = candidates.release(dataset, version)
+        mends = [_mend(fault, release, asked, candidates.need) for fault in faults]
+        ways.append(f"the nearest is {release.record.reference}: {', and '.join(mends)}")
+    return _sentence(", or ".join(ways)) if ways else f"Release one that fits: `tdv release {dataset}`."
 
 
 def _mend(fault: Fault, release: Release, asked: Asked, need: Need) -> str:
@@ -64,9 +71,14 @@ def _mend(fault: Fault, release: Release, asked: Asked, need: Need) -> str:
     if fault.kind == "migration" and need.place is not None:
         options = _wider(release.compat.migration or Span(), need)
         return f"if it fits {need.migration} too, `tdv compat {reference} {options} -m WHY`"
-    if asked.by != "the command line":
-        return f'allow it in {asked.by} with `{release.record.dataset}: "{release.version}"`'
-    return f"name it exactly: {reference}"
+    return _allow(release, asked)
+
+
+def _allow(release: Release, asked: Asked) -> str:
+    record = release.record
+    if asked.by == "the command line":
+        return f"name {record.reference}"
+    return f'allow v{record.version} in {asked.by} with `{record.dataset}: "{record.version}"`'
 
 
 def _wider(span: Span, need: Need) -> str:

@@ -1,0 +1,118 @@
+"""Wires the lock: reads ``tdv.lock``, resolves what it does not hold any more, writes it.
+
+In: a `LockWish`. Out: a `Locked`. Always holds: a choice stays while it fits, unless it is to be upgraded; checking
+writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from tdv import durable
+from tdv import lock as verb
+from tdv.errors import NotFound, UsageError
+from tdv.model.lock import Lock
+from tdv.project import resolutions
+
+if TYPE_CHECKING:
+    from tdv.lock import Stale
+    from tdv.model.fit import Need
+    from tdv.model.resolution import Asked, Resolution
+    from tdv.project.ports import Ports
+
+FORMAT: Final = "tdv.locked/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class LockWish:
+    """`upgrade` moves the datasets in `names`, or all, to the newest release that fits."""
+
+    names: tuple[str, ...] = ()
+    upgrade: bool = False
+    app: str | None = None
+    migration: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """The lock as it is now and was `before`; `stale` says why it had to change, or would have to."""
+
+    lock: Lock
+    before: Lock
+    stale: tuple[Stale, ...] = ()
+    written: bool = False
+
+    def to_plain(self) -> dict[str, Any]:
+        before = self.before.versions
+        return {
+            "format": FORMAT,
+            "app": self.lock.app,
+            "migration": self.lock.migration,
+            "datasets": {
+                name: {"version": pin.version, "digest": pin.digest, "before": before.get(name)}
+                for name, pin in self.lock.datasets.items()
+            },
+            "written": self.written,
+            "stale": [item.to_plain() for item in self.stale],
+        }
+
+
+def lock(ports: Ports, wish: LockWish) -> Locked:
+    """Writes the lock; raises what resolving raises."""
+    if wish.names and not wish.upgrade:
+        raise UsageError(
+            "The lock holds all datasets together", hint=f"Move one of them with --upgrade {' '.join(wish.names)}."
+        )
+    asked, needed = resolutions.asked(ports), resolutions.need(ports, wish.app, wish.migration)
+    before = _read(ports, settle=True) or Lock()
+    names = set(wish.names) or set(before.datasets)
+    keep = {name: pin for name, pin in before.versions.items() if not (wish.upgrade and name in names)}
+    after = verb.pinned(resolve_with(ports, asked, needed, keep))
+    why = verb.stale(before, asked, needed, ports.book)
+    data = verb.format_lock(after)
+    path = ports.root / verb.FILE
+    if path.is_file() and path.read_bytes() == data:
+        return Locked(after, before, why)
+    durable.write_bytes(path, data)
+    return Locked(after, before, why, written=True)
+
+
+def check(ports: Ports, wish: LockWish) -> Locked:
+    """Whether the lock still holds; raises `NotFound` when there is none."""
+    held = required(ports)
+    needed = resolutions.need(ports, wish.app, wish.migration)
+    return Locked(held, held, verb.stale(held, resolutions.asked(ports), needed, ports.book))
+
+
+def read(ports: Ports) -> Lock | None:
+    """The lock of the work tree, None without one."""
+    return _read(ports, settle=False)
+
+
+def required(ports: Ports) -> Lock:
+    """The lock of the work tree; raises `NotFound`."""
+    held = read(ports)
+    if held is None:
+        raise NotFound(f"There is no {verb.FILE}", hint="Write it with `tdv lock`, and commit it.")
+    return held
+
+
+def resolve_with(
+    ports: Ports, asked: Mapping[str, tuple[Asked, ...]], need: Need, keep: Mapping[str, str]
+) -> Resolution:
+    """The answer that keeps what it can."""
+    from tdv import resolve
+
+    return resolve.resolve(resolve.Wish(asked, need, keep), ports.book)
+
+
+def _read(ports: Ports, *, settle: bool) -> Lock | None:
+    try:
+        data = (ports.root / verb.FILE).read_bytes()
+    except FileNotFoundError:
+        return None
+    if settle and verb.is_conflicted(data):
+        data = verb.our_side(data)
+    return verb.parse_lock(data)

@@ -1,0 +1,198 @@
+"""Which states a checkout restores: those named, those that the code at a tag was pinned to, those of the lock, or
+what resolves.
+
+In: references and a `Fit`. Out: a `Picked`. Always holds: the lock is followed while it holds; when it does not, that
+is said, and with `locked` it is refused; a record that is not what the lock pins is never restored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from tdv.errors import Incompatible, IntegrityError, NotFound, Refused, UsageError
+from tdv.model.fit import Need, range_of
+from tdv.project import resolutions, states
+from tdv.project.states import State
+
+if TYPE_CHECKING:
+    from tdv.lock import Stale
+    from tdv.model.lock import Lock, Pin
+    from tdv.model.reference import Ref
+    from tdv.model.release import Record
+    from tdv.project.ports import Ports
+
+_SHOWN: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """What the states have to fit. `app` and `migration` None mean what tdv.yaml and the files say; `app_tag` is the
+    Git tag of an app's release, whose lock decides; `locked` refuses to resolve anew; `ignore_compat` takes what is
+    named whatever it serves."""
+
+    app: str | None = None
+    migration: str | None = None
+    app_tag: str | None = None
+    locked: bool = False
+    ignore_compat: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Picked:
+    """The states, required ones first; `notes` are sentences that the user should read."""
+
+    states: tuple[State, ...]
+    notes: tuple[str, ...] = ()
+
+
+def pick(ports: Ports, refs: tuple[str, ...], fit: Fit) -> Picked:
+    """The states to restore, with those that they require; without `refs` those of the lock, else what resolves."""
+    if refs and (fit.locked or fit.app_tag is not None):
+        option = "--locked" if fit.locked else "--app-tag"
+        raise UsageError(f"{option} says itself what is restored", hint=f"Leave {option} or {refs[0]} out.")
+    if fit.app_tag is not None:
+        return _at_tag(ports, fit.app_tag)
+    return _named(ports, refs, fit) if refs else _locked(ports, fit)
+
+
+def _need(ports: Ports, fit: Fit) -> Need:
+    return Need() if fit.ignore_compat else resolutions.need(ports, fit.app, fit.migration)
+
+
+def _named(ports: Ports, texts: tuple[str, ...], fit: Fit) -> Picked:
+    refs = [states.parse(text) for text in texts]
+    names = [ports.dataset(ref.dataset) for ref in refs]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise UsageError(f"{twice} is named twice", hint="A target holds one version of a dataset; name one of them.")
+    if all(_is_release(ref) for ref in refs):
+        return _resolved(ports, texts, fit)
+    return Picked(with_required(ports, [states.find(ports, text) for text in texts]))
+
+
+def _is_release(ref: Ref) -> bool:
+    return ref.kind in ("range", "stage")
+
+
+def _resolved(ports: Ports, texts: tuple[str, ...], fit: Fit) -> Picked:
+    from tdv import resolve
+
+    wish = resolve.Wish(resolutions.asked(ports, texts), _need(ports, fit))
+    try:
+        found = resolve.resolve(wish, ports.book)
+    except Incompatible as problem:
+        if wish.need == Need():
+            raise
+        raise Incompatible(
+            problem.message, hint=f"{problem.hint} --ignore-compat goes on all the same.", **problem.facts
+        ) from problem
+    return Picked(with_required(ports, [states.of_release(choice.release) for choice in found.datasets.values()]))
+
+
+def _locked(ports: Ports, fit: Fit) -> Picked:
+    from tdv import lock as verb
+    from tdv.project import locks
+
+    held = locks.required(ports) if fit.locked else locks.read(ports)
+    if held is None:
+        return _resolved(ports, (), fit)
+    asked, needed = resolutions.asked(ports), _need(ports, fit)
+    why = verb.stale(held, asked, needed, ports.book)
+    _refuse_altered(why)
+    if not why:
+        return Picked(with_required(ports, [_of_pin(ports, *item) for item in held.datasets.items()]))
+    listed = "; ".join(item.message for item in why[:_SHOWN])
+    if fit.locked:
+        raise Refused(
+            f"{verb.FILE} is stale: {listed}", hint="Renew it with `tdv lock`, review and commit it.", lock=verb.FILE
+        )
+    found = locks.resolve_with(ports, asked, needed, held.versions)
+    chosen = [states.of_release(choice.release) for choice in found.datasets.values()]
+    return Picked(with_required(ports, chosen), (f"{verb.FILE} is stale: {listed}. `tdv lock` renews it.",))
+
+
+def _refuse_altered(why: Sequence[Stale]) -> None:
+    altered = next((item for item in why if item.kind == "digest"), None)
+    if altered is not None:
+        raise IntegrityError(
+            altered.message,
+            hint="A record never changes and a lock is written by `tdv lock`: `git log -p` shows which of them did.",
+            dataset=altered.dataset,
+        )
+
+
+def _of_pin(ports: Ports, dataset: str, pin: Pin) -> State:
+    return states.of_release(ports.book.release(dataset, pin.version))
+
+
+def _at_tag(ports: Ports, tag: str) -> Picked:
+    lock = lock_at(ports, tag)
+    found = [_pinned_at(ports, tag, name, pin) for name, pin in lock.datasets.items()]
+    yanked = [name for name, pin in lock.datasets.items() if _is_yanked(ports, name, pin.version)]
+    notes = tuple(f"{name}@v{lock.datasets[name].version} was yanked since." for name in yanked)
+    return Picked(with_required(ports, found), notes)
+
+
+def lock_at(ports: Ports, tag: str) -> Lock:
+    """The lock that the commit of a tag, or any other revision, holds; raises `NotFound`."""
+    from tdv import lock as verb
+
+    try:
+        data = ports.git.show(ports.git.resolve(tag), verb.FILE)
+    except NotFound as problem:
+        raise NotFound(
+            f"{problem.message}, so that nothing says what {tag} was pinned to",
+            hint=f"`git fetch origin tag {tag}` brings a tag that is missing here; "
+            "without a lock there, resolve for its version with --app.",
+            tag=tag,
+        ) from problem
+    return verb.parse_lock(data, f"{tag}:{verb.FILE}")
+
+
+def _pinned_at(ports: Ports, tag: str, dataset: str, pin: Pin) -> State:
+    """The release of a pin: its record in this tree, else the one at the tag."""
+    record = _record(ports, dataset, pin.version)
+    if record is None:
+        from tdv.store.history import book_at
+
+        record = book_at(ports.git, tag).record(dataset, pin.version)
+    if record.digest != pin.digest:
+        raise IntegrityError(
+            f"The digest of {record.reference} is not the one that {tag} pins",
+            hint="A record never changes: `git log -p` on the record shows who changed it.",
+            dataset=dataset,
+        )
+    return states.of_record(record)
+
+
+def _record(ports: Ports, dataset: str, version: str) -> Record | None:
+    return ports.book.record(dataset, version) if version in ports.book.versions(dataset) else None
+
+
+def _is_yanked(ports: Ports, dataset: str, version: str) -> bool:
+    return version in ports.book.versions(dataset) and ports.book.release(dataset, version).yanked
+
+
+def with_required(ports: Ports, wanted: Iterable[State]) -> tuple[State, ...]:
+    """The states and the releases that they require, those first, each dataset once."""
+    chosen = {state.dataset: state for state in wanted}
+    order: dict[str, State] = {}
+
+    def visit(state: State, path: tuple[str, ...]) -> None:
+        if state.dataset in order or state.dataset in path:
+            return
+        for name, needed in sorted((state.record.requires if state.record else {}).items()):
+            found = chosen.get(name) or states.of_release(states.release(ports, name, needed))
+            if found.record is not None and not range_of(needed).allows(found.version):
+                raise Incompatible(
+                    f"{state.reference} requires {name} {needed}, and {found.reference} is asked for",
+                    hint=f"Leave {name} out, or name a version of it in that range.",
+                )
+            visit(found, (*path, state.dataset))
+        order[state.dataset] = state
+
+    for state in chosen.values():
+        visit(state, ())
+    return tuple(order.values())
