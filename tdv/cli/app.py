@@ -21,7 +21,7 @@ from tdv.cli.options import Invocation
 SECTIONS: Final[dict[str, tuple[str, ...]]] = {
     "Make": ("init", "new", "sample", "build", "validate"),
     "Release": ("status", "diff", "release", "tag", "adopt", "yank", "compat"),
-    "Use": ("checkout", "resolve", "log", "show"),
+    "Use": ("checkout", "resolve", "lock", "log", "show"),
     "Trust": ("verify", "check", "push", "pull", "gc"),
 }
 

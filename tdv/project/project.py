@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tdv.new import Scaffolded
     from tdv.project.builds import Built
     from tdv.project.comparisons import DiffWish
+    from tdv.project.locks import Locked, LockWish
     from tdv.project.making import Sample
     from tdv.project.releases import ReleaseWish
     from tdv.project.resolutions import ResolveWish
@@ -176,6 +177,12 @@ class Project:
         from tdv.project import resolutions
 
         return resolutions.resolve(self.ports, wish)
+
+    def lock(self, wish: LockWish, *, check: bool = False) -> Locked:
+        """Pins releases in tdv.lock, or only looks whether it still holds."""
+        from tdv.project import locks
+
+        return locks.check(self.ports, wish) if check else locks.lock(self.ports, wish)
 
     def checkout(self, *refs: str, target: str | None = None, wish: CheckoutWish | None = None) -> Receipt:
         """Restores states into a target: what `refs` name, or what tdv.yaml wants; `wish` says more."""
