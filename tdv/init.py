@@ -1,8 +1,9 @@
 """Makes a directory of a Git repository ready for tdv.
 
-In: a directory inside a Git work tree, with or without DVC. Out: the files of DVC, ``tdv.yaml``, ``dvc.yaml``, and
-the ignore and attribute files. Always holds: what exists is kept, lines are only added; a second run changes nothing;
-a repository without a commit, and a directory below the top of its repository, are served as well.
+In: a directory inside a Git work tree, with or without DVC. Out: the files of DVC, ``tdv.yaml``, ``dvc.yaml``, the
+ignore and attribute files, and Git's drivers for test data in the configuration of this clone. Always holds: what
+exists is kept, lines are only added; a second run changes nothing; a repository without a commit, and a directory
+below the top of its repository, are served as well.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import Final
 
 from tdv import durable
 from tdv.errors import ConfigError, GitError
+from tdv.store import drivers
 from tdv.store import settings as dvc
 from tdv.store.git import Git
 
@@ -41,7 +43,8 @@ _IGNORED_BY_GIT: Final = ("/.tdv/",)
 # DVC hashes whole directories: what editors and Python leave there must not look like a change of the sources.
 _IGNORED_BY_DVC: Final = ("__pycache__/", "*.pyc", "*~", "*.swp", ".DS_Store", "/.tdv/")
 # Sources are hashed by their bytes, so that line ends must be the same on every machine.
-_ATTRIBUTES: Final = ("datasets/** text eol=lf", "datasets/**/*.parquet -text -diff", "CHANGELOG.md merge=union")
+_ATTRIBUTES: Final = ("datasets/** text eol=lf", "CHANGELOG.md merge=union", *drivers.ATTRIBUTES)
+GIT_CONFIG: Final = ".git/config"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,8 @@ def prepare(git: Git, environ: Mapping[str, str]) -> Prepared:
     files.add_lines(".gitignore", _IGNORED_BY_GIT)
     files.add_lines(".dvcignore", (*_IGNORED_BY_DVC, *(f"/{path}/" for path in remotes)))
     files.add_lines(".gitattributes", (*_ATTRIBUTES, *(f"{path}/** -text -diff" for path in remotes)))
+    if drivers.register(git):
+        files.changed.append(GIT_CONFIG)
     return Prepared(git.root, tuple(files.created), tuple(files.changed))
 
 

@@ -72,7 +72,7 @@ def test_init_keeps_what_exists(repo: RepositoryBuilder) -> None:
     }
     root = repo(mine).root
     done = init(root)
-    assert set(done.changed) == {".gitignore", ".gitattributes", ".dvcignore"}
+    assert set(done.changed) == {".gitignore", ".gitattributes", ".dvcignore", ".git/config"}
     assert (root / "tdv.yaml").read_text() == mine["tdv.yaml"]
     assert (root / "dvc.yaml").read_text() == mine["dvc.yaml"]
     assert (root / ".gitignore").read_text() == "*.log\n/.tdv/\n"

@@ -20,10 +20,12 @@ from tdv.cli.options import Invocation
 
 SECTIONS: Final[dict[str, tuple[str, ...]]] = {
     "Make": ("init", "new", "sample", "build", "validate"),
-    "Release": ("status", "diff", "release", "tag", "adopt", "yank", "compat"),
+    "Release": ("status", "diff", "merge", "release", "tag", "adopt", "yank", "compat"),
     "Use": ("checkout", "resolve", "lock", "log", "show"),
     "Trust": ("verify", "check", "push", "pull", "gc"),
 }
+# What Git calls, not people.
+HIDDEN: Final = ("textconv",)
 
 
 class CommandGroup(core.TyperGroup):
@@ -35,7 +37,7 @@ class CommandGroup(core.TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """The command of that name, or None."""
-        if cmd_name not in self.list_commands(ctx):
+        if cmd_name not in (*self.list_commands(ctx), *HIDDEN):
             return None
         module = importlib.import_module(f"tdv.cli.{cmd_name.replace('-', '_')}")
         single = typer.Typer(add_completion=False, rich_markup_mode=None)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tdv import config
+from tdv.errors import TdvError
 from tdv.project.ports import Ports, now
 from tdv.store.git import Git
 
@@ -19,7 +21,9 @@ if TYPE_CHECKING:
     from tdv.adopt import Adopted
     from tdv.amend import Amended, CompatChange
     from tdv.check import Checked
+    from tdv.cleanup import Cleanup
     from tdv.gc import GcReport
+    from tdv.health import Health
     from tdv.init import Prepared
     from tdv.log import Log
     from tdv.model.diff_report import DiffReport
@@ -31,7 +35,10 @@ if TYPE_CHECKING:
     from tdv.project.builds import Built
     from tdv.project.comparisons import DiffWish
     from tdv.project.locks import Locked, LockWish
+    from tdv.project.databases import Databases
+    from tdv.project.executions import ExecWish, Ready
     from tdv.project.making import Sample
+    from tdv.project.merges import Merging
     from tdv.project.releases import ReleaseWish
     from tdv.project.resolutions import ResolveWish
     from tdv.project.restores import CheckoutWish
@@ -51,6 +58,29 @@ def prepare(directory: Path) -> Prepared:
 
     environ = config.process_environment()
     return init.prepare(Git(directory.resolve(), environ), environ)
+
+
+def readable(directory: Path, file: Path) -> str:
+    """A file of test data as text; `directory` is where the project is looked for, whose cache it may need."""
+    from tdv import textconv
+
+    try:
+        cache = Project.find(directory).ports.cache
+    except TdvError:
+        cache = None
+    return textconv.text_of(file.read_bytes(), cache)
+
+
+def drive_merge(directory: Path, files: tuple[Path, Path, Path], size: int, path: str) -> tuple[str, ...]:
+    """Merges base, ours and theirs into the file of ours, as Git's merge driver; returns what clashes."""
+    from tdv.project import merges
+
+    git = Git(directory.resolve(), config.process_environment())
+    return merges.drive(git, files, size, path)
+
+
+def _execution_id() -> str:
+    return uuid.uuid4().hex[:16]
 
 
 class Project:
@@ -130,7 +160,13 @@ class Project:
         """What lies between two states, one report per dataset."""
         from tdv.project import comparisons
 
-        return comparisons.diff(self.ports, wish)
+        return comparisons.diff(self.ports, replace(wish, directory=self.directory))
+
+    def diff_sql(self, wish: DiffWish) -> Iterator[str]:
+        """The SQL that turns the older states into the newer ones, line by line."""
+        from tdv.project import comparisons
+
+        return comparisons.statements(self.ports, replace(wish, directory=self.directory))
 
     def log(self, names: Sequence[str] = ()) -> Log:
         """The releases of the datasets named, or of all."""
@@ -170,6 +206,12 @@ class Project:
         dataset, version = states.exact(self.ports, ref)
         return self.ports.book.record(dataset, version)
 
+    def merge(self, paths: Sequence[str] = ()) -> Merging:
+        """Merges by meaning what Git left in conflict: the files named, or all that tdv knows."""
+        from tdv.project import merges
+
+        return merges.merge(self.ports, tuple(paths))
+
     # -- use
 
     def resolve(self, wish: ResolveWish) -> Resolution:
@@ -190,7 +232,28 @@ class Project:
 
         asked = wish or restores.CheckoutWish()
         asked = replace(asked, refs=refs or asked.refs, target=target or asked.target, directory=self.directory)
-        return restores.checkout(self.ports, asked, now(), uuid.uuid4().hex[:16])
+        return restores.checkout(self.ports, asked, now(), _execution_id())
+
+    def databases(self, execution_id: str | None = None, worker: str = "main") -> Databases:
+        """Throwaway databases for one run, which ends when the value is closed."""
+        from tdv.project import databases
+
+        return databases.Databases(self.ports, execution_id or _execution_id(), worker)
+
+    @contextmanager
+    def ready(self, wish: ExecWish) -> Iterator[Ready]:
+        """A database that holds what is wished for while the block runs."""
+        from tdv.project import executions
+
+        asked = replace(wish, database=replace(wish.database, directory=self.directory))
+        with executions.ready(self.ports, asked, now(), _execution_id()) as found:
+            yield found
+
+    def execute(self, wish: ExecWish, words: Sequence[str], found: Ready) -> int:
+        """Runs a command that is told of a database; returns its exit code."""
+        from tdv.project import executions
+
+        return executions.execute(self.ports, self.directory, executions.Call(wish.variable, words, found))
 
     def show(self, ref: str, wish: ShowWish) -> View:
         """A look into a state, one of its tables or one of its scenarios."""
@@ -203,6 +266,18 @@ class Project:
         from tdv.project import obtain, states
 
         return obtain.open_state(self.ports, states.find(self.ports, reference)).table(table)
+
+    def health(self, target: str, refs: Sequence[str] = ()) -> Health:
+        """Whether a target is there and holds what it should."""
+        from tdv.project import executions
+
+        return executions.health(self.ports, target, tuple(refs), self.directory)
+
+    def cleanup(self, target: str | None = None, wish: CleanupWish | None = None) -> Cleanup:
+        """Removes throwaway databases and images that nobody uses any more."""
+        from tdv.project import executions
+
+        return executions.cleanup(self.ports, target, self.directory, wish or executions.CleanupWish(), now())
 
     # -- trust
 

@@ -1,0 +1,122 @@
+"""Wires merges: as Git's driver with three files, and by hand after a conflict.
+
+In: paths. Out: what was merged, and what is left to a person. Always holds: a file that merges without a clash is
+taken out of conflict, any other stays in conflict; whatever fails, the lines are merged as Git would have.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from tdv import durable
+from tdv import merge as verb
+from tdv.documents import parse
+from tdv.errors import DocumentError, NotFound, UsageError
+from tdv.store import conflicts
+from tdv.store.git import Git
+
+if TYPE_CHECKING:
+    from tdv.project.ports import Ports
+
+FORMAT: Final = "tdv.merge/v1"
+_DEEPEST: Final = 10
+
+
+@dataclass(frozen=True, slots=True)
+class MergedFile:
+    """One file after the merge; `conflicts` names what is left to a person."""
+
+    path: str
+    conflicts: tuple[str, ...]
+
+    def to_plain(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {"path": self.path, "conflicts": list(self.conflicts)}
+
+
+@dataclass(frozen=True, slots=True)
+class Merging:
+    """All files that were in conflict and of a kind that tdv merges; `datasets` are to be built again."""
+
+    files: tuple[MergedFile, ...]
+
+    @property
+    def clean(self) -> bool:
+        """True if nothing is left to a person."""
+        return not any(file.conflicts for file in self.files)
+
+    def to_plain(self) -> dict[str, Any]:
+        """The JSON form."""
+        return {"format": FORMAT, "clean": self.clean, "files": [file.to_plain() for file in self.files]}
+
+
+def merge(ports: Ports, paths: tuple[str, ...]) -> Merging:
+    """Merges the files in conflict, all that tdv knows or those named; raises `NotFound` for one without conflict."""
+    found = conflicts.unmerged(ports.git, paths)
+    absent = [path for path in paths if path not in found and not any(name.startswith(f"{path}/") for name in found)]
+    if absent:
+        raise NotFound(f"{absent[0]} is not in conflict", hint="`git status` lists the files that are.")
+    done = []
+    for path, (base, ours, theirs) in found.items():
+        if ours is None or theirs is None or not verb.is_known(path):
+            if path in paths:
+                raise UsageError(f"{path} is nothing that tdv merges", hint="Mend it by hand, then git add it.")
+            continue
+        data, clashes = _merged(ports.git, ports.root, path, verb.Versions(base or b"", ours, theirs), 7)
+        durable.write_bytes(ports.root / path, data)
+        done.append(MergedFile(path, clashes))
+    conflicts.settle(ports.git, [file.path for file in done if not file.conflicts])
+    return Merging(tuple(done))
+
+
+def drive(git: Git, files: tuple[Path, Path, Path], size: int, path: str) -> tuple[str, ...]:
+    """Git's merge driver: merges base, ours and theirs into the file of ours; returns what is left to a person.
+
+    `path` is the file's place from the directory of `git`, the top of the work tree.
+    """
+    base, ours, theirs = (file.read_bytes() for file in files)
+    data, clashes = _merged(git, git.root, path, verb.Versions(base, ours, theirs), size)
+    files[1].write_bytes(data)
+    return clashes
+
+
+def _merged(git: Git, root: Path, path: str, versions: verb.Versions, size: int) -> tuple[bytes, tuple[str, ...]]:
+    options = verb.MergeOptions(path, partial(_key, root / _before_datasets(path)), partial(_texts, git), size)
+    merged = verb.merge(versions, options)
+    if merged is not None:
+        return merged.data, merged.conflicts
+    data, _ = conflicts.merge_lines(git, (versions.base, versions.ours, versions.theirs), size)
+    return data, ("lines that clash",)
+
+
+def _texts(git: Git, versions: verb.Versions) -> bytes | None:
+    data, clashes = conflicts.merge_lines(git, (versions.base, versions.ours, versions.theirs), 7)
+    return None if clashes else data
+
+
+def _before_datasets(path: str) -> str:
+    """The directory that ``datasets/`` stands in, where the project lies below the top of its repository."""
+    before, _, _ = f"/{path}".rpartition("/datasets/")
+    return before.strip("/")
+
+
+def _key(root: Path, dataset: str, table: str) -> tuple[str, ...]:
+    """The key of a table as the work tree's spec or one that it extends says; () where none says it."""
+    for _ in range(_DEEPEST):
+        path = root / "datasets" / dataset / "dataset.yaml"
+        try:
+            data = parse(path.read_bytes(), path.name).data
+        except (OSError, DocumentError):
+            return ()
+        data = data if isinstance(data, dict) else {}
+        tables = data.get("tables")
+        spec = tables.get(table) if isinstance(tables, dict) else None
+        if isinstance(spec, dict) and isinstance(spec.get("key"), list):
+            return tuple(str(name) for name in spec["key"])
+        if not isinstance(data.get("extends"), str):
+            return ()
+        dataset = data["extends"]
+    return ()

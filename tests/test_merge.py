@@ -1,0 +1,422 @@
+"""`tdv merge` and the driver behind it: seeds, scenarios and DVC's files merge by meaning."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tdv.merge import Merged, MergeOptions, Versions, is_known, merge
+from tdv.merge.tree import ABSENT, TreeMerge, signature
+from tests.conftest import RepositoryBuilder
+from tests.repository import Repository, run
+
+SEED = "datasets/shop/seeds/users.csv"
+SCENARIO = "datasets/shop/scenarios/retry.yaml"
+
+
+def merged(path: str, base: str, ours: str, theirs: str, key: tuple[str, ...] = ("id",)) -> Merged:
+    options = MergeOptions(path, lambda dataset, table: key, lambda versions: None)
+    found = merge(Versions(base.encode(), ours.encode(), theirs.encode()), options)
+    assert found is not None
+    return found
+
+
+def text(found: Merged) -> str:
+    assert found.conflicts == ()
+    return found.data.decode()
+
+
+USERS = "id,name,age\n1,ada,36\n2,bob,\n3,eve,50\n"
+
+
+def test_edits_of_different_cells_of_one_row_merge() -> None:
+    ours, theirs = USERS.replace("ada", "Ada"), USERS.replace("36", "37")
+    assert text(merged(SEED, USERS, ours, theirs)) == USERS.replace("ada,36", "Ada,37")
+
+
+def test_rows_added_at_the_same_place_merge_in_the_order_of_keys() -> None:
+    ours, theirs = USERS + "7,gus,1\n", USERS + "5,fay,2\n10,hal,3\n"
+    assert text(merged(SEED, USERS, ours, theirs)) == USERS + "5,fay,2\n7,gus,1\n10,hal,3\n"
+
+
+def test_rows_without_order_keep_the_place_they_were_given() -> None:
+    base = "id,name\nb,x\na,y\n"
+    ours, theirs = "id,name\nb,x\nq,1\na,y\n", "id,name\nb,x\na,y\nc,2\n"
+    assert text(merged(SEED, base, ours, theirs)) == "id,name\nb,x\nq,1\na,y\nc,2\n"
+
+
+def test_removed_row_goes_and_an_edited_one_that_was_removed_clashes() -> None:
+    without = USERS.replace("2,bob,\n", "")
+    assert text(merged(SEED, USERS, USERS.replace("50", "51"), without)) == without.replace("50", "51")
+    found = merged(SEED, USERS, without, USERS.replace("bob,", "bob,9"))
+    assert found.conflicts == ("users id=2, age",)
+    clash = "<<<<<<< ours: users id=2, age\n=======\n2,bob,9\n>>>>>>> theirs: users id=2, age\n"
+    assert clash in found.data.decode()
+
+
+def test_clash_is_around_its_row_with_all_else_merged() -> None:
+    ours, theirs = USERS.replace("ada,36", "Ada,40"), USERS.replace("36", "37").replace("eve", "Eve")
+    found = merged(SEED, USERS, ours, theirs)
+    assert found.conflicts == ("users id=1, age",)
+    assert found.data.decode() == (
+        "id,name,age\n<<<<<<< ours: users id=1, age\n1,Ada,40\n=======\n1,Ada,37\n"
+        ">>>>>>> theirs: users id=1, age\n2,bob,\n3,Eve,50\n"
+    )
+
+
+def test_one_key_with_two_rows_clashes_and_with_one_row_does_not() -> None:
+    assert text(merged(SEED, USERS, USERS + "4,x,1\n", USERS + "4,x,1\n")) == USERS + "4,x,1\n"
+    assert merged(SEED, USERS, USERS + "4,x,1\n", USERS + "4,x,2\n").conflicts == ("users id=4, age",)
+
+
+def test_null_and_the_empty_text_are_different_cells() -> None:
+    ours, theirs = USERS.replace("2,bob,", '2,bob,""'), USERS.replace("2,bob", "2,Bob")
+    assert text(merged(SEED, USERS, ours, theirs)) == USERS.replace("2,bob,", '2,Bob,""')
+
+
+def test_quoted_fields_stay_as_they_are_written() -> None:
+    base = 'id,name,note\n1,"a, ""b""\nc",x\n2,"plain",y\n'
+    ours, theirs = base.replace(",x", ",X"), base.replace('"plain"', "plain").replace(",y", ",Y")
+    assert text(merged(SEED, base, ours, theirs)) == 'id,name,note\n1,"a, ""b""\nc",X\n2,"plain",Y\n'
+
+
+def test_columns_that_both_sides_add_merge() -> None:
+    base = "id,name\n1,a\n2,b\n"
+    ours, theirs = "id,name,x\n1,a,5\n2,b,6\n3,c,7\n", "id,y,name\n1,8,a\n2,9,b\n4,10,d\n"
+    assert text(merged(SEED, base, ours, theirs)) == "id,y,name,x\n1,8,a,5\n2,9,b,6\n3,,c,7\n4,10,d,\n"
+
+
+def test_column_that_one_side_dropped_goes_unless_the_other_edited_it() -> None:
+    base, ours = "id,a,b\n1,x,y\n", "id,a\n1,x\n"
+    assert text(merged(SEED, base, ours, base + "2,z,w\n")) == "id,a\n1,x\n2,z\n"
+    options = MergeOptions(SEED, lambda *_: ("id",), lambda _: None)
+    assert merge(Versions(base.encode(), ours.encode(), b"id,a,b\n1,x,Y\n"), options) is None
+
+
+def test_table_without_a_key_merges_whole_rows() -> None:
+    base = "a,b\n1,1\n1,1\n2,2\n"
+    ours, theirs = "a,b\n1,1\n2,2\n3,3\n", "a,b\n1,1\n1,1\n2,2\n4,4\n"
+    assert text(merged(SEED, base, ours, theirs, key=())) == "a,b\n1,1\n2,2\n3,3\n4,4\n"
+
+
+def test_json_lines_merge_by_cell_and_keep_numbers_digit_by_digit() -> None:
+    path = SEED.replace(".csv", ".jsonl")
+    base = '{"id": 1, "n": 1.10, "t": "a"}\n{"id": 2, "n": 12345678901234567.89}\n'
+    ours, theirs = base.replace('"a"', '"b"'), base.replace("1.10", "1.20")
+    assert text(merged(path, base, ours, theirs)) == (
+        '{"id":1,"n":1.20,"t":"b"}\n{"id": 2, "n": 12345678901234567.89}\n'
+    )
+    assert merged(path, base, base.replace("1.10", "1.30"), theirs).conflicts == ("users id=1, n",)
+
+
+YAML = """\
+scenario: retry
+title: Payment fails   # twice
+owner: qa
+tests: [a.py, b.py]
+rows:
+  customers: {ada: {email: ada@example.test, since: 2020-01-01}}
+  orders:
+    first:
+      customer_id: $ada
+      total: "42.00"
+      ratio: 1.50
+expect:
+  - SELECT 1
+"""
+
+
+def test_scenario_merges_by_label_and_cell_and_keeps_what_people_wrote() -> None:
+    ours = YAML.replace('"42.00"', '"43.00"')
+    theirs = YAML.replace("ratio: 1.50", "ratio: 1.50\n      note: late").replace("owner: qa", "owner: ops")
+    found = text(merged(SCENARIO, YAML, ours, theirs))
+    assert found == theirs.replace('"42.00"', '"43.00"')
+
+
+def test_lists_of_a_scenario_merge_by_item() -> None:
+    ours, theirs = YAML.replace("[a.py, b.py]", "[a.py, b.py, c.py]"), YAML.replace("[a.py, b.py]", "[b.py, d.py]")
+    assert "tests: [b.py, c.py, d.py]" in text(merged(SCENARIO, YAML, ours, theirs))
+
+
+def test_clash_in_a_scenario_is_marked_around_its_line() -> None:
+    ours, theirs = YAML.replace("42.00", "43.00"), YAML.replace("42.00", "44.00").replace("qa", "ops")
+    found = merged(SCENARIO, YAML, ours, theirs)
+    assert found.conflicts == ("rows.orders.first.total",)
+    clash = (
+        '      customer_id: $ada\n<<<<<<< ours: rows.orders.first.total\n      total: "43.00"\n=======\n'
+        '      total: "44.00"\n>>>>>>> theirs: rows.orders.first.total\n      ratio: 1.50\n'
+    )
+    assert clash in found.data.decode()
+    assert "owner: ops" in found.data.decode()
+
+
+def test_clash_within_braces_is_marked_around_the_whole_line() -> None:
+    ours, theirs = YAML.replace("ada@", "a@"), YAML.replace("ada@", "b@")
+    found = merged(SCENARIO, YAML, ours, theirs)
+    assert found.conflicts == ("rows.customers.ada.email",)
+    assert "  customers: {ada: {email: a@example.test, since: 2020-01-01}}\n=======\n" in found.data.decode()
+
+
+def test_removed_and_edited_label_clashes() -> None:
+    without = YAML[: YAML.index("  orders:")] + YAML[YAML.index("expect:") :]
+    found = merged(SCENARIO, YAML, without, YAML.replace("42.00", "43.00"))
+    assert found.conflicts == ("rows.orders",)
+    assert "<<<<<<< ours: rows.orders\n=======\n  orders:\n    first:\n" in found.data.decode()
+
+
+def test_seed_in_yaml_merges_by_key() -> None:
+    path = SEED.replace(".csv", ".yaml")
+    base = "- {id: 1, name: ada}\n- {id: 2, name: bob}\n"
+    ours, theirs = base + "- {id: 3, name: eve}\n", base.replace("bob", "Bob") + "- {id: 4, name: fay}\n"
+    expected = "- {id: 1, name: ada}\n- {id: 2, name: Bob}\n- {id: 3, name: eve}\n- {id: 4, name: fay}\n"
+    assert text(merged(path, base, ours, theirs)) == expected
+    found = merged(path, base, base.replace("bob", "rob"), theirs)
+    assert found.conflicts == ("users id=2.name",)
+    assert "<<<<<<< ours: users id=2.name\n- {id: 2, name: rob}\n=======\n- {id: 2, name: Bob}\n" in found.data.decode()
+
+
+LOCK = """\
+schema: '2.0'
+stages:
+  movies:
+    cmd: tdv build movies
+    outs:
+    - path: datasets/movies/data
+      md5: aaa.dir
+  shop:
+    cmd: tdv build shop
+    outs:
+    - path: datasets/shop/data
+      md5: bbb.dir
+"""
+
+
+def test_lock_merges_by_stage() -> None:
+    ours, theirs = LOCK.replace("aaa", "ccc"), LOCK.replace("bbb", "ddd") + "  zoo:\n    cmd: tdv build zoo\n"
+    expected = LOCK.replace("aaa", "ccc").replace("bbb", "ddd") + "  zoo:\n    cmd: tdv build zoo\n"
+    assert text(merged("dvc.lock", LOCK, ours, theirs)) == expected
+
+
+def test_lock_of_one_dataset_built_on_both_sides_stays_readable() -> None:
+    found = merged("dvc.lock", LOCK, LOCK.replace("aaa", "ccc"), LOCK.replace("aaa", "ddd").replace("bbb", "eee"))
+    assert found.conflicts == ("stage movies",)
+    assert found.data.decode() == LOCK.replace("aaa", "ccc").replace("bbb", "eee")
+
+
+def test_stages_that_both_sides_add_merge_in_dvc_yaml() -> None:
+    base = "stages: {}\n"
+    ours = "stages:\n  a:\n    cmd: x\nartifacts:\n  a:\n    path: a\n"
+    theirs = "# ours\nstages:\n  b:\n    cmd: y\nartifacts:\n  b:\n    path: b\n"
+    found = text(merged("dvc.yaml", base, ours, theirs))
+    assert (
+        found
+        == "# ours\nstages:\n  a:\n    cmd: x\n  b:\n    cmd: y\nartifacts:\n  a:\n    path: a\n  b:\n    path: b\n"
+    )
+
+
+def test_stage_that_both_sides_edit_is_marked_in_dvc_yaml() -> None:
+    base = "stages:\n  a:\n    cmd: x\n"
+    found = merged("dvc.yaml", base, base.replace("x", "y"), base.replace("x", "z"))
+    assert found.conflicts == ("stage a",)
+    assert "<<<<<<< ours: stage a\n  a:\n    cmd: y\n=======\n" in found.data.decode()
+
+
+@pytest.mark.parametrize(
+    ("path", "known"),
+    [
+        ("dvc.lock", True),
+        ("sub/dvc.yaml", True),
+        (SEED, True),
+        ("sub/" + SCENARIO, True),
+        ("datasets/shop/snapshot.yaml", True),
+        ("datasets/shop/releases/1.0.0.yaml", False),
+        ("datasets/shop/seeds/users.parquet", False),
+        ("seeds/users.csv", False),
+    ],
+)
+def test_kinds_of_files(path: str, known: bool) -> None:
+    assert is_known(path) is known
+
+
+SHEETS = st.dictionaries(st.integers(0, 6), st.tuples(*[st.sampled_from(["", "x", "y", '"q,"'])] * 2), max_size=6)
+
+
+def sheet(rows: dict[int, tuple[str, str]]) -> str:
+    return "id,a,b\n" + "".join(f"{key},{a},{b}\n" for key, (a, b) in sorted(rows.items()))
+
+
+@given(SHEETS, SHEETS)
+def test_merge_with_an_unchanged_side_is_the_other_side(base: dict, changed: dict) -> None:  # type: ignore[type-arg]
+    one, other = sheet(base), sheet(changed)
+    assert text(merged(SEED, one, one, other)) == other
+    assert text(merged(SEED, one, other, one)) == other
+    assert text(merged(SEED, one, other, other)) == other
+
+
+@given(SHEETS, SHEETS, SHEETS)
+def test_merge_is_symmetric_but_for_clashes(base: dict, ours: dict, theirs: dict) -> None:  # type: ignore[type-arg]
+    one = merged(SEED, sheet(base), sheet(ours), sheet(theirs))
+    other = merged(SEED, sheet(base), sheet(theirs), sheet(ours))
+    assert one.conflicts == other.conflicts
+    if not one.conflicts:
+        assert one.data == other.data
+
+
+TREES = st.recursive(
+    st.sampled_from([1, True, "1", None, "x"]),
+    lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(TREES, TREES)
+def test_tree_merge_takes_the_side_that_changed(base: object, changed: object) -> None:
+    for trio in ((base, base, changed), (base, changed, base), (base, changed, changed), (ABSENT, changed, changed)):
+        work = TreeMerge("ours", lambda path, item: signature(item))
+        assert signature(work.merged(trio)) == signature(changed)
+        assert work.clashes == []
+
+
+SPEC = """
+dataset: shop
+tables:
+  users:
+    key: [id]
+    columns: {id: {type: int64}, name: {type: string}, age: {type: int64, nullable: true}}
+"""
+
+
+@pytest.fixture
+def shop(repo: RepositoryBuilder) -> Repository:
+    made = repo().prepared().write({"datasets/shop/dataset.yaml": SPEC, SEED: USERS})
+    made.tdv("build", expect=0)
+    return made.commit("Shop")
+
+
+def two_branches(shop: Repository, ours: dict[str, str], theirs: dict[str, str]) -> Repository:
+    shop.git("checkout", "--quiet", "-b", "theirs")
+    shop.write(theirs)
+    shop.tdv("build", expect=0)
+    shop.commit("Theirs")
+    shop.git("checkout", "--quiet", "main")
+    shop.write(ours)
+    shop.tdv("build", expect=0)
+    return shop.commit("Ours")
+
+
+def merge_branch(shop: Repository) -> str:
+    return run("git", "merge", "--quiet", "-m", "Merge", "theirs", cwd=shop.root).stdout
+
+
+def test_by_hand_after_a_conflict(shop: Repository) -> None:
+    two_branches(shop, {SEED: USERS.replace("ada,36", "Ada,36")}, {SEED: USERS.replace("36", "37")})
+    for name in ("merge.tdv.driver", "merge.tdv.name"):
+        shop.git("config", "--unset-all", name)
+    merge_branch(shop)
+    answer = shop.tdv("merge", "--json", expect=1).json()
+    files = {file["path"]: file["conflicts"] for file in answer["files"]}
+    assert files == {
+        SEED: [],
+        "datasets/shop/snapshot.yaml": ["the summary of the build"],
+        "dvc.lock": ["stage shop"],
+    }
+    assert "1,Ada,37" in shop.read(SEED)
+    shop.tdv("build", expect=0)
+    shop.git("add", "dvc.lock", "datasets/shop/snapshot.yaml")
+    shop.git("commit", "--quiet", "-m", "Merge")
+    assert shop.tdv("status", "--json").json()["datasets"][0]["notices"][0]["kind"] == "unreleased"
+    assert "Nothing that tdv merges" in shop.tdv("merge", expect=0).stderr
+
+
+def test_marked_row_in_the_work_tree(shop: Repository) -> None:
+    two_branches(shop, {SEED: USERS.replace("36", "38")}, {SEED: USERS.replace("36", "37")})
+    merge_branch(shop)
+    outcome = shop.tdv("merge", SEED)
+    assert outcome.exit_code == 1
+    assert "users id=1, age" in outcome.stdout
+    assert "<<<<<<< ours: users id=1, age\n1,ada,38\n" in shop.read(SEED)
+    assert shop.tdv("merge", "dvc.yaml").exit_code == 10
+
+
+def new_datasets(shop: Repository) -> Repository:
+    def dataset(name: str) -> dict[str, str]:
+        spec = SPEC.replace("shop", name)
+        return {f"datasets/{name}/dataset.yaml": spec, f"datasets/{name}/seeds/users.csv": USERS}
+
+    return two_branches(shop, dataset("aaa"), dataset("zoo"))
+
+
+def built_already(shop: Repository) -> bool:
+    shop.tdv("build", expect=0)
+    return shop.git("status", "--porcelain", "--untracked-files=no") == ""
+
+
+def test_datasets_that_differ_merge_by_hand_without_a_person(shop: Repository) -> None:
+    new_datasets(shop)
+    for name in ("merge.tdv.driver", "merge.tdv.name"):
+        shop.git("config", "--unset-all", name)
+    merge_branch(shop)
+    assert shop.git("diff", "--name-only", "--diff-filter=U").split() == ["dvc.lock", "dvc.yaml"]
+    shop.tdv("merge", expect=0)
+    shop.git("commit", "--quiet", "-m", "Merge")
+    assert built_already(shop)
+
+
+def test_driver_merges_datasets_that_differ(shop: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    new_datasets(shop)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    merge_branch(shop)
+    assert shop.git("log", "-1", "--format=%s") == "Merge"
+    assert built_already(shop)
+
+
+def test_driver_without_tdv_leaves_what_git_would(shop: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    new_datasets(shop)
+    monkeypatch.setenv("PATH", "/usr/local/bin:/usr/bin:/bin")
+    merge_branch(shop)
+    assert shop.git("diff", "--name-only", "--diff-filter=U").split() == ["dvc.lock", "dvc.yaml"]
+    assert "<<<<<<< ours" in shop.read("dvc.lock")
+
+
+def test_git_diff_shows_tables(shop: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
+    shop.write({SEED: USERS + "4,fay,1\n"})
+    shop.tdv("build", expect=0)
+    shown = shop.git("diff", "dvc.lock")
+    assert "-    users: 3 rows" in shown
+    assert "+    users: 4 rows" in shown
+    shop.commit("Fay")
+    assert "+    users: 4 rows" in shop.git("log", "-p", "-1")
+    monkeypatch.setenv("PATH", "/usr/local/bin:/usr/bin:/bin")
+    assert "md5" in shop.git("show", "HEAD", "--", "dvc.lock")
+
+
+def test_two_branches_that_release_one_version_conflict(shop: Repository) -> None:
+    shop.tdv("release", "shop", "1.0.0", "-m", "x", expect=0)
+    shop.git("checkout", "--quiet", "-b", "theirs")
+    for branch, name in (("theirs", "bo"), ("main", "rob")):
+        shop.git("checkout", "--quiet", branch)
+        shop.write({SEED: USERS.replace("bob", name)})
+        shop.tdv("build", expect=0)
+        shop.commit(name)
+        shop.tdv("release", "shop", "-m", name, expect=0)
+    merge_branch(shop)
+    assert "AA datasets/shop/releases/1.0.1.yaml" in shop.git("status", "--porcelain")
+    assert json.loads(shop.tdv("merge", "--json").stdout)["clean"] is False
+
+
+def test_driver_merges_what_lines_would_not(shop: Repository, tmp_path: Path) -> None:
+    names = [tmp_path / name for name in ("base", "ours", "theirs")]
+    for path, content in zip(names, (USERS, USERS.replace("ada", "Ada"), USERS.replace("36", "37")), strict=True):
+        path.write_text(content)
+    shop.tdv("merge", "--driver", *map(str, names), "7", SEED, expect=0)
+    assert "1,Ada,37" in names[1].read_text()
+    names[0].write_text("no csv\n1,2\n")
+    assert shop.tdv("merge", "--driver", *map(str, names), "11", SEED).exit_code == 1
+    assert "<<<<<<<<<<< ours\n" in names[1].read_text()
