@@ -2,43 +2,80 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tdv.cli import terminal
 from tdv.cli.options import Json, open_project
-from tdv.cli.text import finding_lines
+
+Many = list[str] | None
 
 
 def command(
     ctx: typer.Context,
     old: Annotated[str | None, typer.Argument(metavar="[A]", help="The older state; else the last release.")] = None,
     new: Annotated[str | None, typer.Argument(metavar="[B]", help="The newer state; else the work tree.")] = None,
-    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 if the states differ.")] = False,
+    base: Annotated[str | None, typer.Option("--base", metavar="REV", help="Since this branch left REV.")] = None,
+    table: Annotated[Many, typer.Option("--table", metavar="TABLE", help="Only this table; may be repeated.")] = None,
+    where: Annotated[
+        str | None, typer.Option("--where", metavar="SQL", help="Only rows of which this is true.")
+    ] = None,
+    columns: Annotated[str, typer.Option("--columns", metavar="A,B", help="Compare only these columns.")] = "",
+    ignore: Annotated[str, typer.Option("--ignore", metavar="A,B", help="Leave these columns out.")] = "",
+    tolerance: Annotated[
+        float, typer.Option("--tolerance", metavar="X", min=0, help="Numbers may differ by X, absolute or relative.")
+    ] = 0.0,
+    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=0, help="Rows of each kind shown.")] = None,
+    stat: Annotated[bool, typer.Option("--stat", help="Show statistics per column in the place of rows.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print Markdown for a comment of a pull request.")
+    ] = False,
+    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page to look at.")] = None,
+    sql: Annotated[bool, typer.Option("--sql", help="Print the statements that turn A into B.")] = False,
     json: Json = False,
+    jsonl: Annotated[bool, typer.Option("--jsonl", help="Print JSON Lines: a head, then one line per row.")] = False,
+    exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 if anything shown differs.")] = False,
+    show_private: Annotated[bool, typer.Option("--show-private", help="Show values of private columns.")] = False,
 ) -> int:
     """Show what changes between two states of the data, and the bump that it needs.
 
+    A and B are releases, v1.0.0 or shop@^1.1; Git states, shop@git:main; the
+    work tree as it was built last, shop@workspace; or targets, sqlite:///app.db.
+
     \b
       tdv diff                                    the work tree since the last release
-      tdv diff shop@v1.0.0 v1.1.0                 two releases
-      tdv diff shop@git:main shop@workspace       two states in Git
+      tdv diff v1.0.0 v1.1.0 --table orders
+      tdv diff --base origin/main --markdown      what a pull request changes
+      tdv diff shop@v1.1.0 sqlite:///app.db       what became of a restored release
     """
-    from tdv.model.diff_report import plain_reports
+    from tdv.cli.differences import Face, show
+    from tdv.model.diff_report import ReportOptions
     from tdv.project.comparisons import DiffWish
 
-    reports = open_project(ctx).diff(DiffWish(old, new))
-    if json:
-        terminal.json(plain_reports(reports))
-    else:
-        for report in reports:
-            terminal.out(f"{report.old} → {report.new}  {report.bump}")
-            terminal.table(
-                ("  table", "added", "removed", "changed"),
-                [(f"  {t.name}", t.change.added, t.change.removed, t.change.changed) for t in report.tables if t.total],
-                right=(1, 2, 3),
-            )
-            for line in finding_lines(report.findings):
-                terminal.out(line)
-    return int(exit_code and any(report.differs or report.findings for report in reports))
+    face = Face.chosen(stat=stat, markdown=markdown, html=html, sql=sql, json=json, jsonl=jsonl)
+    shown = ReportOptions(
+        tables=tuple(table or ()),
+        columns=_listed(columns),
+        ignore=_listed(ignore),
+        where=where,
+        limit=face.limit if limit is None else limit,
+        tolerance=tolerance,
+        statistics=face.statistics,
+        reveal=show_private,
+    )
+    project = open_project(ctx)
+    wish = DiffWish(old, new, base, shown)
+    if face.name == "sql":
+        for line in project.diff_sql(wish):
+            terminal.out(line)
+        return 0
+    with terminal.progress("comparing"):
+        reports = project.diff(wish)
+    show(face, reports)
+    return int(exit_code and any(report.differs for report in reports))
+
+
+def _listed(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())

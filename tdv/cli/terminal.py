@@ -86,8 +86,18 @@ def json(value: object) -> None:
     out(_json.dumps(value, indent=2, ensure_ascii=False))
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[int] = ()) -> None:
-    """Prints aligned columns; `right` are the indices of columns to align right. No rows print nothing."""
+def json_line(value: object) -> None:
+    """Prints one line of JSON Lines."""
+    out(_json.dumps(value, ensure_ascii=False))
+
+
+def table(
+    header: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[int] = (), styles: Sequence[str] = ()
+) -> None:
+    """Prints aligned columns; `right` are the indices of columns to align right, `styles` that of each row.
+
+    No rows print nothing.
+    """
     from rich.cells import cell_len
 
     texts = [[clean(str(cell)) for cell in row] for row in rows]
@@ -102,7 +112,11 @@ def table(header: Sequence[str], rows: Iterable[Sequence[object]], right: Sequen
             space = " " * (widths[index] - cell_len(cell))
             cells.append(space + cell if index in right else cell + space)
         text = _GAP.join(cells).rstrip()
-        out(styled(text, "dim") if number == 0 and any(titles) else text)
+        if number == 0 and any(titles):
+            out(styled(text, "dim"))
+        else:
+            row = number - any(titles)
+            out(styled(text, styles[row]) if styles else text)
 
 
 @contextmanager

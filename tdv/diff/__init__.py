@@ -8,7 +8,7 @@ compared is a finding.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from tdv.content.snapshot import Snapshot
 from tdv.diff.findings import Levels, Rules
@@ -18,23 +18,25 @@ from tdv.diff.value import DatasetDiff, End, TableDiff
 from tdv.model.diff import DatasetChange, Finding, Level
 from tdv.model.manifest import Manifest
 
-__all__ = ["DatasetDiff", "Plan", "TableDiff", "compare", "diff", "judge"]
+__all__ = ["COUNTS", "WHOLE", "DatasetDiff", "Plan", "TableDiff", "compare", "diff", "judge"]
 
 WHOLE = Plan(whole=True)
-_COUNTS = Plan(limit=0)
+"""Keeps all that applying the difference needs."""
+COUNTS = Plan(limit=0)
+"""Keeps no rows."""
 
 
-def diff(old: Snapshot, new: Snapshot, plan: Plan = WHOLE) -> DatasetDiff:
-    """What turns `old` into `new`, table by table; complete with the plan that is the default.
+def diff(old: Snapshot, new: Snapshot, plan: Plan = WHOLE, tables: Collection[str] = ()) -> DatasetDiff:
+    """What turns `old` into `new`, table by table, only in `tables` where they are named; complete by default.
 
     Raises `IntegrityError` when a part that must be read is missing or damaged.
     """
     before, after = End.of(old.manifest), End.of(new.manifest)
     if before.digest == after.digest:
         return DatasetDiff(new.manifest.dataset, before, after, {})
-    names = dict.fromkeys((*new.tables, *old.tables))
-    tables = {name: _table(old, new, name, plan) for name in names}
-    return DatasetDiff(new.manifest.dataset, before, after, tables, complete=plan == WHOLE)
+    names = [name for name in dict.fromkeys((*new.tables, *old.tables)) if not tables or name in tables]
+    found = {name: _table(old, new, name, plan) for name in names}
+    return DatasetDiff(new.manifest.dataset, before, after, found, complete=plan == WHOLE and not tables)
 
 
 def _table(old: Snapshot, new: Snapshot, name: str, plan: Plan) -> TableDiff:
@@ -50,7 +52,7 @@ def compare(old: Snapshot, new: Snapshot, levels: Mapping[str, Level] | None = N
 
     Raises `IntegrityError` when a part that must be read is missing or damaged.
     """
-    return judge(old.manifest, new.manifest, diff(old, new, _COUNTS), levels)
+    return judge(old.manifest, new.manifest, diff(old, new, COUNTS), levels)
 
 
 def judge(

@@ -18,6 +18,28 @@ KINDS: Final[tuple[Kind, ...]] = ("added", "removed", "changed")
 
 
 @dataclass(frozen=True, slots=True)
+class ReportOptions:
+    """What is shown: `tables` and `columns` (all when empty) without `ignore`, rows that `where` is true of, at most
+    `limit` rows of each kind and table (None: all). Numbers may differ by `tolerance` times the larger of 1 and
+    their absolute values. `reveal` shows private values. `levels` are the project's levels of rules."""
+
+    tables: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+    where: str | None = None
+    limit: int | None = None
+    tolerance: float = 0.0
+    statistics: bool = False
+    reveal: bool = False
+    levels: Mapping[str, Level] = field(default_factory=dict)
+
+    @property
+    def narrows(self) -> bool:
+        """Whether a part of the change is asked for."""
+        return bool(self.tables or self.columns or self.ignore or self.where or self.tolerance)
+
+
+@dataclass(frozen=True, slots=True)
 class RowChange:
     """One row. `key` is {} in a table without a key; of a changed row, `before` and `after` hold the changed cells."""
 

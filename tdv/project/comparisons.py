@@ -6,58 +6,121 @@ not opened; nothing of the repository changes but what is fetched into the cache
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tdv.errors import NotFound, UsageError
-from tdv.model.diff import TableChange
-from tdv.model.diff_report import DiffReport, TableReport
+from tdv.config.address import is_path, is_url
+from tdv.errors import NotFound, TdvError, UsageError
+from tdv.model.diff import Level, TableChange
+from tdv.model.diff_report import DiffReport, ReportOptions, TableReport
+from tdv.model.reference import DATASET
 from tdv.project import obtain, states
+from tdv.project.states import State
 
 if TYPE_CHECKING:
+    from tdv.content.snapshot import Snapshot
+    from tdv.project.live import Live
     from tdv.project.ports import Ports
-    from tdv.project.states import State
 
 
 @dataclass(frozen=True, slots=True)
 class DiffWish:
-    """What to compare: two references, one with the work tree, or none for every dataset with its last release."""
+    """What to compare: two references, one with the work tree, or none for every dataset with its last release.
+
+    `base` compares every dataset with the commit where this branch left `base`. `directory` is where relative
+    paths of targets count from.
+    """
 
     old: str | None = None
     new: str | None = None
+    base: str | None = None
+    shown: ReportOptions = field(default_factory=ReportOptions)
+    directory: Path | None = None
 
 
-Pair = tuple["State", "State"]
+Pair = tuple["State | Live", "State | Live"]
 
 
 def diff(ports: Ports, wish: DiffWish) -> tuple[DiffReport, ...]:
     """One report per dataset that is compared."""
-    return tuple(_report(ports, old, new) for old, new in _pairs(ports, wish))
+    return tuple(_report(ports, pair, wish.shown) for pair in _pairs(ports, wish))
+
+
+def statements(ports: Ports, wish: DiffWish) -> Iterator[str]:
+    """The SQL that turns the older states into the newer ones, line by line."""
+    for pair in _pairs(ports, wish):
+        if _same(pair):
+            continue
+        with _opened(ports, pair) as (old, new):
+            from tdv.diff.sql import statements as lines
+
+            names = (pair[0].reference, pair[1].reference)
+            yield from lines(old, new, names, reveal=wish.shown.reveal, tables=wish.shown.tables)
 
 
 def _pairs(ports: Ports, wish: DiffWish) -> list[Pair]:
+    if wish.base is not None:
+        if wish.old is not None:
+            raise UsageError("--base compares every dataset and takes no state", hint="Leave out A and B, or --base.")
+        return _since(ports, wish.base)
     if wish.old is None:
         return _last_releases(ports)
-    old = _with_dataset(wish.old, None)
+    first = _find(ports, wish, wish.old, _dataset_of(wish.new))
     if wish.new is None:
-        first = states.find(ports, old)
-        return [(first, states.workspace(ports, first.dataset))]
-    first = states.find(ports, _with_dataset(wish.old, wish.new))
-    return [(first, states.find(ports, _with_dataset(wish.new, first.dataset)))]
+        return [_with_default(ports, first)]
+    dataset = first.dataset if isinstance(first, State) else None
+    return [(first, _find(ports, wish, wish.new, dataset))]
 
 
-def _with_dataset(text: str, other: str | None) -> str:
-    """`text` with the dataset that `other` names, where it names none itself; ``git:`` needs no ``@``."""
+def _find(ports: Ports, wish: DiffWish, text: str, dataset: str | None) -> State | Live:
+    """The state or target that `text` means; `dataset` is meant where it names none. ``git:`` needs no ``@``."""
     if text.startswith("git:"):
         text = f"@{text}"
-    if other is None or states.parse(text).dataset is not None:
-        return text
-    named = states.parse(f"@{other}" if other.startswith("git:") else other).dataset
-    return f"{named}@{text.removeprefix('@')}" if named else text
+    elif _is_target(ports, text):
+        from tdv.project.live import Live
+        from tdv.targets.registry import open_target
+
+        return Live(open_target(ports.settings.target(text, wish.directory), ports.state))
+    if dataset is not None and states.parse(text).dataset is None:
+        text = f"{dataset}@{text.removeprefix('@')}"
+    return states.find(ports, text)
+
+
+def _is_target(ports: Ports, text: str) -> bool:
+    if "@" in text.partition("//")[0] or "#" in text.partition("//")[0]:
+        return False
+    if is_url(text) or is_path(text):
+        return True
+    return text in ports.settings.targets and text not in ports.book.datasets()
+
+
+def _dataset_of(text: str | None) -> str | None:
+    name = (text or "").partition("@")[0].partition("#")[0]
+    is_named = text is not None and DATASET.fullmatch(name) is not None and ("@" in text or "#" in text)
+    return name if is_named else None
+
+
+def _with_default(ports: Ports, first: State | Live) -> Pair:
+    """One state is compared with the work tree, a target with what it says it holds."""
+    if isinstance(first, State):
+        return first, states.workspace(ports, first.dataset)
+    held = first.target.held()
+    if len(held) != 1:
+        known = ", ".join(item.dataset for item in held) or "no dataset"
+        raise UsageError(
+            f"{first.reference} holds {known}; with what is it to be compared?",
+            hint=f"Name the state, as in `tdv diff movies@v1.0.0 {first.reference}`.",
+        )
+    version = held[0].version
+    return states.find(ports, f"{held[0].dataset}@{version}"), first
 
 
 def _last_releases(ports: Ports) -> list[Pair]:
-    pairs = []
+    pairs: list[Pair] = []
     for dataset in ports.book.datasets():
         standing = [item for item in ports.book.releases(dataset) if not item.yanked]
         if standing:
@@ -70,19 +133,81 @@ def _last_releases(ports: Ports) -> list[Pair]:
     return pairs
 
 
-def _report(ports: Ports, old: State, new: State) -> DiffReport:
-    if old.digest == new.digest:
-        same = tuple(TableReport(name, TableChange(), rows, rows) for name, rows in new.tables.items())
-        return DiffReport(new.dataset, old.reference, new.reference, tables=same)
-    if not set(old.tables) & set(new.tables) and old.dataset != new.dataset:
-        raise UsageError(
-            f"{old.reference} and {new.reference} have no table in common",
-            hint="Compare two states of one dataset, or datasets of which one extends the other.",
+def _since(ports: Ports, base: str) -> list[Pair]:
+    """Every dataset at the commit where this branch left `base`, and now; new ones have nothing to compare with."""
+    ports.git.resolve(base)
+    commit = ports.git.merge_base(base, "HEAD")
+    if commit is None:
+        raise NotFound(
+            f"HEAD and {base} have no commit in common",
+            hint="In a shallow clone, `git fetch --unshallow` or `git fetch --deepen 100` brings the history.",
         )
-    from tdv.diff import compare
+    pairs: list[Pair] = []
+    for dataset in ports.book.datasets():
+        old = _or_none(partial(states.at_revision, ports, dataset, commit))
+        new = _or_none(partial(states.workspace, ports, dataset))
+        if old is not None and new is not None:
+            pairs.append((old, new))
+    return pairs
 
-    change = compare(obtain.open_state(ports, old), obtain.open_state(ports, new))
-    tables = tuple(
-        TableReport(name, counts, old.tables.get(name), new.tables.get(name)) for name, counts in change.tables.items()
-    )
-    return DiffReport(new.dataset, old.reference, new.reference, change.findings, (), tables)
+
+def _or_none(find: Callable[[], State]) -> State | None:
+    try:
+        return find()
+    except NotFound:
+        return None
+
+
+def _same(pair: Pair) -> bool:
+    old, new = pair
+    return isinstance(old, State) and isinstance(new, State) and old.digest == new.digest
+
+
+def _report(ports: Ports, pair: Pair, shown: ReportOptions) -> DiffReport:
+    names = (pair[0].reference, pair[1].reference)
+    if _same(pair):
+        state = pair[1]
+        assert isinstance(state, State)
+        same = tuple(TableReport(name, TableChange(), rows, rows) for name, rows in state.tables.items())
+        return DiffReport(state.dataset, *names, tables=same)
+    with _opened(ports, pair) as (old, new):
+        from tdv.diff.report import report
+
+        levels = _levels(ports, new.manifest.dataset)
+        return report(old, new, names, replace(shown, levels=levels))
+
+
+def _levels(ports: Ports, dataset: str) -> Mapping[str, Level]:
+    """The levels of rules that tdv.yaml and the spec set; a spec that cannot be read sets none."""
+    try:
+        return {**ports.settings.levels, **ports.spec(dataset).levels}
+    except TdvError:
+        return ports.settings.levels
+
+
+@contextmanager
+def _opened(ports: Ports, pair: Pair) -> Iterator[tuple[Snapshot, Snapshot]]:
+    """Both states as snapshots; that of a target lives in a scratch directory as long as the block."""
+    old, new = pair
+    if isinstance(old, State) and isinstance(new, State):
+        if not set(old.tables) & set(new.tables) and old.dataset != new.dataset:
+            raise UsageError(
+                f"{old.reference} and {new.reference} have no table in common",
+                hint="Compare two states of one dataset, or datasets of which one extends the other.",
+            )
+        yield obtain.open_state(ports, old), obtain.open_state(ports, new)
+        return
+    if not (isinstance(old, State) or isinstance(new, State)):
+        raise UsageError("Two targets cannot be compared with each other", hint="Compare each with a release.")
+    from tdv.project.builds import scratch
+    from tdv.project.live import captured
+
+    with scratch(ports) as directory:
+        if isinstance(old, State):
+            assert not isinstance(new, State)
+            model = obtain.open_state(ports, old)
+            yield model, captured(new, model, directory)
+        else:
+            assert isinstance(new, State)
+            model = obtain.open_state(ports, new)
+            yield captured(old, model, directory), model

@@ -1,0 +1,265 @@
+"""The difference as Markdown for a comment of a pull request.
+
+In: `DiffReport`s. Out: one text of GitHub- and GitLab-flavoured Markdown. Always holds: at most `LIMIT` bytes, and so
+characters, whatever is in the data; what does not fit is named at the end; no value is markup, mention or link.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tdv.diff.visible import brief, place_of, value_text, visible
+from tdv.model.diff import LEVELS
+from tdv.model.diff_report import (
+    ColumnShift,
+    DiffReport,
+    RowChange,
+    ScenarioChange,
+    SchemaChange,
+    TableReport,
+)
+
+LIMIT: Final = 60_000
+"""Bytes; forges take 65,536 characters, and a reader of the comment adds to it."""
+MARKER: Final = "<!-- tdv diff -->"
+_RESERVE: Final = 1_500
+"""Kept for saying what was left out."""
+_WIDEST: Final = 80
+_COLUMNS: Final = 20
+_LISTED: Final = 25
+_SIGNS: Final = {"added": "**+**", "removed": "**−**", "changed": "**~**"}  # noqa: RUF001 - as wide as the plus
+_MARKUP: Final = re.compile(r"[&<>*_`\[\]{}~|\\#@!$^%]|:(?=//)|(?<=www)\.", re.IGNORECASE)
+
+
+def markdown(reports: Sequence[DiffReport], limit: int = LIMIT) -> str:
+    """The comment; `limit` is its greatest size in bytes."""
+    page = _Page(limit - _RESERVE)
+    bump = max((report.bump for report in reports), key=LEVELS.index, default="none")
+    page.add("", [MARKER, f"### Test data: {_verdict(bump, reports)}", ""])
+    for report in reports:
+        page.add(f"the summary of {report.dataset}", _summary(report))
+    for report in reports:
+        for table in report.tables:
+            if table.total or table.statistics:
+                _table(page, table)
+        for scenario in report.scenarios:
+            page.add(f"the scenario {scenario.name}", list(_scenario(scenario)))
+    return page.text(reports)
+
+
+def _verdict(bump: str, reports: Sequence[DiffReport]) -> str:
+    if not any(report.differs or report.findings for report in reports):
+        return "no difference"
+    return "changed, no new version needed" if bump == "none" else f"needs a **{bump}** version"
+
+
+@dataclass(slots=True)
+class _Page:
+    """Takes blocks as long as they fit, and remembers what did not."""
+
+    limit: int
+    lines: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    size: int = 0
+
+    def fits(self, lines: Iterable[str], more: int = 0) -> bool:
+        """Whether these lines and `more` bytes still fit."""
+        return self.size + more + _size(lines) <= self.limit
+
+    def add(self, name: str, lines: Sequence[str]) -> bool:
+        """Adds a block whole, or notes that it was left out."""
+        if not self.fits(lines):
+            self.dropped.append(name)
+            return False
+        self.lines += lines
+        self.size += _size(lines)
+        return True
+
+    def text(self, reports: Sequence[DiffReport]) -> str:
+        """All that fitted, and what did not."""
+        lines = list(self.lines)
+        if self.dropped:
+            names = "; ".join(_text(name, 60) for name in self.dropped[:10])
+            more = f"; and {len(self.dropped) - 10:,} more" if len(self.dropped) > 10 else ""
+            lines += ["", f"*Left out for length: {names}{more}.*"]
+            if reports:
+                command = f"tdv diff {reports[0].old} {reports[0].new}"
+                lines.append(f"*See all of it with* {_text(command, 200)}")
+        return "\n".join(lines).rstrip() + "\n"
+
+
+def _size(lines: Iterable[str]) -> int:
+    return sum(len(line.encode("utf-8")) + 1 for line in lines)
+
+
+def _summary(report: DiffReport) -> list[str]:
+    lines = [f"{_text(report.old)} → {_text(report.new)}", ""]
+    changed = [table for table in report.tables if table.total]
+    if changed:
+        lines += ["| table | rows | added | removed | changed |", "| :-- | --: | --: | --: | --: |"]
+        for table in changed[:_LISTED]:
+            change = table.change
+            counts = " | ".join(
+                f"{count:,}" if count else "" for count in (change.added, change.removed, change.changed)
+            )
+            lines.append(f"| {_text(table.name)} | {_sizes(table)} | {counts} |")
+        lines += [*_more(changed, "tables"), ""]
+    if report.findings:
+        lines += ["| level | rule | where | what |", "| :-- | :-- | :-- | :-- |"]
+        ordered = sorted(report.findings, key=lambda finding: -LEVELS.index(finding.level))
+        for finding in ordered[:_LISTED]:
+            place = ".".join(part for part in (finding.table, finding.column) if part)
+            where = _text(place) if place else ""
+            lines.append(f"| {finding.level} | {finding.rule} | {where} | {_plain(finding.message)} |")
+        lines += [*_more(ordered, "findings"), ""]
+    if report.schema:
+        lines += ["**Schema**", ""]
+        lines += [f"- {_schema(change)}" for change in report.schema[:_LISTED]]
+        lines += [*_more(report.schema, "changes of the schema"), ""]
+    return lines
+
+
+def _more(items: Sequence[object], what: str) -> list[str]:
+    return ["", f"*… and {len(items) - _LISTED:,} more {what}*"] if len(items) > _LISTED else []
+
+
+def _sizes(table: TableReport) -> str:
+    if table.before is None or table.after is None:
+        return f"{table.after or table.before or 0:,}"
+    return f"{table.before:,}" if table.before == table.after else f"{table.before:,} → {table.after:,}"
+
+
+def _schema(change: SchemaChange) -> str:
+    guess = " *(a guess from the values)*" if change.guess else ""
+    values = [_text(brief(value)) for value in (change.before, change.after) if value is not None]
+    return f"{_text(place_of(change))}: {change.kind.replace('-', ' ')} {' → '.join(values)}{guess}"
+
+
+def _table(page: _Page, table: TableReport) -> None:
+    """A folded block with as many rows as fit, whole if possible."""
+    change = table.change
+    counts = (("added", change.added), ("removed", change.removed), ("changed", change.changed))
+    said = ", ".join(f"{count:,} {kind}" for kind, count in counts if count) or "same rows"
+    head = ["<details>", f"<summary><b>{_text(table.name)}</b>: {said}</summary>", ""]
+    tail = ["", "</details>", ""]
+    room = _size(tail) + 200
+    if not page.fits(head, room):
+        page.dropped.append(f"the table {table.name}")
+        return
+    page.add("", head)
+    statistics = ["<details><summary>statistics</summary>", "", *_statistics(table.statistics), "", "</details>", ""]
+    if not table.statistics:
+        statistics = []
+    if page.fits(statistics, room):
+        page.add("", statistics)
+    shown = 0
+    for lines, rows in _blocks(table):
+        for line in lines:
+            if not page.fits([line], room):
+                break
+            page.add("", [line])
+        else:
+            shown += rows
+            continue
+        break
+    if shown < table.total:
+        page.lines.append("")
+        page.lines.append(f"*{shown:,} of {table.total:,} rows shown*")
+        page.size += room - _size(tail)
+    page.lines += tail
+    page.size += _size(tail)
+
+
+def _blocks(table: TableReport) -> Iterator[tuple[list[str], int]]:
+    """Lines that belong together, and how many rows they show."""
+    whole = [row for row in table.rows if row.kind != "changed"]
+    if whole:
+        names = list(dict.fromkeys(name for row in whole for name in (row.after or row.before or {})))
+        shown = names[:_COLUMNS]
+        head = "| | " + " | ".join(_text(name) for name in shown) + " |"
+        if len(names) > _COLUMNS:
+            yield [f"*The first {_COLUMNS} of {len(names):,} columns*", ""], 0
+        yield [head, "|" + " :-- |" * (len(shown) + 1)], 0
+        for row in whole:
+            yield [_whole_row(row, shown)], 1
+        yield [""], 0
+    changed = [row for row in table.rows if row.kind == "changed"]
+    if changed:
+        yield ["| key | column | before | after |", "| :-- | :-- | :-- | :-- |"], 0
+        for row in changed:
+            yield list(_cells(row)), 1
+
+
+def _whole_row(row: RowChange, names: Sequence[str]) -> str:
+    values = row.after or row.before or {}
+    cells = " | ".join(_value(values[name]) if name in values else "" for name in names)
+    return f"| {_SIGNS[row.kind]} | {cells} |"
+
+
+def _cells(row: RowChange) -> Iterator[str]:
+    before, after = row.before or {}, row.after or {}
+    key = ", ".join(f"{name}={value_text(value)}" for name, value in row.key.items())
+    for number, name in enumerate(before):
+        place = _text(key) if number == 0 else ""
+        yield f"| {place} | {_text(name)} | {_value(before[name])} | {_value(after.get(name))} |"
+
+
+def _statistics(shifts: Sequence[ColumnShift]) -> Iterator[str]:
+    facts = [name for name in ("nulls", "distinct", "min", "max", "mean") if any(_has(shift, name) for shift in shifts)]
+    yield f"| column | {' | '.join(facts)} | shift |"
+    yield "|" + " :-- |" * (len(facts) + 2)
+    for shift in shifts[:_COLUMNS]:
+        moved = "" if shift.shift is None else f"{shift.shift:.1%}"
+        yield f"| {_text(shift.column)} | {' | '.join(_fact(shift, name) for name in facts)} | {moved} |"
+    if len(shifts) > _COLUMNS:
+        yield ""
+        yield f"*… and {len(shifts) - _COLUMNS:,} more columns*"
+
+
+def _has(shift: ColumnShift, name: str) -> bool:
+    return name in shift.before or name in shift.after
+
+
+def _fact(shift: ColumnShift, name: str) -> str:
+    values = [_text(value_text(facts[name]), 30) for facts in (shift.before, shift.after) if name in facts]
+    return " → ".join(dict.fromkeys(values))
+
+
+def _scenario(scenario: ScenarioChange) -> Iterator[str]:
+    yield "<details>"
+    title = f": {_plain(scenario.title)}" if scenario.title else ""
+    yield f"<summary>{_SIGNS[scenario.kind]} scenario <b>{_text(scenario.name)}</b>{title}</summary>"
+    yield ""
+    if scenario.rows:
+        yield "| | table | label | values |"
+        yield "| :-- | :-- | :-- | :-- |"
+        for row in scenario.rows:
+            before, after = row.change.before or {}, row.change.after or {}
+            cells = [f"{_text(name)} {_change(row.change, name)}" for name in {**after, **before}]
+            sign = _SIGNS[row.change.kind]
+            yield f"| {sign} | {_text(row.table)} | {_text(row.label)} | {', '.join(cells[:_COLUMNS])} |"
+    yield ""
+    yield "</details>"
+    yield ""
+
+
+def _change(row: RowChange, name: str) -> str:
+    values = [_value(side[name]) for side in (row.before, row.after) if side is not None and name in side]
+    return " → ".join(values)
+
+
+def _value(value: Any) -> str:
+    return "*NULL*" if value is None else _text(value_text(value)) if value != "" else "*empty*"
+
+
+def _text(text: str, widest: int = _WIDEST) -> str:
+    """A text of the data as code: forges look for no mention, reference or emoji in it."""
+    return f"<code>{_plain(text, widest)}</code>"
+
+
+def _plain(text: str, widest: int = _WIDEST) -> str:
+    """Every character that may be markup or begin a link as a character reference."""
+    return _MARKUP.sub(lambda match: f"&#{ord(match[0])};", visible(text, widest))

@@ -1,0 +1,231 @@
+"""The difference as a page to look at.
+
+In: `DiffReport`s. Out: one HTML file that needs no other. Always holds: whatever is in the data is text on the page,
+never markup or script: the page's policy lets nothing run or load but its own script.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from importlib import resources
+from pathlib import Path
+from typing import Any, Final
+
+from tdv.diff.visible import brief, place_of, value_text, visible
+from tdv.durable import write_text
+from tdv.model.diff import LEVELS
+from tdv.model.diff_report import (
+    KINDS,
+    Bar,
+    ColumnShift,
+    DiffReport,
+    RowChange,
+    ScenarioChange,
+    SchemaChange,
+    TableReport,
+)
+
+_SIGNS: Final = {"added": "+", "removed": "−", "changed": "~"}  # noqa: RUF001 - as wide as the plus
+_COLUMNS: Final = 60
+_WIDEST: Final = 2_000
+_FACTS: Final = ("count", "nulls", "distinct", "nan", "min", "max", "mean")
+
+
+def write_page(reports: Sequence[DiffReport], file: Path) -> None:
+    """Writes the page, whole or not at all; raises `StoreError` when the disk does not take it."""
+    write_text(file, page(reports))
+
+
+def page(reports: Sequence[DiffReport]) -> str:
+    """The text of the page."""
+    style, script = (resources.files(__package__).joinpath(name).read_text("utf-8") for name in ("page.css", "page.js"))
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'"
+    title = ", ".join(dict.fromkeys(report.dataset for report in reports)) or "no dataset"
+    body = "\n".join(line for report in reports for line in _report(report))
+    return (
+        "<!doctype html>\n"
+        '<html lang="en"><head><meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{_text(title)}: what changed</title>\n<style>\n{style}</style></head>\n"
+        f"<body>\n{body}\n<script>{script}</script>\n</body></html>\n"
+    )
+
+
+def _report(report: DiffReport) -> Iterator[str]:
+    yield f"<h1>{_text(report.dataset)} <span class='badge {report.bump}'>{report.bump}</span></h1>"
+    yield f"<p class='states'>{_text(report.old)} → {_text(report.new)}</p>"
+    if not (report.differs or report.findings):
+        yield "<p>No difference.</p>"
+        return
+    yield from _overview(report)
+    yield from _findings(report)
+    if report.schema:
+        yield "<h2>Schema</h2><div class='scroll'><table><thead>"
+        yield "<tr><th>where<th>what<th>before<th>after</tr></thead><tbody>"
+        yield from (_schema(change) for change in report.schema)
+        yield "</tbody></table></div>"
+    if report.scenarios:
+        yield "<h2>Scenarios</h2><div class='cards'>"
+        for scenario in report.scenarios:
+            yield from _scenario(scenario)
+        yield "</div>"
+    for number, table in enumerate(report.tables):
+        if table.total or table.statistics:
+            yield from _table(table, f"{report.dataset}-{number}")
+
+
+def _overview(report: DiffReport) -> Iterator[str]:
+    yield "<div class='scroll'><table><thead><tr><th>table<th class='number'>rows<th class='number'>added"
+    yield "<th class='number'>removed<th class='number'>changed</tr></thead><tbody>"
+    for number, table in enumerate(report.tables):
+        change = table.change
+        counts = (change.added, change.removed, change.changed)
+        cells = "".join(f"<td class='number'>{count:,}" if count else "<td class='number'>" for count in counts)
+        name = (
+            f"<a href='#{_text(report.dataset)}-{number}'>{_text(table.name)}</a>" if table.total else _text(table.name)
+        )
+        yield f"<tr><td>{name}<td class='number'>{_sizes(table)}{cells}</tr>"
+    yield "</tbody></table></div>"
+
+
+def _sizes(table: TableReport) -> str:
+    if table.before is None or table.after is None:
+        return f"{table.after or table.before or 0:,}"
+    return f"{table.before:,}" if table.before == table.after else f"{table.before:,} → {table.after:,}"
+
+
+def _findings(report: DiffReport) -> Iterator[str]:
+    if not report.findings:
+        return
+    yield "<h2>Why this version</h2><div class='scroll'><table><tbody>"
+    for finding in sorted(report.findings, key=lambda finding: -LEVELS.index(finding.level)):
+        place = ".".join(part for part in (finding.table, finding.column) if part)
+        yield (
+            f"<tr><td><span class='badge {finding.level}'>{finding.level}</span><td>{_text(finding.rule)}"
+            f"<td>{_text(place)}<td>{_text(finding.message)}</tr>"
+        )
+    yield "</tbody></table></div>"
+
+
+def _schema(change: SchemaChange) -> str:
+    guess = " <small>a guess from the values</small>" if change.guess else ""
+    before, after = ("" if value is None else _text(brief(value)) for value in (change.before, change.after))
+    what = change.kind.replace("-", " ")
+    return f"<tr><td>{_text(place_of(change))}<td>{_text(what)}{guess}<td>{before}<td>{after}</tr>"
+
+
+def _scenario(scenario: ScenarioChange) -> Iterator[str]:
+    badge = f"<span class='badge {scenario.kind}'>{scenario.kind}</span>"
+    yield f"<div class='card'><h3>{badge} {_text(scenario.name)}</h3><p>{_text(scenario.title)}</p><dl>"
+    for table, (old, new) in scenario.tables.items():
+        yield f"<dt>{_text(table)}<dd>{old if old == new else f'{old} → {new}'} rows"
+    yield "</dl>"
+    for row in scenario.rows:
+        yield f"<p><b>{_text(row.label)}</b> <small>{_text(row.table)}</small></p><dl>"
+        for name in {**(row.change.after or {}), **(row.change.before or {})}:
+            yield f"<dt>{_text(name)}<dd>{_cell(row.change, name)}"
+        yield "</dl>"
+    yield "</div>"
+
+
+def _table(table: TableReport, anchor: str) -> Iterator[str]:
+    change = table.change
+    counts = {"added": change.added, "removed": change.removed, "changed": change.changed}
+    said = ", ".join(f"{count:,} {kind}" for kind, count in counts.items() if count) or "same rows"
+    yield f"<section data-table id='{_text(anchor)}'><header><h2>{_text(table.name)}</h2><span>{said}</span></header>"
+    if table.rows:
+        yield from _tools(table, counts)
+        yield from _rows(table)
+    if table.left_out and table.rows:
+        yield f"<p class='faint'>{table.left_out:,} more rows are not on this page.</p>"
+    if table.statistics:
+        yield "<p class='key faint'>Columns whose values shifted <i></i>before <i class='after'></i>after</p>"
+        yield "<div class='cards'>"
+        for shift in table.statistics:
+            yield from _shift(shift)
+        yield "</div>"
+    yield "</section>"
+
+
+def _tools(table: TableReport, counts: Mapping[str, int]) -> Iterator[str]:
+    yield "<div class='tools'><input type='search' placeholder='Filter rows' aria-label='Filter rows'>"
+    for kind in KINDS:
+        if counts[kind]:
+            yield f"<label><input type='checkbox' value='{kind}' checked> {kind}</label>"
+    yield "<output class='faint'></output></div>"
+
+
+def _rows(table: TableReport) -> Iterator[str]:
+    names = _names(table)
+    shown = names[:_COLUMNS]
+    yield "<div class='scroll'><table class='rows'><thead><tr><th class='sign'>"
+    yield "".join(f"<th>{_text(name)}" for name in shown) + "</tr></thead><tbody>"
+    for row in table.rows:
+        cells = "".join(f"<td>{_cell(row, name)}" for name in shown)
+        yield f"<tr data-kind='{row.kind}'><td class='sign {row.kind}'>{_SIGNS[row.kind]}{cells}</tr>"
+    yield "</tbody></table></div>"
+    if len(names) > len(shown):
+        yield f"<p class='faint'>The first {len(shown)} of {len(names):,} columns.</p>"
+
+
+def _names(table: TableReport) -> list[str]:
+    """The columns that any row shows: the key, then those of changed cells, in the table's order, then others."""
+    used = dict.fromkeys(name for row in table.rows for side in (row.key, row.before, row.after) for name in side or ())
+    changed = {name for row in table.rows if row.kind == "changed" for name in row.before or ()}
+    ordered = [*table.key, *(name for name in table.columns if name in used), *used]
+    if len(used) > _COLUMNS:
+        ordered = [*table.key, *(name for name in ordered if name in changed), *ordered]
+    return list(dict.fromkeys(ordered))
+
+
+def _cell(row: RowChange, name: str) -> str:
+    before, after = row.before or {}, row.after or {}
+    if row.kind == "changed":
+        if name in before or name in after:
+            sides = (("del", before), ("ins", after))
+            return " → ".join(f"<{tag}>{_value(side[name])}</{tag}>" for tag, side in sides if name in side)
+        return _value(row.key[name]) if name in row.key else "<i>·</i>"
+    values = after if row.kind == "added" else before
+    return _value(values[name]) if name in values else ""
+
+
+def _shift(shift: ColumnShift) -> Iterator[str]:
+    yield f"<div class='card'><h3>{_text(shift.column)} <small>{_text(shift.type)}</small></h3><dl>"
+    for name in _FACTS:
+        values = [_value(facts[name]) for facts in (shift.before, shift.after) if name in facts]
+        if values:
+            yield f"<dt>{name}<dd>{' → '.join(dict.fromkeys(values))}"
+    if shift.shift is not None:
+        yield f"<dt>moved<dd>{shift.shift:.1%} of the values"
+    yield "</dl>"
+    if shift.bars:
+        yield from _bars(shift.bars)
+    yield "</div>"
+
+
+def _bars(bars: Sequence[Bar]) -> Iterator[str]:
+    """Two bars per class, as shares of their own state, so that states of different sizes can be compared."""
+    old, new = (max(1, sum(counts)) for counts in zip(*((bar.before, bar.after) for bar in bars), strict=True))
+    highest = max(max(bar.before / old, bar.after / new) for bar in bars) or 1
+    yield "<div class='bars' role='img' aria-label='histogram before and after'>"
+    for bar in bars:
+        heights = (bar.before / old / highest, bar.after / new / highest)
+        pair = "".join(f"<i style='height:{height:.1%}'></i>" for height in heights)
+        yield f"<span title='{_text(bar.label, 60)}: {bar.before:,} → {bar.after:,}'>{pair}</span>"
+    yield "</div>"
+    yield f"<div class='axis'><span>{_text(bars[0].label, 24)}</span><span>{_text(bars[-1].label, 24)}</span></div>"
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "<i>NULL</i>"
+    return _text(value_text(value)) if value != "" else "<i>empty</i>"
+
+
+def _text(text: str, widest: int = _WIDEST) -> str:
+    return escape(visible(text, widest))

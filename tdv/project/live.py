@@ -1,0 +1,74 @@
+"""A live target as a state that can be compared.
+
+In: an open target and the snapshot that it is compared with. Out: a `Snapshot` in a scratch directory. Always holds:
+the target is only read; values are read in the snapshot's types where the target can, else in the target's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tdv.content.snapshot import Snapshot
+from tdv.errors import IntegrityError
+from tdv.model.schema import Column, TableSchema
+from tdv.snapshot import SnapshotOptions, TableRows, write
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tdv.targets.protocol import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """A target in the place of a state."""
+
+    target: Target
+
+    @property
+    def reference(self) -> str:
+        """The URL as it may be printed."""
+        return self.target.shown
+
+
+def captured(live: Live, model: Snapshot, directory: Path) -> Snapshot:
+    """What the target holds of the tables of `model`; parts that are the same share the model's files.
+
+    Constraints are the model's: what is compared with a live target is its tables, columns and rows.
+    """
+    manifest = model.manifest
+    inspected = {table.name: table for table in live.target.inspect().tables}
+    schemas = [_schema(table.schema, inspected[table.name]) for table in manifest.tables if table.name in inspected]
+    tables = [TableRows(schema, batches) for schema, batches in (_read(live, *found) for found in schemas)]
+    options = SnapshotOptions(manifest.dataset, manifest.seed, manifest.as_of, invariants=manifest.invariants)
+    write(tables, options, directory, model)
+    return Snapshot.open(directory)
+
+
+def _schema(model: TableSchema, found: TableSchema) -> tuple[TableSchema, TableSchema]:
+    """The schema to try first, and the one with the target's own types."""
+    names = found.column_names
+    columns = [column for column in model.columns if column.name in names]
+    more = [column for column in found.columns if column.name not in model.column_names]
+    wanted = replace(model, columns=(*columns, *more), key=model.key if set(model.key) <= set(names) else ())
+    own = [_of_type(column, found.column(column.name)) for column in columns]
+    return wanted, replace(wanted, columns=(*own, *more))
+
+
+def _of_type(column: Column, found: Column) -> Column:
+    return replace(column, type=found.type)
+
+
+def _read(live: Live, wanted: TableSchema, own: TableSchema) -> tuple[TableSchema, Iterator[pa.Table]]:
+    """Reads in the wanted types; a value that is none of its type makes the target's own types count."""
+    if wanted == own:
+        return wanted, live.target.read(wanted)
+    try:
+        for _ in live.target.read(wanted):
+            pass
+    except IntegrityError:
+        return own, live.target.read(own)
+    return wanted, live.target.read(wanted)
