@@ -21,7 +21,8 @@ from tdv.cli.options import Invocation
 SECTIONS: Final[dict[str, tuple[str, ...]]] = {
     "Make": ("init", "new", "sample", "build", "validate"),
     "Release": ("status", "diff", "merge", "release", "tag", "adopt", "yank", "compat"),
-    "Use": ("checkout", "resolve", "lock", "log", "show"),
+    "Use": ("checkout", "exec", "resolve", "lock", "log", "show", "bisect"),
+    "Environments": ("health", "cleanup"),
     "Trust": ("verify", "check", "push", "pull", "gc"),
 }
 # What Git calls, not people.
@@ -41,7 +42,7 @@ class CommandGroup(core.TyperGroup):
             return None
         module = importlib.import_module(f"tdv.cli.{cmd_name.replace('-', '_')}")
         single = typer.Typer(add_completion=False, rich_markup_mode=None)
-        single.command(cmd_name)(module.command)
+        single.command(cmd_name, cls=getattr(module, "CommandClass", None))(module.command)
         return typer.main.get_command(single)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -96,7 +97,8 @@ def _application() -> Any:
 def run(arguments: Sequence[str]) -> int:
     """Runs one command and returns its exit code; prints errors, never raises them."""
     words = list(arguments)
+    own = words[: words.index("--")] if "--" in words else words
     return boundary.guard(
         lambda: _application().main(args=words, prog_name="tdv", standalone_mode=False),
-        as_json="--json" in words,
+        as_json="--json" in own,
     )

@@ -8,7 +8,7 @@ import typer
 
 from tdv.cli import terminal
 from tdv.cli.options import App, Json, Migration, Refs, Scenarios, Target, open_project
-from tdv.cli.text import counted, duration
+from tdv.cli.text import receipt_lines
 
 
 def command(
@@ -60,12 +60,7 @@ def command(
     if json:
         terminal.json(receipt.to_plain())
         return
-    terminal.out(f"{receipt.action} {terminal.clean(receipt.target)} in {duration(receipt.seconds)}")
-    for release in receipt.releases:
-        version = f"v{release.version}" if release.version[:1].isdigit() else release.version
-        rows = sum(release.tables.values())
-        terminal.out(
-            f"  {release.dataset}@{version}  {counted(rows, 'row')} in {counted(len(release.tables), 'table')}"
-        )
+    for line in receipt_lines(receipt):
+        terminal.out(line)
     for step in receipt.plan:
         terminal.out(f"  {terminal.clean(step)}")

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from tdv.cli.terminal import clean
 from tdv.model.diff import Finding
+
+if TYPE_CHECKING:
+    from tdv.model.receipt import Receipt
 from tdv.model.resolution import Choice
 
 
@@ -31,6 +35,16 @@ def duration(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.1f} s"
     return f"{int(seconds // 60)} min {round(seconds % 60)} s"
+
+
+def receipt_lines(receipt: Receipt) -> Iterator[str]:
+    """What a checkout did, and a line per release."""
+    yield f"{receipt.action} {clean(receipt.target)} in {duration(receipt.seconds)}"
+    for release in receipt.releases:
+        version = f"v{release.version}" if release.version[:1].isdigit() else release.version
+        rows = counted(sum(release.tables.values()), "row")
+        held = f"  {rows} in {counted(len(release.tables), 'table')}" if release.tables else ""
+        yield f"  {release.dataset}@{version}{held}"
 
 
 def row_text(row: Mapping[str, object]) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from tdv.adopt import Adopted
     from tdv.amend import Amended, CompatChange
+    from tdv.bisect import Bisection
     from tdv.check import Checked
     from tdv.cleanup import Cleanup
     from tdv.gc import GcReport
@@ -32,11 +32,12 @@ if TYPE_CHECKING:
     from tdv.model.report import Report, Verification
     from tdv.model.resolution import Resolution
     from tdv.new import Scaffolded
+    from tdv.project.bisections import BisectWish
     from tdv.project.builds import Built
     from tdv.project.comparisons import DiffWish
-    from tdv.project.locks import Locked, LockWish
     from tdv.project.databases import Databases
-    from tdv.project.executions import ExecWish, Ready
+    from tdv.project.executions import Announce, ExecWish
+    from tdv.project.locks import Locked, LockWish
     from tdv.project.making import Sample
     from tdv.project.merges import Merging
     from tdv.project.releases import ReleaseWish
@@ -240,20 +241,18 @@ class Project:
 
         return databases.Databases(self.ports, execution_id or _execution_id(), worker)
 
-    @contextmanager
-    def ready(self, wish: ExecWish) -> Iterator[Ready]:
-        """A database that holds what is wished for while the block runs."""
+    def execute(self, wish: ExecWish, announce: Announce = lambda receipt: None) -> int:
+        """Runs a command that is told of a database with what is wished for; returns its exit code."""
         from tdv.project import executions
 
         asked = replace(wish, database=replace(wish.database, directory=self.directory))
-        with executions.ready(self.ports, asked, now(), _execution_id()) as found:
-            yield found
+        return executions.execute(self.ports, asked, _execution_id(), announce)
 
-    def execute(self, wish: ExecWish, words: Sequence[str], found: Ready) -> int:
-        """Runs a command that is told of a database; returns its exit code."""
-        from tdv.project import executions
+    def bisect(self, wish: BisectWish) -> Bisection:
+        """Finds the first version of a dataset with which a command fails."""
+        from tdv.project import bisections
 
-        return executions.execute(self.ports, self.directory, executions.Call(wish.variable, words, found))
+        return bisections.bisect(self.ports, replace(wish, directory=self.directory), now(), _execution_id())
 
     def show(self, ref: str, wish: ShowWish) -> View:
         """A look into a state, one of its tables or one of its scenarios."""
@@ -273,11 +272,20 @@ class Project:
 
         return executions.health(self.ports, target, tuple(refs), self.directory)
 
-    def cleanup(self, target: str | None = None, wish: CleanupWish | None = None) -> Cleanup:
-        """Removes throwaway databases and images that nobody uses any more."""
+    def cleanup(
+        self,
+        target: str | None = None,
+        *,
+        execution_id: str | None = None,
+        older_than: str | None = None,
+        dry_run: bool = False,
+    ) -> Cleanup:
+        """Removes throwaway databases and images that nobody uses any more; `older_than` is written ``2h``."""
+        from tdv.cleanup import CleanupOptions, age
         from tdv.project import executions
 
-        return executions.cleanup(self.ports, target, self.directory, wish or executions.CleanupWish(), now())
+        options = CleanupOptions(now(), execution_id, age(older_than) if older_than else None, dry_run)
+        return executions.cleanup(self.ports, target, self.directory, options)
 
     # -- trust
 

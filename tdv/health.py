@@ -1,0 +1,128 @@
+"""`tdv health`: whether a target is there and holds what it should.
+
+In: a target, and what it should hold, by digest. Out: one check per promise. Always holds: nothing is written; rows
+are compared by the digest of what the engine gives back, and a table that differs is named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tdv.errors import TdvError
+from tdv.model.schema import DatasetSchema, TableSchema
+from tdv.targets.protocol import Content, Held, Target
+from tdv.targets.verification import table_digest
+
+FORMAT: Final = "tdv.health/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """One dataset that the target should hold; `content` gives its tables, or those of some of its scenarios."""
+
+    dataset: str
+    version: str
+    digest: str
+    content: Callable[[tuple[str, ...]], Content] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """One thing that was looked at: ``reachable``, ``version``, ``rows`` or ``keys``."""
+
+    check: str
+    dataset: str
+    table: str
+    ok: bool
+    message: str
+
+    def to_plain(self) -> dict[str, Any]:
+        return {
+            "check": self.check,
+            "dataset": self.dataset,
+            "table": self.table,
+            "ok": self.ok,
+            "message": self.message,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Everything that was looked at in one target."""
+
+    target: str
+    checks: tuple[HealthCheck, ...]
+
+    @property
+    def ok(self) -> bool:
+        """True if nothing is wrong."""
+        return all(check.ok for check in self.checks)
+
+    def to_plain(self) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "target": self.target,
+            "ok": self.ok,
+            "checks": [check.to_plain() for check in self.checks],
+        }
+
+
+def health(target: Target, expected: Sequence[Expected]) -> Health:
+    """Looks at the target; what is wrong with it is an answer and no error. Raises what opening a release raises."""
+    try:
+        held = {item.dataset: item for item in target.held()}
+    except TdvError as exc:
+        return Health(target.shown, (HealthCheck("reachable", "", "", False, exc.message),))
+    checks = [HealthCheck("reachable", "", "", True, "reachable")]
+    for item in expected:
+        found = held.get(item.dataset)
+        version = _version(item, found)
+        checks.append(version)
+        if found is not None and version.ok:
+            checks += _rows(target, item, found)
+    return Health(target.shown, tuple(checks))
+
+
+def _version(item: Expected, found: Held | None) -> HealthCheck:
+    if found is None:
+        message, ok = f"it holds no {item.dataset}, expected v{item.version}", False
+    elif found.digest != item.digest:
+        message, ok = f"it holds v{found.version} ({found.digest}), expected v{item.version} ({item.digest})", False
+    else:
+        message, ok = f"v{found.version}, loaded {found.loaded_at}", True
+    return HealthCheck("version", item.dataset, "", ok, message)
+
+
+def _rows(target: Target, item: Expected, found: Held) -> Iterator[HealthCheck]:
+    content = item.content(found.scenarios)
+    for table in content.tables:
+        try:
+            rows, digest = table_digest(target.read, table.schema)
+        except TdvError as exc:
+            yield HealthCheck("rows", item.dataset, table.name, False, exc.message)
+            continue
+        ok = digest == table.digest
+        message = f"{rows} rows" if ok else f"other rows than were loaded: {rows}, expected {table.rows}"
+        yield HealthCheck("rows", item.dataset, table.name, ok, message)
+    yield from _keys(target, item.dataset, content.schema)
+
+
+def _keys(target: Target, dataset: str, schema: DatasetSchema) -> Iterator[HealthCheck]:
+    """Keys and unique columns, with the indexes that serve them."""
+    try:
+        present = {table.name: table for table in target.inspect().tables}
+    except TdvError as exc:
+        yield HealthCheck("keys", dataset, "", False, exc.message)
+        return
+    for table in schema.tables:
+        there = present.get(table.name)
+        if there is not None:
+            missing = sorted(", ".join(columns) for columns in _unique(table) - _unique(there))
+            message = f"no longer unique: {'; '.join(missing)}" if missing else "unique as declared"
+            yield HealthCheck("keys", dataset, table.name, not missing, message)
+
+
+def _unique(table: TableSchema) -> set[tuple[str, ...]]:
+    return {tuple(sorted(columns)) for columns in (table.key, *table.uniques) if columns}

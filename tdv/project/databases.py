@@ -1,0 +1,186 @@
+"""Wires throwaway databases: what is to be in them, beside which target they go, and which run they belong to.
+
+In: `DatabaseWish`es. Out: `Database`s. Always holds: what a wish means is resolved once per run and process; every
+database of one run carries its execution id, and the run counts as alive until it is closed.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from tdv.errors import UsageError
+from tdv.model.receipt import ReceiptRelease
+from tdv.project import restores, states
+from tdv.project.ports import now
+from tdv.targets import runs
+from tdv.targets.registry import open_target
+from tdv.targets.throwaway import Name, Throwaway, Throwaways, throwaways_of
+
+if TYPE_CHECKING:
+    from tdv.project.ports import Ports
+    from tdv.project.states import State
+    from tdv.targets.protocol import Load
+
+_FILES: Final = ("sqlite", "duckdb")
+
+
+@dataclass(frozen=True, slots=True)
+class DatabaseWish:
+    """What a database is to hold: `refs` as for a checkout. It goes beside `target`, None for the default one;
+    `directory` is what relative paths count from."""
+
+    refs: tuple[str, ...] = ()
+    target: str | None = None
+    scenarios: tuple[str, ...] = ()
+    allow_protected: bool = False
+    directory: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A fresh database. `url` may hold a password, `shown` never does; `releases` is by dataset, the required ones
+    first; `asked` are the datasets that were wished for."""
+
+    name: str
+    url: str = field(repr=False)
+    shown: str
+    releases: Mapping[str, ReceiptRelease]
+    asked: tuple[str, ...]
+    execution_id: str
+    throwaway: Throwaway = field(repr=False)
+
+    @property
+    def path(self) -> Path | None:
+        """The file, for an engine whose databases are files."""
+        scheme, _, rest = self.url.partition(":///")
+        return Path(rest) if scheme in _FILES else None
+
+    @property
+    def version(self) -> str:
+        """The version of the dataset that was asked for; raises `UsageError` where it was more than one."""
+        return self._only.version
+
+    @property
+    def digest(self) -> str:
+        """Its digest, ``tdv1:…``; raises `UsageError` as `version` does."""
+        return self._only.digest
+
+    def url_for(self, driver: str) -> str:
+        """The URL with a driver of SQLAlchemy in it: ``aiosqlite`` gives ``sqlite+aiosqlite:////…``."""
+        scheme, colon, rest = self.url.partition(":")
+        return f"{scheme.partition('+')[0]}+{driver}{colon}{rest}"
+
+    @property
+    def _only(self) -> ReceiptRelease:
+        if len(self.asked) == 1:
+            return self.releases[self.asked[0]]
+        raise UsageError(
+            f"the database holds {', '.join(self.asked)}", hint=f"Say which: releases[{self.asked[0]!r}].version."
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Recipe:
+    """A wish, resolved: what each of its databases holds, and where they are made."""
+
+    load: Load
+    throwaways: Throwaways
+    releases: tuple[ReceiptRelease, ...]
+    asked: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+class Databases:
+    """The databases of one run; `worker` tells its processes apart. Close it to end the run of this process."""
+
+    def __init__(self, ports: Ports, execution_id: str, worker: str = "main") -> None:
+        self.execution_id = execution_id
+        self._ports = ports
+        self._worker = worker
+        self._numbers = itertools.count(1)
+        self._recipe = cache(self._resolved)
+        self._stack = ExitStack()
+        self._stack.enter_context(runs.at_work(ports.state, execution_id))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends the run of this process; what was not dropped stays until `tdv cleanup`."""
+        self._stack.close()
+
+    def describe(self, wish: DatabaseWish) -> tuple[tuple[ReceiptRelease, ...], tuple[str, ...]]:
+        """What a database of this wish holds, and what the user should know; raises what resolving raises."""
+        recipe = self._recipe(wish)
+        return recipe.releases, recipe.notes
+
+    def create(self, wish: DatabaseWish) -> Database:
+        """A fresh database; raises what a checkout raises."""
+        recipe = self._recipe(wish)
+        name = Name(now(), self.execution_id, f"{self._worker}x{next(self._numbers)}")
+        made = recipe.throwaways.create(name, recipe.load)
+        releases = {release.dataset: release for release in recipe.releases}
+        return Database(made.name, made.url, made.settings.shown, releases, recipe.asked, self.execution_id, made)
+
+    def drop(self, database: Database) -> None:
+        """Removes a database."""
+        self._beside(database).drop(database.name)
+
+    def connect(self, database: Database) -> Any:
+        """A connection of the engine's usual Python driver."""
+        return self._beside(database).connect(database.throwaway)
+
+    def proof(self, database: Database) -> Any | None:
+        """A value that changes when the database is written to; None where the engine gives none."""
+        return open_target(database.throwaway.settings, self._ports.state).proof()
+
+    def _beside(self, database: Database) -> Throwaways:
+        return throwaways_of(open_target(database.throwaway.settings, self._ports.state))
+
+    def _asked(self, wish: DatabaseWish, chosen: restores.Chosen) -> tuple[str, ...]:
+        """The datasets that are meant; those that they require came along."""
+        if wish.refs:
+            return tuple(self._ports.dataset(states.parse(ref).dataset) for ref in wish.refs)
+        required = {name for state in chosen.states if state.record is not None for name in state.record.requires}
+        names = tuple(state.dataset for state in chosen.states)
+        return tuple(name for name in names if name not in required) or names
+
+    def _resolved(self, wish: DatabaseWish) -> _Recipe:
+        from tdv.checkout import CheckoutOptions, load_of
+
+        chosen = restores.choose(
+            self._ports,
+            restores.CheckoutWish(
+                refs=wish.refs,
+                target=wish.target,
+                scenarios=wish.scenarios,
+                allow_protected=wish.allow_protected,
+                directory=wish.directory,
+            ),
+        )
+        throwaways = throwaways_of(open_target(chosen.place, self._ports.state))
+        options = CheckoutOptions(self._ports.state, now(), self.execution_id, scenarios=wish.scenarios)
+        return _Recipe(
+            load_of(chosen.wanted, options),
+            throwaways,
+            tuple(_release(item, wish) for item in chosen.states),
+            self._asked(wish, chosen),
+            chosen.notes,
+        )
+
+
+def _release(state: State, wish: DatabaseWish) -> ReceiptRelease:
+    """A state with the rows of its tables, as far as they are known without opening it."""
+    return ReceiptRelease(state.dataset, state.version, state.digest, {} if wish.scenarios else state.tables)
