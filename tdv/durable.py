@@ -41,7 +41,9 @@ def write_bytes(path: Path, data: bytes, *, mode: int = 0o644) -> None:
             os.fsync(descriptor)
             os.replace(beside, path)
     except BaseException:
-        beside.unlink(missing_ok=True)
+        # Where nothing can be written nothing can be removed either, and the first error is the one to tell.
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
 
@@ -56,6 +58,12 @@ def _remove_leavings(path: Path) -> None:
 def write_text(path: Path, text: str) -> None:
     """Replaces `path` by UTF-8 `text` with the line ends as given, durably."""
     write_bytes(path, text.encode("utf-8"))
+
+
+def is_writable(path: Path) -> bool:
+    """Whether something can be written at `path`, or made there where it does not exist yet."""
+    existing = next(place for place in (path, *path.parents) if place.exists())
+    return os.access(existing, os.W_OK)
 
 
 def sync_file(path: Path) -> None:

@@ -54,6 +54,9 @@ def _as_error(problem: Exception) -> TdvError:
         return UsageError(problem.format_message(), hint=f"{place} --help lists what it takes.")
     if isinstance(problem, OSError) and problem.errno in (errno.ENOSPC, errno.EDQUOT):
         return TargetError("The disk is full", hint="Free some space and run the command again; nothing is lost.")
+    if isinstance(problem, OSError) and problem.errno == errno.EROFS:
+        hint = "Mount it writable, or work in a copy: `git clone` makes one."
+        return TargetError(f"{problem.filename or 'The file system'} cannot be written: it is read-only", hint=hint)
     if isinstance(problem, PermissionError):
         return TargetError(f"No permission for {problem.filename}", hint="Check the owner and the mode of that path.")
     trace = "".join(traceback.format_exception(problem)).rstrip()

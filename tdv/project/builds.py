@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, Literal
 
 from tdv import durable
@@ -209,8 +210,15 @@ def refuse_invalid(dataset: str, report: Report) -> None:
 
 @contextmanager
 def scratch(ports: Ports) -> Iterator[Path]:
-    """A directory on the file system of the work tree, gone afterwards; leavings of killed builds go first."""
+    """A directory on the file system of the work tree, gone afterwards; leavings of killed builds go first.
+
+    Where the repository is read-only it is one of the system's, for those who only look.
+    """
     base = ports.state / "scratch"
+    if not durable.is_writable(base):
+        with TemporaryDirectory(prefix="tdv-") as elsewhere:
+            yield Path(elsewhere)
+        return
     base.mkdir(parents=True, exist_ok=True)
     _sweep(base)
     path = base / uuid.uuid4().hex
