@@ -66,11 +66,12 @@ def lock(ports: Ports, wish: LockWish) -> Locked:
             "The lock holds all datasets together", hint=f"Move one of them with --upgrade {' '.join(wish.names)}."
         )
     asked, needed = resolutions.asked(ports), resolutions.need(ports, wish.app, wish.migration)
-    before = _read(ports, settle=True) or Lock()
+    held = _read(ports, settle=True)
+    before = held or Lock()
     names = set(wish.names) or set(before.datasets)
     keep = {name: pin for name, pin in before.versions.items() if not (wish.upgrade and name in names)}
     after = verb.pinned(resolve_with(ports, asked, needed, keep))
-    why = verb.stale(before, asked, needed, ports.book)
+    why = verb.stale(held, asked, needed, ports.book) if held is not None else ()
     data = verb.format_lock(after)
     path = ports.root / verb.FILE
     if path.is_file() and path.read_bytes() == data:

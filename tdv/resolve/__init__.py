@@ -8,12 +8,12 @@ for exactly; datasets that a chosen release requires are chosen with it; a kept 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from tdv.errors import NotFound
-from tdv.model.fit import Need, range_of, version_of
+from tdv.model.fit import Need, range_of
 from tdv.model.resolution import Asked, Choice, Rejected, Resolution
 from tdv.resolve.candidates import Candidates, Releases
 from tdv.resolve.conflict import conflict
@@ -81,12 +81,12 @@ def _check(wish: Wish, candidates: Candidates) -> None:
 def _chosen(wish: Wish, candidates: Candidates) -> Mapping[str, str]:
     order = ranks(wish.asked, candidates)
     trial = attempt(wish.asked, candidates, order)
-    if trial.stuck is None:
+    if not trial.open:
         return trial.chosen
     # Imported here: most repositories have an answer before anything has to be solved.
     from tdv.resolve.solver import solve
 
-    chosen = solve(wish.asked, candidates, order)
+    chosen = solve(wish.asked, trial, candidates, order)
     if chosen is None:
         raise conflict(trial, candidates)
     return chosen
@@ -110,21 +110,24 @@ class _Answer:
 
     def _rejected(self, dataset: str) -> Iterator[Rejected]:
         chosen = self.chosen[dataset]
+        ranges = tuple(dict.fromkeys(item.range for item in self.asked[dataset]))
+        older = False
         for version in self.candidates.versions(dataset):
-            if version != chosen:
-                yield Rejected(version, self._reason(dataset, version))
+            if version == chosen:
+                older = True
+            elif reason := self._misfit(dataset, version, ranges, older=older):
+                yield Rejected(version, reason)
+            else:
+                yield Rejected(version, f"is older than v{chosen}" if older else self._clash(dataset, version))
 
-    def _reason(self, dataset: str, version: str) -> str:
-        ranges = [item.range for item in self.asked[dataset]]
-        older = version_of(version) < version_of(self.chosen[dataset])
-        faults = () if self.wish.explain else self.candidates.version_faults(version, ranges)
-        if self.wish.explain or not (faults or older):
-            faults = self.candidates.faults(dataset, version, ranges)
-        if faults:
-            return " and ".join(fault.reason for fault in faults)
-        if older:
-            return f"is older than v{self.chosen[dataset]}"
-        return self._clash(dataset, version)
+    def _misfit(self, dataset: str, version: str, ranges: Sequence[str], *, older: bool) -> str:
+        """What speaks against a release by itself; the record of an older one is read only to explain."""
+        if not self.wish.explain:
+            if not all(self.candidates.inside(version, text) for text in ranges):
+                return self.candidates.version_faults(version, ranges)[0].reason
+            if older:
+                return ""
+        return " and ".join(fault.reason for fault in self.candidates.faults(dataset, version, ranges))
 
     def _clash(self, dataset: str, version: str) -> str:
         """Why a newer release that fits by itself is not the answer."""

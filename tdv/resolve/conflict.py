@@ -1,8 +1,8 @@
 """Says why nothing fits, and what would mend it.
 
-In: the trial that stopped, and the candidates. Out: an `Incompatible` whose sentence names the whole chain from who
-asked to what clashes, and whose hint is a command or a key to change. Always holds: the hint would work: a release
-that it names fits everything else.
+In: the trial that left something open, and the candidates. Out: an `Incompatible` whose sentence names the whole chain
+from who asked to what clashes, and whose hint is a command or a key to change. Always holds: the hint would work: a
+release that it names fits everything else.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ SHOWN = 4
 
 
 def conflict(trial: Trial, candidates: Candidates) -> Incompatible:
-    """The error for a trial that stopped and that no other choice mends."""
-    dataset = trial.stuck or ""
-    asked = list(dict.fromkeys(trial.asked[dataset]))
+    """The error for a trial that left something open which no other choice mends."""
+    dataset, items = next(iter(trial.open.items()))
+    asked = list(dict.fromkeys(items))
     ranges = [item.range for item in asked]
     found = [(version, candidates.faults(dataset, version, ranges)) for version in candidates.versions(dataset)]
-    if len(asked) == 1 and asked[0].by not in _releases(trial):
+    if len(asked) == 1 and asked[0].by not in trial.references:
         return _nothing_fits(dataset, asked[0], found, candidates)
     return _clash(trial, asked, found, candidates)
 
@@ -90,7 +90,7 @@ def _wider(span: Span, need: Need) -> str:
 
 
 def _clash(trial: Trial, asked: Sequence[Asked], found: Found, candidates: Candidates) -> Incompatible:
-    dataset = trial.stuck or ""
+    dataset = next(iter(trial.open))
     chains = [_chain(trial, dataset, item) for item in asked]
     whose = "has no release" if not found else "has no release that suits them all"
     inside = [(version, faults) for version, faults in found if not any(fault.kind == "range" for fault in faults)]
@@ -131,7 +131,7 @@ def _chain(trial: Trial, dataset: str, asked: Asked) -> str:
     """``tdv.yaml asks for shop ^3, shop@v3.1.0 requires movies ^2``"""
     links = [(asked.by, dataset, asked.range)]
     seen = {dataset}
-    releases = _releases(trial)
+    releases = trial.references
     while links[0][0] in releases and releases[links[0][0]] not in seen:
         above = releases[links[0][0]]
         seen.add(above)
@@ -139,11 +139,6 @@ def _chain(trial: Trial, dataset: str, asked: Asked) -> str:
         first = min(trial.asked[above], key=lambda item: item.by in releases)
         links.insert(0, (first.by, above, first.range))
     return ", ".join(f"{by} {'requires' if by in releases else 'asks for'} {name} {text}" for by, name, text in links)
-
-
-def _releases(trial: Trial) -> dict[str, str]:
-    """Reference → dataset of what the trial chose."""
-    return {f"{dataset}@v{version}": dataset for dataset, version in trial.chosen.items()}
 
 
 def _reasons(faults: Iterable[Fault]) -> str:

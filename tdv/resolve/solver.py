@@ -15,7 +15,7 @@ from resolvelib.resolvers import Resolution
 from resolvelib.structs import RequirementInformation
 
 from tdv.resolve.candidates import Candidates
-from tdv.resolve.trial import Requirement, Wanted, required
+from tdv.resolve.trial import Requirement, Trial, Wanted, required
 
 if TYPE_CHECKING:
     from resolvelib.structs import Matches
@@ -30,10 +30,39 @@ class Candidate(NamedTuple):
     version: str
 
 
-def solve(wanted: Wanted, candidates: Candidates, ranks: Mapping[str, int]) -> dict[str, str] | None:
-    """Dataset → version, for everything wanted and required; None when nothing is consistent."""
-    roots = [Requirement(dataset, asked) for dataset in sorted(wanted) for asked in wanted[dataset]]
-    provider = _Provider(candidates, ranks)
+def solve(wanted: Wanted, trial: Trial, candidates: Candidates, ranks: Mapping[str, int]) -> dict[str, str] | None:
+    """Dataset → version, for everything wanted and required; None when nothing is consistent.
+
+    First only what clashes is solved, with the rest as it was chosen; only where that has no answer, everything is.
+    """
+    settled = _settled(trial)
+    if settled:
+        found = _solve(wanted, _Provider(candidates, ranks, settled), trial)
+        if found is not None:
+            return found
+    return _solve(wanted, _Provider(candidates, ranks, {}), trial)
+
+
+def _settled(trial: Trial) -> dict[str, str]:
+    """What was chosen, without what is open and those who ask for it."""
+    references = trial.references
+    unsettled = {*trial.open}
+    for dataset in trial.open:
+        unsettled.update(references[item.by] for item in trial.asked[dataset] if item.by in references)
+    return {dataset: version for dataset, version in trial.chosen.items() if dataset not in unsettled}
+
+
+def _solve(wanted: Wanted, provider: _Provider, trial: Trial) -> dict[str, str] | None:
+    settled = provider.settled
+    roots = [
+        Requirement(dataset, asked)
+        for dataset in sorted({*wanted, *trial.open})
+        if dataset not in settled
+        for asked in wanted.get(dataset, ())
+    ]
+    for dataset, version in settled.items():
+        needs = provider.get_dependencies(Candidate(dataset, version))
+        roots += [need for need in needs if need.dataset not in settled]
     # The `Resolver` around it looks for ways to the root by recursion, which never ends on a circle of releases
     # that nobody asks for any more.
     resolution: Resolution[Requirement, Candidate, str] = Resolution(provider, BaseReporter())
@@ -41,18 +70,20 @@ def solve(wanted: Wanted, candidates: Candidates, ranks: Mapping[str, int]) -> d
         pins = resolution.resolve(roots, max_rounds=ROUNDS).mapping
     except (ResolutionImpossible, ResolutionTooDeep):
         return None
-    return _reached(wanted, pins, provider)
+    chosen = {**settled, **{dataset: candidate.version for dataset, candidate in pins.items()}}
+    return _reached(wanted, chosen, provider)
 
 
-def _reached(wanted: Wanted, pins: Mapping[str, Candidate], provider: _Provider) -> dict[str, str]:
-    """The pins without those that were needed only by releases that were given up."""
+def _reached(wanted: Wanted, chosen: Mapping[str, str], provider: _Provider) -> dict[str, str]:
+    """What was chosen without what was needed only by releases that were given up."""
     found: dict[str, str] = {}
     ahead = list(wanted)
     while ahead:
         dataset = ahead.pop()
         if dataset not in found:
-            found[dataset] = pins[dataset].version
-            ahead.extend(need.dataset for need in provider.get_dependencies(pins[dataset]))
+            found[dataset] = chosen[dataset]
+            needs = provider.requirements(Candidate(dataset, chosen[dataset]))
+            ahead.extend(need.dataset for need in needs)
     return found
 
 
@@ -60,9 +91,13 @@ Information = RequirementInformation[Requirement, Candidate]
 
 
 class _Provider(AbstractProvider[Requirement, Candidate, str]):
-    """Tells resolvelib about datasets; see its `AbstractProvider` for what each method means."""
+    """Tells resolvelib about datasets; see its `AbstractProvider` for what each method means.
 
-    def __init__(self, candidates: Candidates, ranks: Mapping[str, int]) -> None:
+    `settled` maps datasets to versions that are not to be moved: a release that requires others of them is none.
+    """
+
+    def __init__(self, candidates: Candidates, ranks: Mapping[str, int], settled: Mapping[str, str]) -> None:
+        self.settled = settled
         self._candidates = candidates
         self._ranks = ranks
         self._required: dict[Candidate, tuple[Requirement, ...]] = {}
@@ -98,18 +133,31 @@ class _Provider(AbstractProvider[Requirement, Candidate, str]):
     ) -> Matches[Candidate]:
         ranges = [requirement.asked.range for requirement in requirements[identifier]]
         without = [candidate.version for candidate in incompatibilities[identifier]]
-        return lambda: (
-            Candidate(identifier, version) for version in self._candidates.fitting(identifier, ranges, without)
+        return lambda: filter(
+            self._suits,
+            (Candidate(identifier, version) for version in self._candidates.fitting(identifier, ranges, without)),
         )
 
     def is_satisfied_by(self, requirement: Requirement, candidate: Candidate) -> bool:
         return self._candidates.inside(candidate.version, requirement.asked.range)
 
-    def get_dependencies(self, candidate: Candidate) -> tuple[Requirement, ...]:
+    def get_dependencies(self, candidate: Candidate) -> Sequence[Requirement]:
+        return [need for need in self.requirements(candidate) if need.dataset not in self.settled]
+
+    def requirements(self, candidate: Candidate) -> tuple[Requirement, ...]:
+        """Everything that a release requires, of settled datasets too."""
         found = self._required.get(candidate)
         if found is None:
             found = self._required[candidate] = required(self._candidates, *candidate)
         return found
+
+    def _suits(self, candidate: Candidate) -> bool:
+        """True if what it requires of settled datasets is what they are settled at."""
+        return all(
+            self._candidates.inside(self.settled[need.dataset], need.asked.range)
+            for need in self.requirements(candidate)
+            if need.dataset in self.settled
+        )
 
     def _rank(self, dataset: str) -> tuple[int, str]:
         return (self._ranks.get(dataset, len(self._ranks)), dataset)

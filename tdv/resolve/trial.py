@@ -1,7 +1,7 @@
 """The newest release of everything, taken as it comes: the answer in most repositories, and else the clash to tell.
 
-In: what is asked for, and the candidates. Out: a choice that is consistent, or the dataset at which it stopped with
-all who ask for it. Always holds: where it does not stop, no better choice exists, since nothing newer fits.
+In: what is asked for, and the candidates. Out: a choice, and the datasets that it leaves open because nothing suits
+all who ask for them. Always holds: where nothing is open, no better choice exists, since nothing newer fits.
 """
 
 from __future__ import annotations
@@ -25,11 +25,17 @@ class Requirement(NamedTuple):
 
 @dataclass
 class Trial:
-    """`chosen` maps datasets to versions, `asked` to all who ask for them; `stuck` is where nothing fits."""
+    """`chosen` maps datasets to versions, `asked` to all who ask for them; `open` maps those for which nothing was
+    found to who asked when that came out, the first one first."""
 
     chosen: dict[str, str] = field(default_factory=dict)
     asked: dict[str, list[Asked]] = field(default_factory=dict)
-    stuck: str | None = None
+    open: dict[str, tuple[Asked, ...]] = field(default_factory=dict)
+
+    @property
+    def references(self) -> dict[str, str]:
+        """Reference → dataset of what was chosen."""
+        return {f"{dataset}@v{version}": dataset for dataset, version in self.chosen.items()}
 
 
 def required(candidates: Candidates, dataset: str, version: str) -> tuple[Requirement, ...]:
@@ -42,13 +48,13 @@ def attempt(wanted: Wanted, candidates: Candidates, ranks: Mapping[str, int]) ->
     """Takes the best release of each dataset, those that require others first."""
     trial = Trial(asked={dataset: list(asked) for dataset, asked in sorted(wanted.items())})
     waiting = set(trial.asked)
-    while waiting and trial.stuck is None:
+    while waiting:
         dataset = min(waiting, key=lambda name: (ranks.get(name, len(ranks)), name))
         waiting.discard(dataset)
         version = next(candidates.fitting(dataset, _texts(trial, dataset)), None)
         if version is None:
-            trial.stuck = dataset
-            break
+            trial.open.setdefault(dataset, tuple(trial.asked[dataset]))
+            continue
         trial.chosen[dataset] = version
         for need in required(candidates, dataset, version):
             trial.asked.setdefault(need.dataset, []).append(need.asked)
@@ -56,7 +62,7 @@ def attempt(wanted: Wanted, candidates: Candidates, ranks: Mapping[str, int]) ->
             if there is None:
                 waiting.add(need.dataset)
             elif not candidates.inside(there, need.asked.range):
-                trial.stuck = need.dataset
+                trial.open.setdefault(need.dataset, tuple(trial.asked[need.dataset]))
     return trial
 
 
