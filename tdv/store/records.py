@@ -81,7 +81,7 @@ class ReleaseBook:
             stem, dot, ending = name.rpartition(".")
             if dot and ending == "yaml":
                 found.append((_version(dataset, stem), stem))
-        return tuple(stem for _, stem in sorted(found))
+        return tuple(stem for _, stem in sorted(found, key=lambda item: item[0].order()))
 
     def releases(self, dataset: str) -> tuple[Release, ...]:
         """Every release of `dataset` with its amendments applied, lowest version first."""
