@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer import core
 
 from tdv.cli import terminal
 from tdv.cli.options import Refs, Scenarios, Target, open_project
 from tdv.cli.text import receipt_lines
+from tdv.cli.words import CommandClass, words
 
 if TYPE_CHECKING:
     from tdv.model.receipt import Receipt
 
-_WORDS: Final = "tdv.exec.words"
-
-
-class CommandClass(core.TyperCommand):
-    """A command whose words after ``--`` are another program's."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Keeps the other program's words away from the options of this one."""
-        here = args.index("--") if "--" in args else len(args)
-        ctx.meta[_WORDS] = tuple(args[here + 1 :])
-        return super().parse_args(ctx, args[:here])
+__all__ = ["CommandClass", "command"]
 
 
 def command(
@@ -54,7 +44,7 @@ def command(
     from tdv.project.executions import ExecWish
 
     wish = ExecWish(
-        words=ctx.meta[_WORDS],
+        words=words(ctx),
         database=DatabaseWish(tuple(refs or ()), target, tuple(scenario or ()), allow_protected),
         in_place=target is not None and not fresh,
         replace=replace,

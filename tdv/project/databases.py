@@ -10,7 +10,7 @@ import itertools
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -26,7 +26,7 @@ from tdv.targets.throwaway import Name, Throwaway, Throwaways, throwaways_of
 if TYPE_CHECKING:
     from tdv.project.ports import Ports
     from tdv.project.states import State
-    from tdv.targets.protocol import Load
+    from tdv.targets.protocol import Load, Target
 
 _FILES: Final = ("sqlite", "duckdb")
 
@@ -43,10 +43,10 @@ class DatabaseWish:
     directory: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Database:
     """A fresh database. `url` may hold a password, `shown` never does; `releases` is by dataset, the required ones
-    first; `asked` are the datasets that were wished for."""
+    first; `asked` are the datasets that were wished for. As a context manager it drops itself."""
 
     name: str
     url: str = field(repr=False)
@@ -54,7 +54,15 @@ class Database:
     releases: Mapping[str, ReceiptRelease]
     asked: tuple[str, ...]
     execution_id: str
-    throwaway: Throwaway = field(repr=False)
+    _made: _Made = field(repr=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, problem: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.drop()
 
     @property
     def path(self) -> Path | None:
@@ -77,6 +85,31 @@ class Database:
         scheme, colon, rest = self.url.partition(":")
         return f"{scheme.partition('+')[0]}+{driver}{colon}{rest}"
 
+    @cached_property
+    def connection(self) -> Any:
+        """A connection of the engine's usual Python driver, opened on first use and closed by `disconnect`."""
+        return self._made.throwaways.connect(self._made.throwaway)
+
+    @property
+    def is_connected(self) -> bool:
+        """True once somebody asked for `connection`."""
+        return "connection" in self.__dict__
+
+    def disconnect(self) -> None:
+        """Closes `connection`, undoing what was not committed; the next use opens another one."""
+        connection = self.__dict__.pop("connection", None)
+        if connection is not None:
+            connection.close()
+
+    def proof(self) -> Any | None:
+        """A value that changes when the database is written to; None where the engine gives none."""
+        return self._made.target.proof()
+
+    def drop(self) -> None:
+        """Removes the database."""
+        self.disconnect()
+        self._made.throwaways.drop(self.name)
+
     @property
     def _only(self) -> ReceiptRelease:
         if len(self.asked) == 1:
@@ -84,6 +117,15 @@ class Database:
         raise UsageError(
             f"the database holds {', '.join(self.asked)}", hint=f"Say which: releases[{self.asked[0]!r}].version."
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """How to reach a database again."""
+
+    throwaway: Throwaway
+    throwaways: Throwaways
+    target: Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +163,10 @@ class Databases:
         """Ends the run of this process; what was not dropped stays until `tdv cleanup`."""
         self._stack.close()
 
+    def forget(self) -> None:
+        """Removes the trace of a closed run that left no database."""
+        runs.forget(self._ports.state, self.execution_id)
+
     def describe(self, wish: DatabaseWish) -> tuple[tuple[ReceiptRelease, ...], tuple[str, ...]]:
         """What a database of this wish holds, and what the user should know; raises what resolving raises."""
         recipe = self._recipe(wish)
@@ -130,24 +176,16 @@ class Databases:
         """A fresh database; raises what a checkout raises."""
         recipe = self._recipe(wish)
         name = Name(now(), self.execution_id, f"{self._worker}x{next(self._numbers)}")
-        made = recipe.throwaways.create(name, recipe.load)
-        releases = {release.dataset: release for release in recipe.releases}
-        return Database(made.name, made.url, made.settings.shown, releases, recipe.asked, self.execution_id, made)
-
-    def drop(self, database: Database) -> None:
-        """Removes a database."""
-        self._beside(database).drop(database.name)
-
-    def connect(self, database: Database) -> Any:
-        """A connection of the engine's usual Python driver."""
-        return self._beside(database).connect(database.throwaway)
-
-    def proof(self, database: Database) -> Any | None:
-        """A value that changes when the database is written to; None where the engine gives none."""
-        return open_target(database.throwaway.settings, self._ports.state).proof()
-
-    def _beside(self, database: Database) -> Throwaways:
-        return throwaways_of(open_target(database.throwaway.settings, self._ports.state))
+        throwaway = recipe.throwaways.create(name, recipe.load)
+        return Database(
+            name=throwaway.name,
+            url=throwaway.url,
+            shown=throwaway.settings.shown,
+            releases={release.dataset: release for release in recipe.releases},
+            asked=recipe.asked,
+            execution_id=self.execution_id,
+            _made=_Made(throwaway, recipe.throwaways, open_target(throwaway.settings, self._ports.state)),
+        )
 
     def _asked(self, wish: DatabaseWish, chosen: restores.Chosen) -> tuple[str, ...]:
         """The datasets that are meant; those that they require came along."""

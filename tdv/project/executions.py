@@ -69,8 +69,8 @@ def execute(ports: Ports, wish: ExecWish, execution_id: str, announce: Announce)
             return _run(ports, wish, database.url, receipt)
         finally:
             if not wish.keep:
-                databases.drop(database)
-                runs.forget(ports.state, execution_id)
+                database.drop()
+                databases.forget()
 
 
 def _in_place(ports: Ports, wish: ExecWish, execution_id: str) -> tuple[str, Receipt]:
@@ -118,7 +118,12 @@ def cleanup(ports: Ports, target: str | None, directory: Path, options: CleanupO
         beside = throwaways_of(open_target(place, ports.state))
         for item in cleaning.cleanup(place.shown, beside, lambda run: runs.is_at_work(ports.state, run), options):
             done.setdefault((item.leaving.kind, item.leaving.name), item)
-    return cleaning.Cleanup(tuple(done.values()), options.dry_run)
+    items = tuple(done.values())
+    if not options.dry_run:
+        left = {item.leaving.execution_id for item in items if item.kept}
+        for execution_id in {item.leaving.execution_id for item in items} - left:
+            runs.forget(ports.state, execution_id)
+    return cleaning.Cleanup(items, options.dry_run)
 
 
 def _content(opened: Callable[[], Snapshot], scenarios: tuple[str, ...]) -> Content:
