@@ -1,7 +1,7 @@
 """The SQL statements that turn one state of a database into the other.
 
-In: two snapshots. Out: lines of SQL that SQLite, DuckDB and PostgreSQL read. Always holds: all of it is one
-transaction; children go before their parents and come after them; a value of a private column is written only when
+In: two snapshots. Out: lines of SQL that SQLite, DuckDB and PostgreSQL read, as far as they can: SQLite has no
+statement that widens a type, and PostgreSQL calls binary values otherwise. Always holds: all of it is one transaction; children go before their parents and come after them; a value of a private column is written only when
 asked for, and a statement that would need one cannot be run by mistake, because its mark is no SQL.
 """
 
@@ -119,6 +119,9 @@ class _Script:
         before = {column.name: column for column in table.old.columns}
         for column in table.new.columns:
             earlier = before.pop(column.name, None)
+            if earlier is not None and column.name not in table.common.column_names:
+                yield f"ALTER TABLE {name} DROP COLUMN {quoted(column.name)};"
+                earlier = None
             if earlier is None:
                 yield f"ALTER TABLE {name} ADD COLUMN {quoted(column.name)} {_type(column.type)};"
             elif earlier.type != column.type:

@@ -1,0 +1,143 @@
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from markdown_it import MarkdownIt
+
+from tdv import documents
+from tdv.diff.markdown import LIMIT, markdown
+from tdv.diff.page import page
+from tdv.diff.report import report
+from tdv.diff.sql import statements
+from tdv.model.diff import TableChange
+from tdv.model.diff_report import DiffReport, ReportOptions, RowChange, TableReport
+from tests.diff.faces import HOSTILE, SECRET, hostile, states
+
+ALLOWED = {
+    "html", "head", "meta", "title", "style", "body", "h1", "h2", "h3", "p", "span", "div", "table", "thead", "tbody",
+    "tr", "th", "td", "a", "section", "header", "input", "label", "output", "dl", "dt", "dd", "i", "b", "small", "del",
+    "ins", "script", "details", "summary", "code", "strong", "em", "ul", "li",
+}  # fmt: skip
+
+
+class Page(HTMLParser):
+    """The elements of a page and its text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def rendered(text: str) -> Page:
+    return Page(MarkdownIt("commonmark", {"html": True}).enable("table").render(text))
+
+
+def test_page_shows_hostile_values_as_text(tmp_path: Path) -> None:
+    found = Page(page([hostile(tmp_path)]))
+    assert {tag for tag, _ in found.tags} <= ALLOWED
+    assert sum(tag == "script" for tag, _ in found.tags) == 1
+    assert not [name for _, attributes in found.tags for name in attributes if name.startswith("on") or name == "src"]
+    assert "<script>alert(1)</script>" in found.text
+    assert "\x1b" not in found.text
+    assert "\u202e" not in found.text
+
+
+def test_page_loads_nothing_and_runs_only_its_own_script(tmp_path: Path) -> None:
+    text = page([hostile(tmp_path)])
+    assert "default-src 'none'" in text
+    assert not re.search(r"""(src|href)=['"](?!#)""", text)
+
+
+def test_markdown_shows_hostile_values_as_text(tmp_path: Path) -> None:
+    found = rendered(markdown([hostile(tmp_path)]))
+    assert {tag for tag, _ in found.tags} <= ALLOWED - {"script", "a", "style"}
+    assert "<script>alert(1)</script>" in found.text
+    assert "www.evil.example https://evil.example" in found.text
+    assert "\x1b" not in found.text
+    assert "\u202e" not in found.text
+    opened = sum(tag == "details" for tag, _ in found.tags)
+    assert markdown([hostile(tmp_path / "again")]).count("</details>") == opened
+
+
+def test_markdown_keeps_mentions_and_references_inside_code(tmp_path: Path) -> None:
+    text = MarkdownIt("commonmark", {"html": True}).enable("table").render(markdown([hostile(tmp_path)]))
+    outside = re.sub(r"<code>.*?</code>", "", text, flags=re.DOTALL)
+    assert "@everyone" not in outside
+    assert "evil" not in outside
+
+
+def many(rows: int, columns: int, width: int = 10) -> DiffReport:
+    cells = {f"column {number}": "é" * width for number in range(columns)}
+    after = {name: value + "<" for name, value in cells.items()}
+    changed = tuple(RowChange("changed", {"id": number}, cells, after) for number in range(rows))
+    counts = TableChange(changed=rows, cells=dict.fromkeys(cells, rows))
+    table = TableReport("wide", counts, rows, rows, ("id",), ("id", *cells), changed)
+    return DiffReport("shop", "shop@v1.0.0", "shop@v1.0.1", (), (), (table, table))
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(10_000, 1), (1, 10_000), (100, 100)])
+def test_markdown_stays_below_the_limit_and_says_what_is_missing(rows: int, columns: int) -> None:
+    text = markdown([many(rows, columns)])
+    assert len(text) <= len(text.encode()) <= LIMIT
+    assert "rows shown" in text
+    assert text.count("<details>") == text.count("</details>")
+
+
+@pytest.mark.parametrize("limit", [2_500, 3_000, 5_000, 20_000])
+def test_markdown_of_any_limit_is_whole(tmp_path: Path, limit: int) -> None:
+    text = markdown([hostile(tmp_path), many(50, 50)], limit)
+    assert len(text.encode()) <= limit
+    assert text.count("<details>") == text.count("</details>")
+    assert "Left out for length" in text or "rows shown" in text or limit == 20_000
+
+
+def test_private_values_are_in_no_face(tmp_path: Path) -> None:
+    found = hostile(tmp_path)
+    old, new = states(tmp_path / "again")
+    sql = "\n".join(statements(old, new, ("a", "b"), reveal=False))
+    for face in (markdown([found]), page([found]), json.dumps(found.to_plain()), sql):
+        assert "ecret" not in face
+        assert "private" in face
+
+
+def test_private_values_are_shown_when_asked_for(tmp_path: Path) -> None:
+    found = hostile(tmp_path, reveal=True)
+    old, new = states(tmp_path / "again")
+    sql = "\n".join(statements(old, new, ("a", "b"), reveal=True))
+    assert SECRET in Page(page([found])).text
+    assert SECRET in rendered(markdown([found])).text
+    for face in (json.dumps(found.to_plain()), sql):
+        assert SECRET in face
+
+
+def test_json_is_described_by_its_schema(tmp_path: Path) -> None:
+    found = hostile(tmp_path)
+    documents.validate(documents.plain(found.to_plain(), "diff"), "diff")
+    lines = list(found.to_lines())
+    assert lines[0]["format"] == "tdv.diff/v1"
+    assert len(lines) == 1 + sum(len(table.rows) for table in found.tables)
+    assert {"dataset", "table", "key", "kind", "before", "after"} == set(lines[1])
+
+
+def test_equal_states_say_so(tmp_path: Path) -> None:
+    old, _ = states(tmp_path)
+    found = report(old, old, ("a", "a"), ReportOptions())
+    assert not found.differs
+    assert "no difference" in markdown([found])
+    assert "No difference" in page([found])
+
+
+def test_every_hostile_value_is_told(tmp_path: Path) -> None:
+    text = json.dumps(hostile(tmp_path).to_plain(), ensure_ascii=False)
+    for value in HOSTILE:
+        assert json.dumps(value, ensure_ascii=False) in text

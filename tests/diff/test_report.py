@@ -1,0 +1,177 @@
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tdv.diff.report import report
+from tdv.errors import DataError, IntegrityError, NotFound
+from tdv.model.diff_report import DiffReport, ReportOptions, SchemaChange
+from tdv.model.manifest import ScenarioManifest
+from tdv.model.schema import TableSchema
+from tests.snapshots import column, snapshot
+
+Tables = Mapping[TableSchema, Mapping[str, Sequence[Any]]]
+USERS = TableSchema(
+    "users",
+    (column("id", "int64"), column("name", "string", nullable=True), column("age", "int16", nullable=True),
+     column("score", "float64")),
+    key=("id",),
+)  # fmt: skip
+OLD: Tables = {USERS: {"id": [1, 2, 3], "name": ["a", None, "c"], "age": [1, 2, None], "score": [1.0, 2.0, 3.0]}}
+NEW: Tables = {
+    USERS: {"id": [2, 3, 4], "name": ["b", "c", "d"], "age": [2, 95, 96], "score": [2.0 + 1e-12, float("nan"), 4.0]}
+}
+
+
+def told(root: Path, old: Tables = OLD, new: Tables = NEW, **options: Any) -> DiffReport:
+    before, after = snapshot(root / "old", old), snapshot(root / "new", new)
+    return report(before, after, ("shop@v1", "shop@v2"), ReportOptions(**options))
+
+
+def kinds(found: DiffReport) -> list[tuple[str, dict[str, Any]]]:
+    return [(row.kind, dict(row.key)) for table in found.tables for row in table.rows]
+
+
+def test_rows_are_added_removed_and_changed_with_their_cells(tmp_path: Path) -> None:
+    (table,) = told(tmp_path).tables
+    assert (table.before, table.after, table.left_out) == (3, 3, 0)
+    assert [row.to_plain() for row in table.rows] == [
+        {"key": {"id": 4}, "kind": "added", "before": None, "after": {"id": 4, "name": "d", "age": 96, "score": 4.0}},
+        {"key": {"id": 1}, "kind": "removed", "before": {"id": 1, "name": "a", "age": 1, "score": 1.0}, "after": None},
+        {
+            "key": {"id": 2},
+            "kind": "changed",
+            "before": {"name": None, "score": 2.0},
+            "after": {"name": "b", "score": 2.000000000001},
+        },
+        {
+            "key": {"id": 3},
+            "kind": "changed",
+            "before": {"age": None, "score": 3.0},
+            "after": {"age": 95, "score": "NaN"},
+        },
+    ]
+
+
+def test_bump_is_that_of_the_whole_change_whatever_is_shown(tmp_path: Path) -> None:
+    found = told(tmp_path, where="id = 4", columns=("name",))
+    assert found.bump == "major"
+    assert kinds(found) == [("added", {"id": 4})]
+    assert found.tables[0].rows[0].after == {"id": 4, "name": "d"}
+
+
+def test_where_looks_at_rows_before_and_after(tmp_path: Path) -> None:
+    found = told(tmp_path, where="age > 90")
+    assert kinds(found) == [("added", {"id": 4}), ("changed", {"id": 3})]
+    assert found.tables[0].change.to_plain() == {
+        "added": 1, "removed": 0, "changed": 1, "cells": {"age": 1, "score": 1},
+    }  # fmt: skip
+    assert kinds(told(tmp_path / "2", where="name IS NULL")) == [("changed", {"id": 2})]
+
+
+def test_where_that_fits_no_table_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="ageing") as caught:
+        told(tmp_path, where="ageing > 90")
+    assert "--where" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("expression", ["1); DROP TABLE rows; --", "id IN (FROM read_csv('/etc/passwd'))"])
+def test_where_cannot_leave_the_sandbox(tmp_path: Path, expression: str) -> None:
+    with pytest.raises(DataError):
+        told(tmp_path, where=expression)
+
+
+def test_ignored_columns_and_tolerance_make_rows_equal(tmp_path: Path) -> None:
+    changed = [key for kind, key in kinds(told(tmp_path, ignore=("score", "name"))) if kind == "changed"]
+    assert changed == [{"id": 3}]
+    found = told(tmp_path / "2", tolerance=1e-9, columns=("score",))
+    assert [key for kind, key in kinds(found) if kind == "changed"] == [{"id": 3}]
+
+
+def test_limit_keeps_counts(tmp_path: Path) -> None:
+    (table,) = told(tmp_path, limit=1).tables
+    assert (len(table.rows), table.total, table.left_out) == (3, 4, 1)
+    (table,) = told(tmp_path / "2", limit=0).tables
+    assert (len(table.rows), table.total) == (0, 4)
+
+
+def test_unknown_names_offer_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="users"):
+        told(tmp_path, tables=("user",))
+    with pytest.raises(NotFound, match="score"):
+        told(tmp_path / "2", ignore=("scores",))
+
+
+def test_renamed_columns_are_guessed_from_values(tmp_path: Path) -> None:
+    renamed = replace(USERS, columns=(USERS.columns[0], replace(USERS.columns[1], name="label"), *USERS.columns[2:]))
+    rows = dict(OLD[USERS])
+    new = {"id": rows["id"], "label": rows["name"], "age": rows["age"], "score": rows["score"]}
+    found = told(tmp_path, new={renamed: new})
+    assert SchemaChange("column-renamed", "users", "label", "name", "label", guess=True) in found.schema
+    assert {finding.rule for finding in found.findings} == {"column-removed", "column-added"}
+
+
+def test_renamed_tables_are_guessed_from_values(tmp_path: Path) -> None:
+    found = told(tmp_path, new={replace(USERS, name="people"): OLD[USERS]})
+    assert SchemaChange("table-renamed", "people", "", "users", "people", guess=True) in found.schema
+
+
+def test_columns_without_common_values_are_no_rename(tmp_path: Path) -> None:
+    renamed = replace(USERS, columns=(USERS.columns[0], replace(USERS.columns[1], name="label"), *USERS.columns[2:]))
+    new = {"id": [1, 2, 3], "label": ["x", "y", "z"], "age": [1, 2, None], "score": [1.0, 2.0, 3.0]}
+    assert not [change for change in told(tmp_path, new={renamed: new}).schema if change.guess]
+
+
+def test_statistics_tell_how_columns_shifted(tmp_path: Path) -> None:
+    found = told(tmp_path, statistics=True)
+    shifts = {shift.column: shift for shift in found.tables[0].statistics}
+    assert shifts["age"].before == {"count": 3, "nulls": 1, "distinct": 2, "min": 1, "max": 2, "mean": 1.5}
+    assert shifts["age"].after["max"] == 96
+    assert sum(bar.before for bar in shifts["age"].bars) == 2
+    assert shifts["age"].shift == pytest.approx(0.6667, abs=1e-3)
+    assert shifts["name"].bars[0].label == "a"
+
+
+def test_private_columns_have_counts_only(tmp_path: Path) -> None:
+    private = replace(USERS, columns=(*USERS.columns[:2], replace(USERS.columns[2], privacy="age"), USERS.columns[3]))
+    found = told(tmp_path, old={private: OLD[USERS]}, statistics=True)
+    (shift,) = (shift for shift in found.tables[0].statistics if shift.column == "age")
+    assert (set(shift.after), shift.bars) == ({"count", "nulls", "distinct"}, ())
+    assert "<private: age>" in str(found.tables[0].rows)
+    assert "95" not in str(found.tables[0].rows)
+
+
+def scenario(name: str, digest: str, **labels: int) -> ScenarioManifest:
+    keys = {label: (key,) for label, key in labels.items()}
+    return ScenarioManifest(name, f"About {name}", digest, {"users": keys}, {"users": tuple(keys.values())})
+
+
+def test_scenarios_are_told_as_units(tmp_path: Path) -> None:
+    before = snapshot(
+        tmp_path / "old", OLD, scenarios=lambda _: (scenario("gone", "1", one=1), scenario("kept", "2", two=2, one=1))
+    )
+    after = snapshot(
+        tmp_path / "new", NEW, scenarios=lambda _: (scenario("come", "3", four=4), scenario("kept", "4", two=2))
+    )
+    found = report(before, after, ("a", "b"), ReportOptions())
+    told = [(item.name, item.kind, [(row.label, row.change.kind) for row in item.rows]) for item in found.scenarios]
+    assert told == [
+        ("come", "added", [("four", "added")]),
+        ("gone", "removed", [("one", "removed")]),
+        ("kept", "changed", [("two", "changed"), ("one", "removed")]),
+    ]
+    assert found.scenarios[2].rows[0].change.before == {"name": None, "score": 2.0}
+    assert found.scenarios[2].tables == {"users": (2, 1)}
+
+
+def test_damaged_and_missing_parts_are_named(tmp_path: Path) -> None:
+    before, after = snapshot(tmp_path / "old", OLD), snapshot(tmp_path / "new", NEW)
+    place = after.locate(after.manifest.tables[0].parts[0].file)
+    place.write_bytes(place.read_bytes()[:-40])
+    with pytest.raises(IntegrityError, match=place.name):
+        report(before, after, ("a", "b"), ReportOptions())
+    place.unlink()
+    with pytest.raises(IntegrityError, match="missing"):
+        report(before, after, ("a", "b"), ReportOptions())
