@@ -42,7 +42,7 @@ def check(ports: Ports, base: str | None, *, rebuild: bool) -> verb.Checked:
         rebuild=cache(lambda dataset: again(ports, dataset).digest),
         compare=partial(_compare, ports),
         missing=partial(_missing, ports),
-        lock=lambda: "",
+        lock=partial(_stale, ports),
     )
     options = verb.CheckOptions(base or _default_base(ports), rebuild, ports.settings.policy.merge)
     checked = verb.check(asked, options)
@@ -55,6 +55,12 @@ def _default_base(ports: Ports) -> str:
     if branch is None:
         raise UsageError("There is no remote branch to compare with", hint="Name one: tdv check --base main")
     return branch
+
+
+def _stale(ports: Ports) -> str:
+    from tdv.project import locks
+
+    return "; ".join(f"{item.dataset}: {item.message}" for item in locks.check(ports, locks.LockWish()).stale)
 
 
 def _validate(ports: Ports, prints: Fingerprints, dataset: str) -> Report:
