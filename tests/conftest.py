@@ -17,6 +17,8 @@ from hypothesis import HealthCheck, settings
 
 from tests.repository import Repository
 
+pytest_plugins = ["tests.targets.servers"]
+
 AUTHOR = {"NAME": "Ada Tester", "EMAIL": "ada@example.test", "DATE": "2026-01-02T03:04:05+00:00"}
 FOREIGN = ("TDV_", "DVC_", "GIT_", "XDG_", "COVERAGE_")
 

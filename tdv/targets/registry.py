@@ -33,7 +33,9 @@ ADAPTERS: Final[Mapping[str, Known]] = {
     "sqlite": Known("tdv.targets.sqlite.target", "SqliteTarget"),
     "duckdb": Known("tdv.targets.duckdb.target", "DuckdbTarget"),
     "file": Known("tdv.targets.files.target", "FilesTarget"),
+    "postgresql": Known("tdv.targets.postgresql.target", "PostgresqlTarget", "postgres"),
 }
+_SYNONYMS: Final = {"postgres": "postgresql"}
 
 
 def open_target(settings: TargetSettings, work: Path) -> Target:
@@ -47,7 +49,7 @@ def open_target(settings: TargetSettings, work: Path) -> Target:
 
 def adapter(scheme: str) -> Adapter:
     """The adapter of a scheme, an object with `capabilities` and `losses`; raises as `open_target` does."""
-    known = ADAPTERS.get(scheme)
+    known = ADAPTERS.get(_SYNONYMS.get(scheme, scheme))
     if known is None:
         return _plugin(scheme)
     try:

@@ -1,0 +1,1 @@
+"""The PostgreSQL adapter: `target` decides, `loading` replaces tables, `templates` clones databases."""

@@ -1,0 +1,115 @@
+"""The schema of a PostgreSQL database as others made it.
+
+In: a connection. Out: a `DatasetSchema`. Always holds: a column of a type that tdv has no exact match for, such as a
+composite one, is refused by name, never read as something else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from tdv.errors import DataError
+from tdv.model.schema import Column, DatasetSchema, Reference, Rules, TableSchema
+from tdv.model.types import LogicalType
+from tdv.targets.postgresql.catalogue import schema_of
+from tdv.targets.postgresql.session import Connection, execute
+from tdv.targets.postgresql.tables import Theirs, columns_of
+from tdv.targets.postgresql.types import length_of, logical
+from tdv.targets.sql import quote
+
+_TABLES: Final = """
+SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = %s AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+    AND NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+      AND d.deptype = 'e') ORDER BY c.oid
+"""
+_CONSTRAINTS: Final = """
+SELECT k.contype::text, t.relname, tn.nspname,
+    (SELECT array_agg(a.attname::text ORDER BY o) FROM unnest(k.conkey) WITH ORDINALITY AS u (n, o)
+      JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.n),
+    (SELECT array_agg(a.attname::text ORDER BY o) FROM unnest(k.confkey) WITH ORDINALITY AS u (n, o)
+      JOIN pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.n)
+  FROM pg_constraint k LEFT JOIN pg_class t ON t.oid = k.confrelid LEFT JOIN pg_namespace tn ON tn.oid = t.relnamespace
+  WHERE k.conrelid = %s::regclass AND k.contype IN ('p', 'u', 'f') ORDER BY k.conname
+"""
+_ENUM: Final = """
+SELECT e.enumlabel FROM pg_enum e JOIN pg_attribute a ON a.atttypid = e.enumtypid
+  WHERE a.attrelid = %s::regclass AND a.attname = %s ORDER BY e.enumsortorder
+"""
+_ENUMERATION: Final = "e"
+
+
+def inspect(connection: Connection) -> DatasetSchema:
+    """The tables of the target's schema, in the order in which they were made; raises `DataError` for columns that
+    tdv cannot hold, all at once."""
+    schema = schema_of(connection)
+    names = [name for (name,) in execute(connection, _TABLES, schema)]
+    places = {name: f"{quote(schema)}.{quote(name)}" for name in names}
+    columns = {name: [c for c in columns_of(connection, place) if not c.generated] for name, place in places.items()}
+    described = {name: [_column(connection, places[name], c) for c in found] for name, found in columns.items()}
+    _refuse_unknown(columns, described)
+    return DatasetSchema(
+        tuple(_table(connection, schema, name, [c for c in described[name] if c is not None]) for name in names)
+    )
+
+
+def _column(connection: Connection, place: str, their: Theirs) -> Column | None:
+    """None for a type that has no match."""
+    if their.kind == _ENUMERATION:
+        labels = tuple(label for (label,) in execute(connection, _ENUM, place, their.name))
+        return Column(their.name, LogicalType("string"), not their.not_null, Rules(enum=labels))
+    if their.type == "numeric":
+        kind: LogicalType | None = _of_values(connection, place, their.name)
+    elif their.type.startswith("character("):
+        kind = LogicalType("string")
+    else:
+        kind = logical(their.type)
+    return Column(their.name, kind, not their.not_null, Rules(max_length=length_of(their.type))) if kind else None
+
+
+def _of_values(connection: Connection, place: str, column: str) -> LogicalType | None:
+    """The decimal that holds all values of a ``numeric`` without a size; None where 38 digits are too few."""
+    name = quote(column)
+    ((whole, scale),) = execute(
+        connection,
+        f"SELECT coalesce(max(length(trunc(abs({name}))::text)), 1), coalesce(max(scale({name})), 0) "
+        f"FROM {place} WHERE {name} IS NOT NULL",
+    )
+    if scale is None or whole + scale > 38:
+        return None
+    return LogicalType("decimal", 38, scale)
+
+
+def _refuse_unknown(columns: Mapping[str, list[Theirs]], described: Mapping[str, list[Column | None]]) -> None:
+    refused = [
+        f"{table}.{their.name} ({their.type})"
+        for table, found in columns.items()
+        for their, column in zip(found, described[table], strict=True)
+        if column is None
+    ]
+    if refused:
+        raise DataError(
+            f"there is no type for {', '.join(refused)}",
+            hint="Change the columns, or describe the dataset by hand without them: tdv new NAME.",
+            columns=refused,
+        )
+
+
+def _table(connection: Connection, schema: str, name: str, columns: Iterable[Column]) -> TableSchema:
+    rows = execute(connection, _CONSTRAINTS, f"{quote(schema)}.{quote(name)}")
+    described = tuple(columns)
+    kinds = {column.name: column.type for column in described}
+    keys = [tuple(own) for kind, _, _, own, _ in rows if kind == "p"]
+    usable = bool(keys) and all(c in kinds and kinds[c].may_be_key for c in keys[0])
+    return TableSchema(
+        name=name,
+        columns=described,
+        key=keys[0] if usable else (),
+        uniques=tuple(tuple(own) for kind, _, _, own, _ in rows if kind == "u" and kinds.keys() >= set(own)),
+        references=tuple(
+            Reference(tuple(own), table, tuple(to))
+            for kind, table, place, own, to in rows
+            if kind == "f" and place == schema and kinds.keys() >= set(own)
+        ),
+    )

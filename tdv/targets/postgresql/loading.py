@@ -1,0 +1,223 @@
+"""One load into a PostgreSQL database: one transaction, from the rows of snapshots.
+
+In: a connection, the load, what may be emptied. Out: a committed transaction, or nothing changed. Always holds: only
+the datasets' tables are touched, and those that `also_empty` names; tables that others made or altered keep all that
+they are but their rows, and rows are read back before the commit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from psycopg import errors
+
+from tdv.content.order import ordered_stream
+from tdv.errors import Refused
+from tdv.model.schema import TableSchema
+from tdv.targets.losses import refuse_types
+from tdv.targets.postgresql import catalogue
+from tdv.targets.postgresql.catalogue import Found
+from tdv.targets.postgresql.ddl import create_indexes, create_keys, create_references, create_table, refuse_names
+from tdv.targets.postgresql.rows import fill, read
+from tdv.targets.postgresql.session import Connection, execute
+from tdv.targets.postgresql.tables import ForeignKey, fitting, foreign_keys, set_sequences
+from tdv.targets.postgresql.types import LOSSES
+from tdv.targets.protocol import Content, Held, Item, Load, TableContent
+from tdv.targets.survey import (
+    definition,
+    foreign_references,
+    is_whole,
+    refuse_references,
+    refuse_strangers,
+    refuse_twice,
+)
+from tdv.targets.verification import check
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_TABLE: Final = "table "
+
+
+def contents_of(load: Load) -> list[tuple[Item, Content]]:
+    """The rows to load; raises `DataError` for types and names that PostgreSQL cannot hold."""
+    contents = [(item, item.content()) for item in load.items]
+    tables = [table.schema for _, content in contents for table in content.tables]
+    refuse_twice((item.dataset, table.name) for item, content in contents for table in content.tables)
+    refuse_types(tables, LOSSES, "PostgreSQL")
+    refuse_names(tables)
+    return contents
+
+
+def looked(connection: Connection, load: Load, also_empty: Iterable[str]) -> Found:
+    """What is there; raises `Refused` for what the load must not touch."""
+    owners = {table.name: item.dataset for item in load.items for table in item.content().tables}
+    found = catalogue.survey(connection, owners)
+    refuse_strangers(found.survey, load, owners)
+    refuse_references(foreign_references(found.survey, load, owners), also_empty)
+    return found
+
+
+@dataclass(slots=True)
+class _Steps:
+    """What becomes of each table: `fresh` ones are made here, `kept` ones are filled as they are, `obsolete` ones are
+    left empty; `aside` are references that are dropped meanwhile."""
+
+    fresh: list[TableContent] = field(default_factory=list)
+    kept: list[TableContent] = field(default_factory=list)
+    obsolete: list[str] = field(default_factory=list)
+    aside: list[ForeignKey] = field(default_factory=list)
+
+    @property
+    def emptied(self) -> list[str]:
+        """The tables that stay and lose their rows."""
+        return [*(table.name for table in self.kept), *self.obsolete]
+
+
+class Loading:
+    """The transaction; `run` does it."""
+
+    def __init__(self, connection: Connection, load: Load, also_empty: Sequence[str], scratch: Path) -> None:
+        self._connection = connection
+        self._load = load
+        self._also_empty = also_empty
+        self._scratch = scratch
+        self._contents = contents_of(load)
+        self._tables = [table for _, content in self._contents for table in content.tables]
+
+    def run(self) -> tuple[Held, ...]:
+        """Does the whole transaction; after an error the database is as it was."""
+        with self._connection.transaction():
+            self._found = looked(self._connection, self._load, self._also_empty)
+            steps = self._decide()
+            self._empty(steps)
+            for table in steps.fresh:
+                self._do(create_table(table.schema, self._found.schema))
+            for table in steps.fresh:
+                fill(self._connection, self._place(table.name), table, table.schema.column_names, freeze=True)
+            for table in steps.kept:
+                self._fill_kept(table)
+            self._finish(steps)
+            check(self._read, self._tables, "PostgreSQL")
+            return self._mark(steps)
+
+    def _do(self, statement: str) -> None:
+        execute(self._connection, statement)
+
+    def _place(self, table: str) -> str:
+        return self._found.qualified(table)
+
+    def _decide(self) -> _Steps:
+        """Drops the tables that tdv made and nobody altered, and any under ``--replace``; all others are kept."""
+        survey = self._found.survey
+        recorded = survey.recorded(self._load)
+        names = {table.name: table for table in self._tables}
+        old = [table for held in survey.of_load(self._load) for table in held.tables]
+        present = [name for name in dict.fromkeys((*names, *old)) if survey.has_table(name)]
+        own = [n for n in present if survey.is_own(_TABLE + n, recorded) or (self._load.replace and n in names)]
+        kept = [name for name in present if name not in own]
+        aside = self._put_aside(kept)
+        if own and not self._drop(own):
+            aside += self._put_aside(own)
+            kept, own = present, []
+        return _Steps(
+            fresh=[table for table in self._tables if table.name not in kept],
+            kept=[names[name] for name in kept if name in names],
+            obsolete=[name for name in kept if name not in names],
+            aside=aside,
+        )
+
+    def _put_aside(self, tables: Iterable[str]) -> list[ForeignKey]:
+        """Drops the references that these tables declare, so that the order of tables is free."""
+        found = foreign_keys(self._connection, [self._place(table) for table in tables])
+        for key in found:
+            self._do(f"ALTER TABLE {key.place} DROP CONSTRAINT {key.name}")
+        return found
+
+    def _drop(self, tables: Sequence[str]) -> bool:
+        """Drops tables that reference each other at will; False when something else depends on one of them."""
+        try:
+            with self._connection.transaction():
+                execute(self._connection, f"DROP TABLE {', '.join(map(self._place, tables))}")
+        except errors.DependentObjectsStillExist as exc:
+            if self._load.replace:
+                raise Refused(
+                    f"the tables cannot be made anew: {(exc.diag.message_detail or '').splitlines()[0]}",
+                    hint="Drop what depends on them, or run the command without --replace.",
+                ) from exc
+            return False
+        return True
+
+    def _empty(self, steps: _Steps) -> None:
+        """Deletes the rows of what stays; raises `Refused` for tables that the new rows do not fit into."""
+        self._columns = {
+            table.name: fitting(self._connection, self._place(table.name), table.schema) for table in steps.kept
+        }
+        if not steps.emptied:
+            return
+        places = [self._place(table) for table in steps.emptied]
+        self._do(f"LOCK TABLE {', '.join(places)} IN ACCESS EXCLUSIVE MODE")
+        survey = self._found.survey
+        ours = {table.name for table in self._tables} | set(steps.emptied)
+        referencing = sorted({t for t, to in survey.references if to in steps.emptied and t not in ours})
+        for table in referencing:
+            self._do(f"LOCK TABLE {self._place(table)} IN SHARE ROW EXCLUSIVE MODE")
+        for table in foreign_references(survey, self._load, ours):
+            self._do(f"DELETE FROM {self._place(table)}")
+        if referencing:
+            # A referenced table cannot be truncated, even where nothing references it yet.
+            for place in places:
+                self._do(f"DELETE FROM {place}")
+        else:
+            self._do(f"TRUNCATE {', '.join(places)}")
+
+    def _fill_kept(self, table: TableContent) -> None:
+        columns = self._columns[table.name]
+        filled = replace(table, schema=replace(table.schema, columns=columns))
+        fill(self._connection, self._place(table.name), filled, filled.schema.column_names, freeze=False)
+
+    def _finish(self, steps: _Steps) -> None:
+        """Keys, then references, then sequences; what stood aside comes back as it was."""
+        schema, known = self._found.schema, [table.name for table in self._tables]
+        for table in steps.fresh:
+            for statement in (*create_keys(table.schema, schema), *create_indexes(table.schema, schema, known)):
+                self._do(statement)
+        for table in steps.fresh:
+            for statement in create_references(table.schema, schema, known):
+                self._do(statement)
+        for key in steps.aside:
+            self._do(f"ALTER TABLE {key.place} ADD CONSTRAINT {key.name} {key.definition}")
+        for table in self._tables:
+            set_sequences(self._connection, self._place(table.name))
+
+    def _read(self, table: TableSchema) -> Iterator[pa.Table]:
+        return ordered_stream(read(self._connection, self._place(table.name), table), table, self._scratch)
+
+    def _mark(self, steps: _Steps) -> tuple[Held, ...]:
+        """Writes `_tdv_state`: what tdv made here is recorded, tables that others made are not."""
+        survey = self._found.survey
+        now = catalogue.survey(self._connection, ()).survey.objects
+        recorded = survey.recorded(self._load)
+        made = {_TABLE + table.name: definition(now[_TABLE + table.name]) for table in steps.fresh}
+        kept = {name: digest for name, digest in recorded.items() if definition(now.get(name)) == digest}
+        whole = is_whole(survey, self._load) if survey.held else not survey.objects
+        held = tuple(self._held(item, content, {**kept, **made}, whole=whole) for item, content in self._contents)
+        catalogue.write_state(self._connection, held)
+        return held
+
+    def _held(self, item: Item, content: Content, objects: Mapping[str, str], *, whole: bool) -> Held:
+        names = [_TABLE + table.name for table in content.tables]
+        return Held(
+            dataset=item.dataset,
+            version=item.version,
+            digest=item.digest,
+            loaded_at=self._load.loaded_at,
+            execution_id=self._load.execution_id,
+            tables={table.name: table.rows for table in content.tables},
+            scenarios=item.scenarios,
+            objects={name: objects[name] for name in names if name in objects},
+            whole=whole,
+        )

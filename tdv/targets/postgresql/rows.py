@@ -1,0 +1,86 @@
+"""Rows into and out of tables by ``COPY``, the fastest way that PostgreSQL has.
+
+In: contents and connections. Out: filled tables, canonical rows. Always holds: memory is bounded by a few parts;
+while one block is on its way, the next one is encoded or decoded on another thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+
+from psycopg import errors
+
+from tdv.errors import TargetError
+from tdv.model.schema import TableSchema
+from tdv.targets.postgresql.codec import decode, encode, selected
+from tdv.targets.postgresql.session import Connection
+from tdv.targets.protocol import TableContent
+from tdv.targets.sql import listed
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_ROWS: Final = 65_536
+_BYTES: Final = 8 << 20
+_In = TypeVar("_In")
+_Out = TypeVar("_Out")
+
+
+def fill(connection: Connection, place: str, content: TableContent, columns: Sequence[str], *, freeze: bool) -> None:
+    """Puts the rows into the table at `place`; `freeze` where this transaction made or truncated it.
+
+    Raises `DataError` for a value that PostgreSQL cannot hold.
+    """
+    options = "FORMAT csv, FREEZE" if freeze else "FORMAT csv"
+    statement = f"COPY {place} ({listed(columns)}) FROM STDIN WITH ({options})"
+    schema = content.schema
+    blocks = (rows.slice(start, _ROWS) for rows in content.batches() for start in range(0, rows.num_rows, _ROWS))
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for data in _ahead(lambda rows: encode(rows, schema), blocks):
+            copy.write(memoryview(cast(Any, data)))
+
+
+def read(connection: Connection, place: str, table: TableSchema) -> Iterator[pa.Table]:
+    """The rows of the table at `place` in canonical form, in the order of the file.
+
+    Raises `IntegrityError` for a value of no such type, `TargetError` for a table or column that is missing.
+    """
+    statement = f"COPY (SELECT {selected(table)} FROM {place}) TO STDOUT WITH (FORMAT csv)"
+    try:
+        with connection.cursor() as cursor, cursor.copy(statement) as copy:
+            yield from _ahead(lambda data: decode(data, table), _blocks(copy))
+    except (errors.UndefinedTable, errors.UndefinedColumn, errors.InvalidSchemaName) as exc:
+        raise TargetError(
+            f"table {table.name!r} cannot be read: {exc.diag.message_primary}",
+            hint="Look whether the table has the columns of the release; `tdv checkout` brings it back.",
+            table=table.name,
+        ) from exc
+
+
+def _blocks(lines: Iterable[Any]) -> Iterator[bytes]:
+    """Whole rows together, some megabytes each."""
+    held: list[Any] = []
+    size = 0
+    for line in lines:
+        held.append(line)
+        size += len(line)
+        if size >= _BYTES:
+            yield b"".join(held)
+            held, size = [], 0
+    if held:
+        yield b"".join(held)
+
+
+def _ahead(step: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_Out]:
+    """`step` of each item, done on another thread while the caller works on the one before."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = None
+        for item in items:
+            following = pool.submit(step, item)
+            if coming is not None:
+                yield coming.result()
+            coming = following
+        if coming is not None:
+            yield coming.result()

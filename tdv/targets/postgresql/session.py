@@ -1,0 +1,197 @@
+"""Connections to a PostgreSQL server, and its errors in tdv's words.
+
+In: a target's URL. Out: connections with known settings, or a `TargetError`. Always holds: no message carries a
+password or a value of a row, and a statement never waits for a lock without end.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final, cast
+
+import psycopg
+from psycopg import conninfo, errors
+
+from tdv.durable import LOCK_WAIT
+from tdv.errors import DataError, Refused, TargetBusy, TargetError
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+_CONNECT_WAIT: Final = "10"
+_APPLICATION: Final = "tdv"
+_MAINTENANCE: Final = ("postgres", "template1")
+_SETTINGS: Final = (
+    ("TimeZone", "UTC"),
+    ("DateStyle", "ISO, YMD"),
+    ("bytea_output", "hex"),
+    ("extra_float_digits", "1"),
+    ("standard_conforming_strings", "on"),
+    ("statement_timeout", "0"),
+    ("idle_in_transaction_session_timeout", "0"),
+    ("synchronize_seqscans", "off"),
+    ("jit", "off"),
+    ("row_security", "off"),
+)
+_IN_COPY: Final = re.compile(r"COPY (.+), line \d+(?:, column ([^:]+))?")
+_REFUSALS: Final = (
+    (r"password authentication failed|no password supplied|authentication failed", "Check user and password."),
+    (r"too many clients|too many connections|connection slots", "Close other connections, or raise max_connections."),
+    (r"does not exist", "Create it, or set `owns: database` for the target in tdv.yaml, so that tdv may."),
+    (r"no pg_hba.conf entry", "The server lets nobody in from here; look at its pg_hba.conf."),
+    (r"the database system is", "The server starts or stops; try again in a moment."),
+    (r"", "Look whether the server runs, and at host and port of the URL; `tdv serve-db postgresql` starts one."),
+)
+_HINTS: Final = {
+    "42501": "Grant the user the right, or name another user in the URL.",
+    "25006": "The server or the user only reads: use the primary server, or another user.",
+    "53100": "The disk of the server is full: free some space, then run the command again.",
+    "53300": "Close other connections, or raise max_connections.",
+    "57P01": "The server was stopped; nothing was kept of this load.",
+    "57P02": "The server crashed; nothing was kept of this load.",
+    "57P03": "The server starts or stops; try again in a moment.",
+}
+
+
+def parameters(url: str) -> dict[str, Any]:
+    """The connection parameters of a URL, whose scheme may name a driver; raises `TargetError` without repeating it."""
+    try:
+        return cast(dict[str, Any], conninfo.conninfo_to_dict("postgresql" + url[url.index(":") :]))
+    except psycopg.ProgrammingError:
+        # The reason would quote the password.
+        raise TargetError(
+            "the URL of the PostgreSQL target cannot be read",
+            hint="Write it as postgresql://user@host:5432/database, special characters as %40 and the like.",
+        ) from None
+
+
+def connect(given: dict[str, Any], database: str | None = None) -> Connection:
+    """A connection in autocommit mode with the settings that tdv relies on."""
+    words = {"connect_timeout": _CONNECT_WAIT, "application_name": _APPLICATION, **given}
+    words["client_encoding"] = "UTF8"
+    if database is not None:
+        words["dbname"] = database
+    connection = psycopg.connect(**words, autocommit=True, prepare_threshold=None)
+    known = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in _SETTINGS)
+    waits = "CASE current_setting('lock_timeout') WHEN '0' THEN %s ELSE current_setting('lock_timeout') END"
+    execute(connection, f"SELECT {known}, set_config('lock_timeout', {waits}, false)", f"{int(LOCK_WAIT)}s")
+    return connection
+
+
+def maintenance(given: dict[str, Any]) -> Connection:
+    """A connection to a database of the server that is nobody's."""
+    *first, last = _MAINTENANCE
+    for database in first:
+        try:
+            return connect(given, database)
+        except psycopg.OperationalError as exc:
+            if not is_missing_database(exc):
+                raise
+    return connect(given, last)
+
+
+def execute(connection: Connection, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+    """Runs one statement and returns its rows, [] where it gives none."""
+    cursor = connection.execute(statement, values or None)
+    return cursor.fetchall() if cursor.description else []
+
+
+def is_missing_database(exc: psycopg.Error) -> bool:
+    """True for the refusal of a connection to a database that does not exist."""
+    return exc.sqlstate == "3D000" or bool(re.search(r'database ".*" does not exist', str(exc)))
+
+
+def lock(connection: Connection, name: str, what: str) -> None:
+    """Waits for the advisory lock `name`, held until the session ends or the lock is released.
+
+    `what` says in the error what is being waited for. Raises `Refused` with the holder.
+    """
+    number = _lock_number(name)
+    try:
+        execute(connection, "SELECT pg_advisory_lock(%s)", number)
+    except errors.LockNotAvailable as exc:
+        raise Refused(
+            f"{what} is in use by {_holder(connection, number)}",
+            hint="Wait for it to end, then run the command again.",
+        ) from exc
+
+
+def unlock(connection: Connection, name: str) -> None:
+    """Releases the advisory lock `name`."""
+    execute(connection, "SELECT pg_advisory_unlock(%s)", _lock_number(name))
+
+
+@contextmanager
+def failures(shown: str) -> Iterator[None]:
+    """Turns the driver's errors into tdv's; `shown` is the target without credentials."""
+    try:
+        yield
+    except psycopg.Error as exc:
+        raise _translated(exc, shown) from exc
+
+
+def _translated(exc: psycopg.Error, shown: str) -> TargetError | DataError:
+    state = exc.sqlstate or ""
+    if state[:2] in ("22", "23"):
+        return _refused_rows(exc)
+    if state == "55P03":
+        return TargetBusy(
+            f"another session holds a lock on {shown}",
+            hint="End its transaction, then run the command again.",
+        )
+    if state == "53300":
+        return TargetBusy(f"{shown} takes no more connections", hint=_HINTS[state])
+    if not state and isinstance(exc, psycopg.OperationalError):
+        return _unreachable(exc, shown)
+    reason = exc.diag.message_primary or type(exc).__name__
+    return TargetError(
+        f"PostgreSQL failed on {shown}: {reason}",
+        hint=_HINTS.get(state, "Look at the server's log and at the rights of the user."),
+    )
+
+
+def _unreachable(exc: psycopg.OperationalError, shown: str) -> TargetError:
+    lines = [line.strip() for line in str(exc).splitlines() if line.strip()] or [type(exc).__name__]
+    reason = next((line.partition("FATAL:")[2].strip() for line in lines if "FATAL:" in line), lines[0])
+    hint = next(hint for pattern, hint in _REFUSALS if re.search(pattern, reason))
+    kind = TargetBusy if "max_connections" in hint else TargetError
+    return kind(f"{shown} cannot be reached: {reason}", hint=hint)
+
+
+def _refused_rows(exc: psycopg.Error) -> DataError:
+    """For values that the engine, or a rule of an existing table, refuses; the values themselves stay unsaid."""
+    found = _IN_COPY.search(exc.diag.context or "")
+    table = exc.diag.table_name or (found[1] if found else "")
+    column = exc.diag.column_name or (found[2] if found else "")
+    place = ", ".join(
+        word for word in (f"table {table!r}" if table else "", f"column {column!r}" if column else "") if word
+    )
+    rule = f" (rule {exc.diag.constraint_name})" if exc.diag.constraint_name else ""
+    kind = type(exc).__name__
+    return DataError(
+        f"PostgreSQL refuses rows{' of ' + place if place else ''}: {kind}{rule}",
+        hint="Run `tdv validate` to see which rows break which rule, or compare the target's table with the spec.",
+        table=table,
+    )
+
+
+def _lock_number(name: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"tdv {name}".encode()).digest()[:8], "big", signed=True)
+
+
+def _holder(connection: Connection, number: int) -> str:
+    """Who holds an advisory lock, as far as the server tells."""
+    rows = execute(
+        connection,
+        "SELECT a.pid, a.usename, coalesce(a.client_addr::text, 'this machine'), a.application_name "
+        "FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'advisory' AND l.granted "
+        "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
+        "AND (l.classid::bigint << 32 | l.objid::bigint) = %s",
+        number,
+    )
+    if not rows:
+        return "another session"
+    pid, user, address, application = rows[0]
+    return f"session {pid} of {user} from {address}" + (f" ({application})" if application else "")

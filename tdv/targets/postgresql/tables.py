@@ -1,0 +1,141 @@
+"""Tables that are there already: whether rows of a dataset fit into them, and what has to stand aside for a load.
+
+In: the catalogue. Out: columns to fill, references to drop and make again, sequences to set, or one `Refused` that
+names every difference. Always holds: nothing that others made on a table is lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from tdv.errors import Refused
+from tdv.model.schema import Column, TableSchema
+from tdv.model.types import LogicalType
+from tdv.targets.postgresql.session import Connection, execute
+from tdv.targets.postgresql.types import logical
+from tdv.targets.sql import quote
+
+_COLUMNS: Final = """
+SELECT a.attname, format_type(CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE a.atttypid END,
+      CASE t.typtype WHEN 'd' THEN t.typtypmod ELSE a.atttypmod END),
+    t.typtype::text, a.attnotnull, a.attidentity <> '' OR e.adbin IS NOT NULL, a.attgenerated <> ''
+  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
+  LEFT JOIN pg_attrdef e ON e.adrelid = a.attrelid AND e.adnum = a.attnum
+  WHERE a.attrelid = %s::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
+"""
+_FOREIGN_KEYS: Final = """
+SELECT conrelid::regclass::text, quote_ident(conname), pg_get_constraintdef(oid) FROM pg_constraint
+  WHERE contype = 'f' AND conparentid = 0 AND conrelid = ANY(%s::regclass[]) ORDER BY conname
+"""
+_SEQUENCES: Final = """
+SELECT s.oid::regclass::text, a.attname, q.seqmax, q.seqincrement, q.seqstart
+  FROM pg_attribute a
+  LEFT JOIN pg_attrdef e ON e.adrelid = a.attrelid AND e.adnum = a.attnum
+  JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
+      AND d.deptype IN ('a', 'i')
+    OR d.classid = 'pg_attrdef'::regclass AND d.objid = e.oid AND d.refclassid = 'pg_class'::regclass
+  JOIN pg_class s ON s.oid = CASE d.classid WHEN 'pg_class'::regclass THEN d.objid ELSE d.refobjid END
+      AND s.relkind = 'S'
+  JOIN pg_sequence q ON q.seqrelid = s.oid
+  WHERE a.attrelid = %s::regclass AND a.attnum > 0 AND NOT a.attisdropped GROUP BY 1, 2, 3, 4, 5
+"""
+_HOLDS_MORE: Final = frozenset({("int16", "int32"), ("int16", "int64"), ("int32", "int64")})
+_AS_TEXT: Final = frozenset({"e"})
+"""Enumerations hold text, or refuse it by themselves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Theirs:
+    """One column of a table as the target has it."""
+
+    name: str
+    type: str
+    kind: str
+    not_null: bool
+    has_default: bool
+    generated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignKey:
+    """A reference of the table at `place`, which is ready for SQL, as are the other two."""
+
+    place: str
+    name: str
+    definition: str
+
+
+def columns_of(connection: Connection, place: str) -> list[Theirs]:
+    """The columns of the table at `place`, domains as what they are made of."""
+    return [Theirs(*row) for row in execute(connection, _COLUMNS, place)]
+
+
+def fitting(connection: Connection, place: str, table: TableSchema) -> tuple[Column, ...]:
+    """The columns to fill in the table at `place`, generated ones left out; raises `Refused` with all differences."""
+    theirs = {column.name: column for column in columns_of(connection, place)}
+    differences = [*_unfit(table.columns, theirs), *_needed(table, theirs.values())]
+    if differences:
+        raise Refused(
+            f"table {table.name!r} of the target has another schema: {'; '.join(differences)}",
+            hint="Migrate the target to the schema of this version, or add --replace to make the table anew.",
+            table=table.name,
+        )
+    return tuple(column for column in table.columns if not theirs[column.name].generated)
+
+
+def foreign_keys(connection: Connection, places: Sequence[str]) -> list[ForeignKey]:
+    """The references that these tables declare."""
+    return [ForeignKey(*row) for row in execute(connection, _FOREIGN_KEYS, list(places))]
+
+
+def set_sequences(connection: Connection, place: str) -> None:
+    """Lets each sequence of a table's columns go on after the greatest value; undone with the transaction."""
+    for sequence, column, most, step, start in execute(connection, _SEQUENCES, place):
+        extreme = "max" if step > 0 else "min"
+        ((last,),) = execute(connection, f"SELECT {extreme}({quote(column)}) FROM {place}")
+        following = start if last is None else last + step
+        value = min(following, most) if step > 0 else following
+        execute(connection, f"ALTER SEQUENCE {sequence} RESTART WITH {int(value)}")
+
+
+def _unfit(columns: Iterable[Column], theirs: dict[str, Theirs]) -> list[str]:
+    found = []
+    for column in columns:
+        their = theirs.get(column.name)
+        if their is None:
+            found.append(f"it lacks {column.name!r}")
+        elif not _holds(their, column):
+            found.append(f"{column.name!r} is {their.type}, not {column.type}")
+        elif their.not_null and column.nullable:
+            found.append(f"{column.name!r} takes no NULL")
+    return found
+
+
+def _needed(table: TableSchema, theirs: Iterable[Theirs]) -> list[str]:
+    own = set(table.column_names)
+    return [
+        f"it needs values for {their.name!r}"
+        for their in theirs
+        if their.name not in own and their.not_null and not (their.has_default or their.generated)
+    ]
+
+
+def _holds(their: Theirs, column: Column) -> bool:
+    if their.kind in _AS_TEXT:
+        return column.type.name == "string"
+    kind = logical(their.type)
+    wanted = column.type
+    if their.type in ("json", "jsonb"):
+        return wanted.name in ("json", "struct", "list")
+    if their.type == "numeric":
+        return wanted.name == "decimal"
+    if kind is None:
+        return False
+    return kind == wanted or (wanted.name, kind.name) in _HOLDS_MORE or _is_wider(kind, wanted)
+
+
+def _is_wider(kind: LogicalType, wanted: LogicalType) -> bool:
+    """Decimals of the same scale with more digits."""
+    return kind.name == wanted.name == "decimal" and kind.scale == wanted.scale and kind.precision >= wanted.precision

@@ -1,0 +1,146 @@
+"""PostgreSQL databases as targets.
+
+In: `Load`s. Out: databases whose tables hold exactly their rows. Always holds: a database is replaced whole only
+where tdv owns it; everywhere else one transaction replaces the rows of the datasets' tables. Importing this module
+imports neither the driver nor Arrow.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tdv.config import TargetSettings
+from tdv.config.address import identity
+from tdv.errors import PluginMissing, TargetError
+from tdv.model.schema import DatasetSchema, TableSchema
+from tdv.targets.postgresql.types import LOSSES
+from tdv.targets.protocol import Capabilities, Held, Load, Loss, Outcome, Plan
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tdv.targets.postgresql.session import Connection
+
+
+class PostgresqlTarget:
+    """One database of a server; rows are loaded into the first schema of the search path, ``public`` by default."""
+
+    capabilities: ClassVar[Capabilities] = Capabilities(transactional=True, references=True)
+    losses: ClassVar[Mapping[str, Loss]] = LOSSES
+
+    def __init__(self, settings: TargetSettings, work: Path) -> None:
+        self.settings = settings
+        self.shown = settings.shown
+        self._scratch = work / "images"
+
+    @property
+    def identity(self) -> str:
+        return " ".join(sorted(identity(self.settings.url)))
+
+    def proof(self) -> Any | None:
+        return None
+
+    def settle(self) -> None:
+        """Nothing has to settle without a proof."""
+
+    def held(self) -> tuple[Held, ...]:
+        with self._failures():
+            from tdv.targets.postgresql.catalogue import held_in
+
+            with self._connected_if_there() as connection:
+                return held_in(connection) if connection is not None else ()
+
+    def plan(self, load: Load) -> Plan:
+        with self._failures():
+            from tdv.targets.postgresql.loading import looked
+            from tdv.targets.postgresql.session import execute
+
+            restores = [f"load {item.dataset}@{item.version} ({item.digest})" for item in load.items]
+            with self._connected() as connection:
+                found = looked(connection, load, self.settings.also_empty)
+                present = [t.name for i in load.items for t in i.content().tables if found.survey.has_table(t.name)]
+                counts = []
+                for name in present:
+                    ((count,),) = execute(connection, f"SELECT count(*) FROM {found.qualified(name)}")
+                    counts.append(f"delete {count} rows of {name!r}")
+            way = f"replace the rows of the datasets' tables in one transaction: {self.shown}"
+            return Plan((way, *counts, *restores))
+
+    def load(self, load: Load) -> Outcome:
+        with self._failures():
+            from tdv.targets.postgresql.loading import Loading
+            from tdv.targets.postgresql.session import lock
+
+            with self._connected() as connection:
+                lock(connection, self.identity, f"the target {self.shown}")
+                return Outcome(
+                    "loaded", Loading(connection, load, self.settings.also_empty, self._fresh_scratch()).run()
+                )
+
+    def read(self, table: TableSchema) -> Iterator[pa.Table]:
+        with self._failures():
+            from tdv.content.order import ordered_stream
+            from tdv.targets.postgresql.catalogue import schema_of
+            from tdv.targets.postgresql.rows import read
+            from tdv.targets.sql import quote
+
+            with self._connected() as connection:
+                place = f"{quote(schema_of(connection))}.{quote(table.name)}"
+                yield from ordered_stream(read(connection, place, table), table, self._fresh_scratch())
+
+    def inspect(self) -> DatasetSchema:
+        with self._failures():
+            from tdv.targets.postgresql.inspection import inspect
+
+            with self._connected() as connection:
+                return inspect(connection)
+
+    def _fresh_scratch(self) -> Path:
+        return self._scratch / f".scratch-{os.urandom(6).hex()}"
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        from tdv.targets.postgresql.session import connect, parameters
+
+        with closing(connect(parameters(self.settings.url))) as connection:
+            yield connection
+
+    @contextmanager
+    def _connected_if_there(self) -> Iterator[Connection | None]:
+        """None where the server has no such database."""
+        import psycopg
+
+        from tdv.targets.postgresql.session import connect, is_missing_database, parameters
+
+        try:
+            connection = connect(parameters(self.settings.url))
+        except psycopg.OperationalError as exc:
+            if not is_missing_database(exc):
+                raise
+            yield None
+            return
+        with closing(connection):
+            yield connection
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Turns the driver's errors into tdv's; raises `PluginMissing` without the driver."""
+        try:
+            from tdv.targets.postgresql.session import failures
+        except ImportError as exc:
+            raise PluginMissing(
+                f"the driver for PostgreSQL is not installed: {exc}",
+                hint='Run `pip install "tdv[postgres]"`.',
+            ) from exc
+        with failures(self.shown):
+            try:
+                yield
+            except OSError as exc:
+                raise TargetError(
+                    f"cannot write {exc.filename or self._scratch}: {exc.strerror or exc}",
+                    hint="Look at the rights and the free space of .tdv in the repository.",
+                ) from exc

@@ -1,0 +1,70 @@
+"""Real database servers for tests: one per process of pytest, started when the first test asks for it.
+
+A test that asks for a server that cannot be had is skipped with the reason, and fails where CI is set.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tdv.errors import PluginMissing, TdvError
+from tdv.servers import postgresql
+from tdv.servers.postgresql import Options, Server
+
+FAST = Path("/dev/shm")
+"""A file system in memory, where making a database takes a tenth of the time."""
+
+
+def missing(reason: str) -> None:
+    """Skips the test, or fails where everything must be there."""
+    if os.environ.get("CI"):
+        pytest.fail(f"CI is set, and {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[Server]:
+    """A PostgreSQL server that only this process uses."""
+    try:
+        import psycopg  # noqa: F401
+
+        programs = postgresql.binaries(os.environ["PATH"])
+    except (ImportError, PluginMissing) as exc:
+        missing(str(exc))
+    directory = FAST if os.access(FAST, os.W_OK) else None
+    try:
+        server = postgresql.start(programs, Options(port=None, directory=directory))
+    except TdvError as exc:
+        missing(exc.message)
+    yield server
+    server.process.stop()
+
+
+@pytest.fixture
+def empty_postgresql(postgresql_server: Server) -> Iterator[str]:
+    """The URL of a database of its own, which is empty."""
+    name = f"test_{secrets.token_hex(6)}"
+    run_sql(postgresql_server.url, f'CREATE DATABASE "{name}"')
+    yield database_url(postgresql_server.url, name)
+    run_sql(postgresql_server.url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def database_url(url: str, name: str) -> str:
+    """`url` with another database."""
+    return re.sub(r"(?<=[^/])/postgres\b", f"/{name}", url)
+
+
+def run_sql(url: str, *statements: str) -> list[tuple[object, ...]]:
+    """Runs statements in autocommit mode and returns the rows of the last one."""
+    import psycopg
+
+    with psycopg.connect(url, autocommit=True) as connection:
+        for statement in statements:
+            cursor = connection.execute(statement)
+        return cursor.fetchall() if cursor.description else []
