@@ -21,15 +21,7 @@ import pyarrow as pa
 
 from tdv.content import parquet
 from tdv.content.arrow import canonical
-from tdv.content.digest import (
-    content_digest,
-    dataset_digest,
-    leaves,
-    part_digest,
-    schema_digest,
-    sources_digest,
-    table_digest,
-)
+from tdv.content.digest import leaves
 from tdv.content.disk import writing
 from tdv.content.keys import boundary
 from tdv.content.names import directory_of
@@ -37,6 +29,7 @@ from tdv.content.order import ordered_stream
 from tdv.content.parts import cut
 from tdv.content.snapshot import Snapshot, dump_manifest
 from tdv.content.summary import TableFacts, TableStatistics, facts_of_snapshot, summary
+from tdv.content.tree import content_digest, dataset_digest, part_digest, schema_digest, sources_digest, table_digest
 from tdv.errors import NotFound
 from tdv.model.manifest import FILE, Manifest, Part, ScenarioManifest, Source, TableManifest
 from tdv.model.schema import TableSchema

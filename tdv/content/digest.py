@@ -1,6 +1,6 @@
-"""The digest: the identity of content, whatever file, engine, row order or chunk layout it comes from.
+"""The leaves of the digest: the identity of content, whatever file, engine, row order or chunks it comes from.
 
-In: canonical arrays and tables. Out: SHA-256 in hex for leaves and parts, ``tdv1:<hex>`` from tables upwards.
+In: canonical arrays and tables. Out: SHA-256 in hex for leaves, ``tdv1:<hex>`` for a table that streams by.
 Always holds: null slots, padding, chunks, column order and part files contribute nothing. The algorithm is
 frozen (docs/formats/digest.md); known answers in the tests hold it.
 """
@@ -8,7 +8,7 @@ frozen (docs/formats/digest.md); known answers in the tests hold it.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any, Final
 
 import numpy as np
@@ -17,12 +17,10 @@ import pyarrow.compute as pc
 
 from tdv.content.arrow import one_chunk
 from tdv.content.parts import Cutter
-from tdv.model.canonical import dumps
-from tdv.model.manifest import Source
-from tdv.model.schema import DatasetSchema, TableSchema
+from tdv.content.tree import by_name, hash_bytes, hash_number, hash_text, part_digest, table_digest
+from tdv.model.schema import TableSchema
 from tdv.model.types import LogicalType
 
-PREFIX: Final = "tdv1:"
 _WIDTHS: Final = {
     "int16": "<i2",
     "int32": "<i4",
@@ -40,8 +38,8 @@ def leaf(array: pa.Array | pa.ChunkedArray, kind: LogicalType) -> str:
     if isinstance(array, pa.ChunkedArray):
         array = one_chunk(array)
     hasher = hashlib.sha256()
-    _text(hasher, "tdv1 leaf")
-    _text(hasher, tag(kind))
+    hash_text(hasher, "tdv1 leaf")
+    hash_text(hasher, tag(kind))
     _values(hasher, array, kind)
     return hasher.hexdigest()
 
@@ -55,56 +53,14 @@ def _sorted(kind: LogicalType) -> LogicalType:
     if kind.element is not None:
         return LogicalType(kind.name, element=_sorted(kind.element))
     if kind.fields:
-        fields = sorted(((name, _sorted(field)) for name, field in kind.fields), key=_by_name)
+        fields = sorted(((name, _sorted(field)) for name, field in kind.fields), key=by_name)
         return LogicalType(kind.name, fields=tuple(fields))
     return kind
-
-
-def _by_name(item: tuple[str, Any]) -> bytes:
-    return item[0].encode("utf-8")
 
 
 def leaves(part: pa.Table, schema: TableSchema) -> dict[str, str]:
     """The leaf of each column of a canonical part."""
     return {column.name: leaf(part.column(column.name), column.type) for column in schema.columns}
-
-
-def part_digest(leaves: Mapping[str, str]) -> str:
-    """The digest (hex) of a part from the leaves (hex) of its columns."""
-    return _named("tdv1 part", leaves)
-
-
-def table_digest(rows: int, parts: Iterable[str]) -> str:
-    """``tdv1:<hex>`` of a table from its row count and the digests (hex) of its parts in order."""
-    hasher = hashlib.sha256()
-    _text(hasher, "tdv1 table")
-    _number(hasher, rows)
-    for part in parts:
-        _text(hasher, part)
-    return PREFIX + hasher.hexdigest()
-
-
-def content_digest(tables: Mapping[str, str]) -> str:
-    """``tdv1:<hex>`` of all tables from their digests by name: what a target must give back."""
-    return PREFIX + _named("tdv1 content", tables)
-
-
-def schema_digest(schema: DatasetSchema, scenarios: Iterable[str] = ()) -> str:
-    """``tdv1:<hex>`` of what `DatasetSchema.identity` covers, with the names of the scenarios."""
-    hasher = hashlib.sha256()
-    _text(hasher, "tdv1 schema")
-    _bytes(hasher, dumps(schema.identity(tuple(scenarios))))
-    return PREFIX + hasher.hexdigest()
-
-
-def dataset_digest(content: str, schema: str) -> str:
-    """``tdv1:<hex>``: the digest of a release, from its content and schema digests."""
-    return PREFIX + _named("tdv1 dataset", {"content": content, "schema": schema})
-
-
-def sources_digest(sources: Iterable[Source]) -> str:
-    """``sha256:<hex>`` over path and SHA-256 of each source, whatever their order."""
-    return "sha256:" + _named("tdv1 sources", {source.path: source.sha256 for source in sources})
 
 
 class TableDigester:
@@ -133,42 +89,19 @@ class TableDigester:
         self._parts.extend(part_digest(leaves(part, self._schema)) for part in parts)
 
 
-def _named(purpose: str, children: Mapping[str, str]) -> str:
-    """SHA-256 over named children, sorted by the UTF-8 bytes of their names."""
-    hasher = hashlib.sha256()
-    _text(hasher, purpose)
-    for name, child in sorted(children.items(), key=_by_name):
-        _text(hasher, name)
-        _text(hasher, child)
-    return hasher.hexdigest()
-
-
-def _number(hasher: Any, number: int) -> None:
-    hasher.update(number.to_bytes(8, "little"))
-
-
-def _bytes(hasher: Any, data: bytes | memoryview) -> None:
-    _number(hasher, len(data))
-    hasher.update(data)
-
-
-def _text(hasher: Any, text: str) -> None:
-    _bytes(hasher, text.encode("utf-8"))
-
-
 def _array(hasher: Any, values: np.ndarray[Any, Any]) -> None:
-    _bytes(hasher, np.ascontiguousarray(values).view(np.uint8).data)
+    hash_bytes(hasher, np.ascontiguousarray(values).view(np.uint8).data)
 
 
 def _values(hasher: Any, array: pa.Array, kind: LogicalType) -> None:
     """Length, validity, then the values of the slots that are not null."""
-    _number(hasher, len(array))
+    hash_number(hasher, len(array))
     if array.null_count:
         valid = array.is_valid().cast(pa.uint8()).to_numpy(zero_copy_only=False)
         _array(hasher, np.packbits(valid, bitorder="little"))
         array = array.drop_null()
     else:
-        _bytes(hasher, b"")
+        hash_bytes(hasher, b"")
     if kind.name in _WIDTHS:
         _array(hasher, _fixed(array, np.dtype(_WIDTHS[kind.name])))
     elif kind.name == "decimal":
@@ -191,13 +124,13 @@ def _fixed(array: pa.Array, width: np.dtype[Any]) -> np.ndarray[Any, Any]:
 def _variable(hasher: Any, array: pa.Array) -> None:
     """Lengths as int64, then the bytes of all values in a row."""
     if not len(array):
-        _bytes(hasher, b"")
-        _bytes(hasher, b"")
+        hash_bytes(hasher, b"")
+        hash_bytes(hasher, b"")
         return
     offsets = np.frombuffer(array.buffers()[1], np.int32, count=array.offset + len(array) + 1)[array.offset :]
     _array(hasher, np.diff(offsets).astype("<i8"))
     data = array.buffers()[2]
-    _bytes(hasher, memoryview(data)[offsets[0] : offsets[-1]] if data is not None else b"")
+    hash_bytes(hasher, memoryview(data)[offsets[0] : offsets[-1]] if data is not None else b"")
 
 
 def _nested(hasher: Any, array: pa.Array, kind: LogicalType) -> None:
@@ -206,6 +139,6 @@ def _nested(hasher: Any, array: pa.Array, kind: LogicalType) -> None:
         _values(hasher, pc.list_flatten(array), kind.element)
         return
     children = dict(zip((field.name for field in array.type), array.flatten(), strict=True))
-    for name, field in sorted(kind.fields, key=_by_name):
-        _text(hasher, name)
+    for name, field in sorted(kind.fields, key=by_name):
+        hash_text(hasher, name)
         _values(hasher, children[name], field)

@@ -32,11 +32,13 @@ def open_state(ports: Ports, state: State) -> Snapshot:
 
 
 def open_release(ports: Ports, record: Record) -> Snapshot:
-    """The snapshot of a release, fetched or rebuilt if it is not in the cache."""
-    from tdv.store.artifacts import open_artifact
+    """The snapshot of a release, fetched or rebuilt if it is not in the cache.
 
-    md5 = obtain(ports, record)
-    return open_artifact(ports.cache, md5, record.manifest if md5 == record.artifact.md5 else None)
+    Raises `IntegrityError` where record and data disagree.
+    """
+    from tdv.store.artifacts import open_release as open_in_cache
+
+    return open_in_cache(ports.cache, record, obtain(ports, record))
 
 
 def obtain(ports: Ports, record: Record) -> str:

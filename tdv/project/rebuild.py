@@ -18,8 +18,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tdv.content.digest import sources_digest
 from tdv.content.snapshot import Snapshot
+from tdv.content.tree import sources_digest
 from tdv.errors import ConfigError, DataError, IntegrityError, StoreError
 from tdv.model.manifest import Source
 from tdv.project import sources as build_sources

@@ -13,11 +13,12 @@ from typing import Any
 import pyarrow as pa
 
 from tdv.content.arrow import arrow_schema, canonical
-from tdv.content.digest import TableDigester, content_digest
+from tdv.content.digest import TableDigester
 from tdv.content.keys import keys_of, keys_table
 from tdv.content.order import ordered
 from tdv.content.snapshot import Snapshot
 from tdv.content.text import from_text, to_text
+from tdv.content.tree import content_digest
 from tdv.errors import IntegrityError
 from tdv.model.manifest import ScenarioManifest
 from tdv.model.scenario import Expectation

@@ -17,7 +17,8 @@ from tdv import durable
 from tdv.content.snapshot import Snapshot, parse_manifest
 from tdv.errors import IntegrityError
 from tdv.model import manifest as manifests
-from tdv.model.release import Artifact
+from tdv.model.manifest import Manifest
+from tdv.model.release import Artifact, Record, TableSummary
 from tdv.store import pipeline
 from tdv.store.cache import Cache
 from tdv.store.pipeline import Entry, StageLock
@@ -64,6 +65,39 @@ def open_artifact(cache: Cache, md5: str, manifest: str | None = None) -> Snapsh
         return cache.path(files[file])
 
     return Snapshot(parse_manifest(data), locate)
+
+
+def open_release(cache: Cache, record: Record, md5: str) -> Snapshot:
+    """The snapshot of a release that is in the cache as `md5`: the record's artifact, or a rebuild of it.
+
+    Raises `NotFound` as `open_artifact` does, `IntegrityError` for a manifest that is not the promised one, or that
+    describes other data than the record.
+    """
+    promised = record.manifest if md5 == record.artifact.md5 else None
+    snapshot = open_artifact(cache, md5, promised)
+    wrong = contradictions(record, snapshot.manifest)
+    if wrong:
+        raise IntegrityError(
+            f"The data of {record.reference} is not what its record says: {'; '.join(wrong)}",
+            hint=f"`git log -p -- datasets/{record.dataset}/releases` shows who changed the record; "
+            f"`tdv verify {record.reference}` says more.",
+            dataset=record.dataset,
+            version=record.version,
+        )
+    return snapshot
+
+
+def contradictions(record: Record, manifest: Manifest) -> list[str]:
+    """Where a manifest is not that of the record; the sha256 of the manifest says nothing of the record's lines."""
+    said = {
+        "dataset": (record.dataset, manifest.dataset),
+        "digest": (record.digest, manifest.digest),
+        "content": (record.content, manifest.content),
+        "schema": (record.schema, manifest.schema_digest),
+        "sources": (record.sources, manifest.sources_digest),
+        "tables": (dict(record.tables), {t.name: TableSummary(t.rows, t.digest) for t in manifest.tables}),
+    }
+    return [f"its {name} is not the record's" for name, (ours, theirs) in said.items() if ours != theirs]
 
 
 @dataclass(frozen=True, slots=True)

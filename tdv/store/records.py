@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tdv import durable
+from tdv.content.tree import content_digest, dataset_digest
 from tdv.errors import ConfigError, DocumentError, IntegrityError, NotFound, Refused
 from tdv.model.reference import DATASET
 from tdv.model.release import Amendment, Record, Release
@@ -98,6 +99,7 @@ class ReleaseBook:
         record = parse_record(self.record_bytes(dataset, version), path)
         if (record.dataset, record.version) != (dataset, version):
             raise IntegrityError(f"{path} says that it is {record.reference}", hint=_MEND, path=path)
+        _check_digests(record, path)
         return record
 
     def record_bytes(self, dataset: str, version: str) -> bytes:
@@ -170,6 +172,17 @@ def apply(record: Record, amendments: Sequence[Amendment]) -> Release:
         if amendment.yanked is not None:
             release = replace(release, yanked=amendment.yanked)
     return release
+
+
+def _check_digests(record: Record, path: str) -> None:
+    """The digest follows from the lines below it: a line changed by hand or by a merge shows without any data."""
+    content = content_digest({name: table.digest for name, table in record.tables.items()})
+    computed = {"content": (record.content, content), "digest": (record.digest, dataset_digest(content, record.schema))}
+    for name, (said, found) in computed.items():
+        if said != found:
+            raise IntegrityError(
+                f"{path} is damaged: its {name} is not what its other lines give", hint=_MEND, path=path, found=found
+            )
 
 
 def parse_record(data: bytes, path: str) -> Record:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from tdv.content.digest import TableDigester, content_digest
+from tdv.content.digest import TableDigester
+from tdv.content.tree import content_digest
 from tdv.errors import IntegrityError
 from tdv.model.schema import DatasetSchema, TableSchema
 from tdv.targets.protocol import TableContent, Target

@@ -12,22 +12,15 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from tdv.content.digest import (
-    content_digest,
-    dataset_digest,
-    leaves,
-    part_digest,
-    schema_digest,
-    sources_digest,
-    table_digest,
-)
+from tdv.content.digest import leaves
 from tdv.content.snapshot import Snapshot
+from tdv.content.tree import content_digest, dataset_digest, part_digest, schema_digest, sources_digest, table_digest
 from tdv.errors import TdvError
 from tdv.model.manifest import FILE, Manifest, Part, TableManifest
-from tdv.model.release import Record, TableSummary
+from tdv.model.release import Record
 from tdv.model.report import Promise
 from tdv.seeds import scenario_rows
-from tdv.store.artifacts import open_artifact
+from tdv.store.artifacts import contradictions, open_artifact
 from tdv.store.cache import DirEntry
 from tdv.verify.ports import Sources, Subject
 
@@ -70,7 +63,7 @@ class DataPromises:
             yield self._subject.broken("manifest", exc.message)
             return
         manifest = self.snapshot.manifest
-        yield self._answer("manifest", _contradictions(self._record, manifest))
+        yield self._answer("manifest", _wrong_digests(self._record, manifest))
         yield self._answer("files", list(_misplaced(manifest, {file.entry.relpath: file for file in files})))
         yield self._answer("rows", self._wrong_rows(self.snapshot))
         if manifest.scenarios:
@@ -131,17 +124,9 @@ def _wrong_part(snapshot: Snapshot, table: TableManifest, part: Part) -> str:
     return f"{part.file} holds other values in {', '.join(wrong)}" if wrong else ""
 
 
-def _contradictions(record: Record, manifest: Manifest) -> list[str]:
+def _wrong_digests(record: Record, manifest: Manifest) -> list[str]:
     """Where the manifest contradicts the record, or itself."""
-    said = {
-        "dataset": (record.dataset, manifest.dataset),
-        "digest": (record.digest, manifest.digest),
-        "content": (record.content, manifest.content),
-        "schema": (record.schema, manifest.schema_digest),
-        "sources": (record.sources, manifest.sources_digest),
-        "tables": (dict(record.tables), {t.name: TableSummary(t.rows, t.digest) for t in manifest.tables}),
-    }
-    problems = [f"its {name} is not the record's" for name, (ours, theirs) in said.items() if ours != theirs]
+    problems = contradictions(record, manifest)
     computed = {
         "digest": (manifest.digest, dataset_digest(manifest.content, manifest.schema_digest)),
         "content": (manifest.content, content_digest({table.name: table.digest for table in manifest.tables})),

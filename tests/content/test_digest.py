@@ -10,19 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tdv.content.arrow import arrow_type, canonical, empty_table
-from tdv.content.digest import (
-    TableDigester,
-    content_digest,
-    dataset_digest,
-    leaf,
-    leaves,
-    part_digest,
-    schema_digest,
-    sources_digest,
-    table_digest,
-    tag,
-)
+from tdv.content.digest import TableDigester, leaf, leaves, tag
 from tdv.content.order import ordered
+from tdv.content.tree import content_digest, dataset_digest, part_digest, schema_digest, sources_digest, table_digest
 from tdv.model.manifest import Source
 from tdv.model.schema import Column, DatasetSchema, Reference, Rules, TableSchema
 from tdv.model.types import LogicalType

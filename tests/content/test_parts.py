@@ -6,9 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from tdv.content.digest import leaves, part_digest
+from tdv.content.digest import leaves
 from tdv.content.hashing import key_hash
 from tdv.content.parts import LONGEST, NORMAL, SHORTEST, SMALL, Cutter, cut
+from tdv.content.tree import part_digest
 from tdv.model.schema import Column, TableSchema
 from tdv.model.types import LogicalType
 

@@ -11,6 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tdv.content.tree import content_digest, dataset_digest
 from tdv.errors import ConfigError, DocumentError, IntegrityError, NotFound, Refused
 from tdv.model.compat import Compat, Span
 from tdv.model.release import Amendment, Artifact, Change, Record, TableSummary
@@ -39,6 +40,8 @@ RECORD = Record(
     requires={"reference": "^1.2"},
     notes="Edge cases: empty title, longest name, leap day",
 )
+CONTENT = content_digest({name: table.digest for name, table in RECORD.tables.items()})
+KEPT = replace(RECORD, content=CONTENT, digest=dataset_digest(CONTENT, RECORD.schema))
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=40)
 
 
@@ -71,7 +74,7 @@ def test_yaml_readers_of_version_1_1_read_the_same_text(notes: str) -> None:
 def test_releases_are_ordered_by_version_not_by_name(tmp_path: Path) -> None:
     book = ReleaseBook(tmp_path)
     for version in ("1.10.0", "1.9.0", "2.0.0-rc.1", "2.0.0", "1.0.0"):
-        book.write_record(replace(RECORD, version=version))
+        book.write_record(replace(KEPT, version=version))
     assert book.versions("movies") == ("1.0.0", "1.9.0", "1.10.0", "2.0.0-rc.1", "2.0.0")
     assert [release.version for release in book.releases("movies")] == list(book.versions("movies"))
     assert book.versions("nothing") == ()
@@ -80,12 +83,12 @@ def test_releases_are_ordered_by_version_not_by_name(tmp_path: Path) -> None:
 
 def test_a_released_version_is_not_written_again(tmp_path: Path) -> None:
     book = ReleaseBook(tmp_path)
-    path = book.write_record(RECORD)
+    path = book.write_record(KEPT)
     assert path == "datasets/movies/releases/1.1.0.yaml"
-    assert book.write_record(RECORD) == path
+    assert book.write_record(KEPT) == path
     with pytest.raises(Refused, match=r"movies@v1\.1\.0 is released already"):
-        book.write_record(replace(RECORD, notes="other"))
-    book.replace_record(replace(RECORD, notes="other"))
+        book.write_record(replace(KEPT, notes="other"))
+    book.replace_record(replace(KEPT, notes="other"))
     assert book.record("movies", "1.1.0").notes == "other"
     book.remove_record("movies", "1.1.0")
     with pytest.raises(NotFound, match=r"no release movies@v1\.1\.0"):
@@ -94,8 +97,8 @@ def test_a_released_version_is_not_written_again(tmp_path: Path) -> None:
 
 def test_amendments_are_appended_and_applied_in_order(tmp_path: Path) -> None:
     book = ReleaseBook(tmp_path)
-    book.write_record(RECORD)
-    book.write_record(replace(RECORD, version="1.2.0"))
+    book.write_record(KEPT)
+    book.write_record(replace(KEPT, version="1.2.0"))
     narrower = Compat(">=1.2,<2", Span("0003", "0008"))
     path = book.append_amendment("movies", _amend(compat=narrower))
     first = (tmp_path / path).read_bytes()
@@ -105,7 +108,7 @@ def test_amendments_are_appended_and_applied_in_order(tmp_path: Path) -> None:
     assert len(book.amendments("movies")) == 2
     release, other = book.releases("movies")
     assert (release.compat, release.yanked) == (narrower, True)
-    assert (other.compat, other.yanked) == (RECORD.compat, False)
+    assert (other.compat, other.yanked) == (KEPT.compat, False)
     book.append_amendment("movies", Amendment("1.1.0", "2026-11-23", "after all", yanked=False))
     assert not book.release("movies", "1.1.0").yanked
 
@@ -113,7 +116,7 @@ def test_amendments_are_appended_and_applied_in_order(tmp_path: Path) -> None:
 def test_datasets_are_those_with_a_spec_or_a_release(tmp_path: Path) -> None:
     book = ReleaseBook(tmp_path)
     assert book.datasets() == ()
-    book.write_record(RECORD)
+    book.write_record(KEPT)
     for name in ("shop/dataset.yaml", "notes/readme.md", "Bad_Name/dataset.yaml", ".hidden/dataset.yaml"):
         (tmp_path / "datasets" / name).parent.mkdir(parents=True)
         (tmp_path / "datasets" / name).write_text("x")
@@ -141,7 +144,7 @@ def test_a_damaged_record_is_named(tmp_path: Path, text: str, words: str) -> Non
 def test_a_record_in_the_wrong_place_is_an_integrity_error(tmp_path: Path) -> None:
     path = tmp_path / "datasets/movies/releases/1.0.0.yaml"
     path.parent.mkdir(parents=True)
-    path.write_bytes(format_record(RECORD))
+    path.write_bytes(format_record(KEPT))
     with pytest.raises(IntegrityError, match=r"says that it is movies@v1\.1\.0"):
         ReleaseBook(tmp_path).record("movies", "1.0.0")
 
@@ -158,17 +161,17 @@ def test_a_file_that_is_not_named_by_a_version_is_an_error(tmp_path: Path, name:
 def test_the_book_at_a_commit(tmp_path: Path) -> None:
     repository = Repository.create(tmp_path / "r", {"datasets/shop/dataset.yaml": "dataset: shop\n"})
     book = ReleaseBook(repository.root)
-    book.write_record(RECORD)
+    book.write_record(KEPT)
     book.append_amendment("movies", _amend(yanked=True))
     old = repository.commit().git("rev-parse", "HEAD")
-    book.write_record(replace(RECORD, version="1.2.0"))
+    book.write_record(replace(KEPT, version="1.2.0"))
     repository.commit()
     git = Git(repository.root, os.environ)
     before = book_at(git, old)
     assert before.datasets() == ("movies", "shop")
     assert before.versions("movies") == ("1.1.0",)
     assert before.release("movies", "1.1.0") == book.release("movies", "1.1.0")
-    assert before.record_bytes("movies", "1.1.0") == format_record(RECORD)
+    assert before.record_bytes("movies", "1.1.0") == format_record(KEPT)
     assert book_at(git, "HEAD").releases("movies") == book.releases("movies")
     assert book_at(git, "HEAD").releases("shop") == ()
 
@@ -188,3 +191,14 @@ def test_reading_versions_needs_no_yaml(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=tmp_path, capture_output=True, check=True, text=True)
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("field", ["digest", "content", "schema", "tables"])
+def test_a_record_whose_digest_does_not_follow_from_its_lines_is_refused(tmp_path: Path, field: str) -> None:
+    other = {"tables": {"users": TableSummary(103, "tdv1:" + "9" * 64)}}.get(field, "tdv1:" + "9" * 64)
+    book = ReleaseBook(tmp_path)
+    book.write_record(KEPT)
+    assert book.record("movies", "1.1.0") == KEPT
+    book.replace_record(replace(KEPT, **{field: other}))
+    with pytest.raises(IntegrityError, match="is not what its other lines give"):
+        book.record("movies", "1.1.0")
