@@ -13,11 +13,13 @@ Nothing here imports from tdv.
     ├── IntegrityError       13   bytes or rows are not what a release promises
     ├── StoreError           14   Git, DVC or a remote failed
     │   ├── GitError
+    │   ├── ForgeError
     │   └── RemoteError
     ├── TargetError          15   a target cannot be reached, opened or written
     │   └── TargetBusy            … because somebody else is using it
     ├── DataError            16   data may not be stored or released
-    │   └── FactoryError          … because a factory failed or is not reproducible
+    │   ├── FactoryError          … because a factory failed or is not reproducible
+    │   └── StatementError        … because an SQL statement that came with it is wrong
     ├── PluginMissing        17   an optional driver is not installed
     └── Bug                  70   tdv broke its own promise
 """
@@ -124,6 +126,12 @@ class GitError(StoreError):
     code = "git"
 
 
+class ForgeError(StoreError):
+    """GitHub or GitLab did not take a call; the fact `status` is that of HTTP, 0 without an answer."""
+
+    code = "forge"
+
+
 class RemoteError(StoreError):
     """A DVC remote is missing, unreachable or lacks an object."""
 
@@ -154,6 +162,20 @@ class FactoryError(DataError):
     """A factory raised, or reached for the clock, the network or a shared random stream."""
 
     code = "factory"
+
+
+class StatementError(DataError):
+    """An SQL statement cannot run over the tables, whatever rows they hold.
+
+    `reason` says why, without the statement. Where the statement stands in a file that is known, it is raised again
+    as a `DocumentError` that names the line.
+    """
+
+    code = "statement"
+
+    def __init__(self, message: str, *, hint: str | None, reason: str, **facts: object) -> None:
+        super().__init__(message, hint=hint, reason=reason, **facts)
+        self.reason = reason
 
 
 class PluginMissing(TdvError):

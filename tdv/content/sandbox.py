@@ -18,13 +18,14 @@ from typing import Final, Self
 import duckdb
 import pyarrow as pa
 
-from tdv.errors import DataError
+from tdv.errors import DataError, StatementError
 
 SECONDS: Final = 60.0
 MEMORY: Final = "512MB"
 _LONGEST: Final = 300
 _BATCH: Final = 65_536
 _LARGEST_RESULT: Final = 1 << 30
+STATEMENT_HINT: Final = "Mend the statement in the spec; it is one SELECT or expression of DuckDB's SQL."
 _ABOUT_THE_STATEMENT: Final = (
     duckdb.ParserException,
     duckdb.SyntaxException,
@@ -91,11 +92,15 @@ class Sandbox:
         self._connection.unregister(_INCOMING)
 
     def query(self, sql: str) -> pa.Table:
-        """The result of one SELECT; raises `DataError` with the statement when it is none, fails or takes too long."""
+        """The result of one SELECT.
+
+        Raises `StatementError` when it is none or cannot run over these tables, `DataError` with the statement when
+        it fails over their rows or takes too long.
+        """
         with self._reported("the SQL statement fails", sql):
             statements = self._connection.extract_statements(sql)
             if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-                raise _failed("the SQL is not a single SELECT", sql, None)
+                raise _wrong("the SQL is not a single SELECT", sql, "it is not a single SELECT")
             with self._timed():
                 return self._fetched(self._connection.sql(statements[0]), sql)
 
@@ -127,7 +132,7 @@ class Sandbox:
         except duckdb.InterruptException as exc:
             raise _failed(f"{problem}: it takes longer than {self._seconds:g} s", sql, exc) from exc
         except _ABOUT_THE_STATEMENT as exc:
-            raise _failed(f"{problem}: {_first_line(exc)}", sql, exc) from exc
+            raise _wrong(f"{problem}: {_first_line(exc)}", sql, _first_line(exc)) from exc
         except duckdb.Error as exc:
             raise _failed(f"{problem}: {_first_line(exc).partition(':')[0]}", sql, exc) from exc
 
@@ -150,10 +155,18 @@ def _first_line(error: Exception) -> str:
 
 
 def _failed(problem: str, sql: str, cause: Exception | None) -> DataError:
-    shown = sql.strip() if len(sql) <= _LONGEST else sql.strip()[:_LONGEST] + "…"
-    return DataError(
-        f"{problem}: {shown}" if shown else problem,
-        hint="Mend the statement in the spec; it is one SELECT or expression of DuckDB's SQL.",
-        sql=sql,
-        error=type(cause).__name__ if cause else "",
-    )
+    error = type(cause).__name__ if cause else ""
+    return DataError(_with(problem, sql), hint=STATEMENT_HINT, sql=sql, error=error)
+
+
+def _wrong(problem: str, sql: str, reason: str) -> StatementError:
+    return StatementError(_with(problem, sql), hint=STATEMENT_HINT, reason=reason, sql=sql)
+
+
+def _with(problem: str, sql: str) -> str:
+    return f"{problem}: {shortened(sql)}" if sql.strip() else problem
+
+
+def shortened(sql: str) -> str:
+    """A statement for an error message."""
+    return sql.strip() if len(sql) <= _LONGEST else sql.strip()[:_LONGEST] + "…"

@@ -20,6 +20,7 @@ from tdv.content.order import ordered
 from tdv.content.redact import shown_key
 from tdv.errors import DataError
 from tdv.factories.generators.derived import derived
+from tdv.factories.options import Options
 from tdv.model.schema import TableSchema
 from tdv.model.spec import DatasetSpec, TableSpec
 
@@ -65,7 +66,7 @@ class Handwritten:
         folder = PurePosixPath(spec.path).parent
         found = [(f"{folder}/seeds/{name}.*", seeds[name])] if name in seeds else []
         found += [(each.file, each.rows[name]) for each in scenarios if not each.standalone and name in each.rows]
-        origins = tuple((file, _completed(rows, table)) for file, rows in found if rows.num_rows)
+        origins = tuple((file, _completed(rows, table, spec.path)) for file, rows in found if rows.num_rows)
         empty = arrow_schema(table.schema).empty_table()
         together = pa.concat_tables([empty, *(rows for _, rows in origins)]).combine_chunks()
         made = cls(table.schema, together, origins)
@@ -152,7 +153,7 @@ def _rises(table: TableSpec) -> bool:
     return not isinstance(generator.options, Mapping) or float(generator.options.get("step", 1)) > 0
 
 
-def _completed(rows: pa.Table, table: TableSpec) -> pa.Table:
+def _completed(rows: pa.Table, table: TableSpec, spec: str) -> pa.Table:
     """The rows with all columns of the schema; columns that are derived are computed where they are NULL."""
     schema = table.schema
     for column in schema.columns:
@@ -165,7 +166,8 @@ def _completed(rows: pa.Table, table: TableSpec) -> pa.Table:
         if not missing.true_count:
             continue
         numbered = rows.append_column("#row", pa.array(np.arange(rows.num_rows)))
-        values = derived(str(table.generators[name].options), schema.column(name), numbered)
+        options = Options.of(spec, table.name, name, table.generators[name].options)
+        values = derived(options.below("derive", options.raw), schema.column(name), numbered)
         filled = pc.if_else(missing, values, rows.column(name))
         rows = rows.set_column(place, rows.schema.field(name), filled)
     return rows

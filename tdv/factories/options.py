@@ -28,6 +28,11 @@ class Options:
     key: str
     raw: Any
 
+    @classmethod
+    def of(cls, file: str, table: str, column: str, raw: Any) -> Options:
+        """Those under ``generate:`` of a column."""
+        return cls(file, f"tables.{table}.columns.{column}.generate", raw)
+
     def wrong(self, message: str, *, hint: str = _HINT) -> DocumentError:
         """The error to raise for these options."""
         return DocumentError([Problem(self.file, 1, self.key, message)], hint=hint)

@@ -43,7 +43,7 @@ def request(spec: DatasetSpec, table: TableSpec, column: Column, parents: Parent
     schema = table.schema
     return Request(
         column=column,
-        options=Options(spec.path, f"tables.{table.name}.columns.{column.name}.generate", generator.options),
+        options=Options.of(spec.path, table.name, column.name, generator.options),
         stream=Stream(spec.seed, (table.name, column.name)),
         table=schema,
         rows=table.rows,
@@ -65,7 +65,7 @@ def worker_columns(spec: DatasetSpec, table: TableSpec) -> tuple[str, ...]:
             if table.factory is not None:
                 names.append(column.name)
         else:
-            options = Options(spec.path, f"tables.{table.name}.columns.{column.name}.generate", generator.options)
+            options = Options.of(spec.path, table.name, column.name, generator.options)
             if is_live(generator.kind, options, spec.locale):
                 names.append(column.name)
     return tuple(names) if table.rows else ()

@@ -202,7 +202,7 @@ def refuse_invalid(dataset: str, report: Report) -> None:
     place = f"{first.table}: " if first.table else ""
     more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
     raise DataError(
-        f"{dataset} breaks its own spec and was not stored: {place}{first.message or first.rule}{more}",
+        f"{dataset} breaks its own spec and was not stored: {place}{first.rule}: {first.message}{more}",
         hint=f"`tdv validate {dataset}` shows the rows; mend the rows or the rule in dataset.yaml.",
         checks=[check.to_plain() for check in failed],
     )

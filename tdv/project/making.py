@@ -59,7 +59,7 @@ class Made:
 
 def make(ports: Ports, spec: DatasetSpec, sources: Sources, options: MakeOptions) -> Made:
     """Builds the snapshot of `spec`; raises `DataError` or `FactoryError` when there can be none."""
-    from tdv import build, seeds, snapshot
+    from tdv import build, seeds, snapshot, validate
     from tdv.content.snapshot import Snapshot
 
     inputs = inputs_of(ports, spec, sources, options.scratch)
@@ -67,7 +67,9 @@ def make(ports: Ports, spec: DatasetSpec, sources: Sources, options: MakeOptions
         inputs = replace(inputs, variation=options.variation)
     scenarios = inputs.scenarios
     workers = options.workers or os.cpu_count() or 1
+    expectations = [expectation for scenario in scenarios for expectation in scenario.expect]
     with placed_mistakes(ports, spec), ThreadPoolExecutor(workers) as executor:
+        validate.refuse_wrong(spec.schema, expectations, spec.path)
         rows = (snapshot.TableRows(schema, rows) for schema, rows in build.generate(spec, inputs, executor))
         settings = snapshot.SnapshotOptions(
             dataset=spec.name,
@@ -179,7 +181,7 @@ def sample(ports: Ports, dataset: str, table: str, rows: range) -> Sample:
     from tdv.project.builds import scratch
 
     spec = ports.spec(dataset)
-    with scratch(ports) as directory:
+    with scratch(ports) as directory, placed_mistakes(ports, spec):
         inputs = inputs_of(ports, spec, build_sources.find(ports, spec), directory)
         made = build.sample(spec, inputs, table, rows)
         schema = spec.table(table).schema

@@ -10,10 +10,10 @@ from __future__ import annotations
 from tdv.model.report import Check, Report
 from tdv.model.schema import DatasetSchema
 from tdv.validate.rows import Rows, Tables, ValidateOptions
-from tdv.validate.statements import run_statements
+from tdv.validate.statements import refuse_wrong, run_statements
 from tdv.validate.tables import TableValidator, parent_index
 
-__all__ = ["Rows", "Tables", "ValidateOptions", "validate"]
+__all__ = ["Rows", "Tables", "ValidateOptions", "refuse_wrong", "validate"]
 
 
 def validate(dataset: str, schema: DatasetSchema, rows: Rows, options: ValidateOptions | None = None) -> Report:

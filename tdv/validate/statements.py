@@ -3,6 +3,8 @@
 In: SQL text from the spec, run by the locked-down `Sandbox`. Out: one `Check` each. Always holds: a check
 passes where it is true or NULL, as in the SQL standard; an invariant passes when it returns no row; an
 expectation when it returns one row that is true. Without statements no engine is started.
+
+`refuse_wrong` finds the mistakes in the statements themselves, over tables without rows and so before there are any.
 """
 
 from __future__ import annotations
@@ -12,7 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
+from tdv.content.arrow import empty_table
 from tdv.content.examples import plain_rows
+from tdv.content.statements import changing
+from tdv.errors import DataError, DocumentError, Problem, StatementError
 from tdv.model.report import Check
 from tdv.model.scenario import Expectation
 from tdv.model.schema import DatasetSchema, TableSchema
@@ -22,9 +27,62 @@ if TYPE_CHECKING:
     from tdv.content.sandbox import Sandbox
 
 
+def refuse_wrong(schema: DatasetSchema, expectations: Sequence[Expectation], file: str) -> None:
+    """Raises `DocumentError` with all statements that cannot run over these tables, or answer otherwise tomorrow.
+
+    `file` is the spec, where checks and invariants stand; their lines are not known here.
+    """
+    if not _any(schema, expectations):
+        return
+    from tdv.content.sandbox import Sandbox, shortened
+
+    with Sandbox() as sandbox:
+        for table in schema.tables:
+            sandbox.add(table.name, empty_table(table))
+        statements = _placed(schema, expectations, file)
+        problems = [
+            Problem(file, line, key, f"{reason}: {shortened(written)}")
+            for file, line, key, written, sql in statements
+            if (reason := _mistake(sandbox, sql))
+        ]
+    if problems:
+        raise DocumentError(problems, hint="Mend the SQL; it is DuckDB's, over the columns of the tables.")
+
+
+def _any(schema: DatasetSchema, expectations: Sequence[Expectation]) -> bool:
+    return bool(schema.invariants or expectations or any(table.checks for table in schema.tables))
+
+
+def _placed(
+    schema: DatasetSchema, expectations: Sequence[Expectation], file: str
+) -> Iterator[tuple[str, int, str, str, str]]:
+    """File, line and key of every statement, as it is written and as it runs."""
+    for table in schema.tables:
+        for number, check in enumerate(table.checks):
+            yield file, 1, f"tables.{table.name}.checks[{number}]", check, _counting(table, [check])
+    for number, invariant in enumerate(schema.invariants):
+        yield file, 1, f"invariants[{number}]", invariant, invariant
+    for expectation in expectations:
+        yield expectation.file, expectation.line, "expect", expectation.text or expectation.sql, expectation.sql
+
+
+def _mistake(sandbox: Sandbox, sql: str) -> str:
+    """What is wrong with a statement, whatever rows it runs over, or ""."""
+    moving = changing(sql)
+    if moving:
+        return f"uses {', '.join(sorted(moving))}, which gives another answer another day"
+    try:
+        sandbox.query(sql)
+    except StatementError as exc:
+        return exc.reason
+    except DataError:
+        return ""
+    return ""
+
+
 def run_statements(schema: DatasetSchema, rows: Rows, options: ValidateOptions) -> Iterator[Check]:
-    """Runs all statements over all tables; raises `DataError` for one that is no valid SQL."""
-    if not (schema.invariants or options.expectations or any(table.checks for table in schema.tables)):
+    """Runs all statements over all tables; raises `DataError` for one that is no valid SQL, or fails."""
+    if not _any(schema, options.expectations):
         return
     # Imported here: it loads DuckDB, which a dataset without statements does not need.
     from tdv.content.sandbox import Sandbox
@@ -53,9 +111,7 @@ def _checks(sandbox: Sandbox, table: TableSchema, options: ValidateOptions) -> I
         return
     from tdv.content.sandbox import quoted
 
-    # The line break before each parenthesis keeps a comment at the end of a check from swallowing it.
-    counts = ", ".join(f"count(*) FILTER (WHERE NOT ({check}\n))" for check in table.checks)
-    found = sandbox.query(f"SELECT {counts} FROM {quoted(table.name)}")
+    found = _counted(sandbox, table)
     for check, column in zip(table.checks, found.columns, strict=True):
         count = column[0].as_py()
         examples: Sequence[dict[str, Any]] = ()
@@ -65,8 +121,26 @@ def _checks(sandbox: Sandbox, table: TableSchema, options: ValidateOptions) -> I
             where = f"FROM {quoted(table.name)} WHERE NOT ({check}\n)"
             broken = sandbox.query(f"SELECT {names} {where} ORDER BY {order} LIMIT {options.examples}")
             examples = _examples(broken, table, options)
-        message = f"{count} row{'s' if count != 1 else ''} break the check" if count else ""
+        message = ("1 row breaks the check" if count == 1 else f"{count} rows break the check") if count else ""
         yield Check(table.name, f"check({check})", not count, count, tuple(examples), message)
+
+
+def _counted(sandbox: Sandbox, table: TableSchema) -> pa.Table:
+    """One row with a column per check: how many rows break it."""
+    try:
+        return sandbox.query(_counting(table, table.checks))
+    except DataError:
+        for check in table.checks:
+            sandbox.query(_counting(table, [check]))  # so that the error shows the one that fails
+        raise
+
+
+def _counting(table: TableSchema, checks: Sequence[str]) -> str:
+    from tdv.content.sandbox import quoted
+
+    # The line break before each parenthesis keeps a comment at the end of a check from swallowing it.
+    counts = ", ".join(f"count(*) FILTER (WHERE NOT ({check}\n))" for check in checks)
+    return f"SELECT {counts} FROM {quoted(table.name)}"
 
 
 def _examples(rows: pa.Table, table: TableSchema, options: ValidateOptions) -> list[dict[str, Any]]:

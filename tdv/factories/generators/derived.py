@@ -6,7 +6,6 @@ other rows are refused before anything runs.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Final
 
@@ -14,7 +13,8 @@ import numpy as np
 import pyarrow as pa
 
 from tdv.content.arrow import canonical
-from tdv.errors import DataError
+from tdv.content.statements import bare, called, changing, quoted_names, words
+from tdv.errors import DataError, StatementError
 from tdv.factories.generators.maker import Cells, Maker, Request
 from tdv.factories.options import Options
 from tdv.model.schema import Column, TableSchema
@@ -27,46 +27,45 @@ _SQL_TYPES: Final = {
     "string": "VARCHAR", "uuid": "VARCHAR", "json": "VARCHAR", "binary": "BLOB", "date": "DATE", "time": "TIME",
     "timestamp": "TIMESTAMP", "timestamptz": "TIMESTAMPTZ",
 }  # fmt: skip
-_STRINGS: Final = re.compile(r"'(?:[^']|'')*'|--[^\n]*|/\*.*?\*/", re.DOTALL)
-_QUOTED: Final = re.compile(r'"((?:[^"]|"")*)"')
-_WORD: Final = re.compile(r"[A-Za-z_]\w*")
-_CALL: Final = re.compile(r'([A-Za-z_]\w*)"?\s*\(')
-_FUNCTIONS: Final = frozenset({
-    "random", "setseed", "uuid", "gen_random_uuid", "uuidv4", "uuidv7", "now", "get_current_timestamp",
-    "get_current_time", "current_date", "transaction_timestamp", "today", "txid_current", "nextval", "currval",
-    "getenv", "getvariable", "current_setting", "version", "sum", "avg", "mean", "stddev", "product", "fsum",
-    "kahan_sum", "favg", "first", "last", "any_value", "arbitrary", "string_agg", "list_agg", "array_agg",
-    "group_concat",
+_UNORDERED: Final = frozenset({
+    "sum", "avg", "mean", "stddev", "product", "fsum", "kahan_sum", "favg", "first", "last", "any_value", "arbitrary",
+    "string_agg", "list_agg", "array_agg", "group_concat",
 })  # fmt: skip
-_KEYWORDS: Final = frozenset({
-    "select", "over", "current_timestamp", "current_date", "current_time", "localtime", "localtimestamp",
-})  # fmt: skip
+_OTHER_ROWS: Final = frozenset({"select", "over"})
 
 
 @dataclass(frozen=True)
 class Derived:
     """The value of an SQL expression over the row."""
 
-    sql: str
+    options: Options
     column: Column
     needs: frozenset[str]
 
     def values(self, cells: Cells) -> pa.Array:
         columns = {name: cells.column(name) for name in sorted(self.needs)}
-        return derived(self.sql, self.column, pa.table({**columns, _ROW: np.arange(len(cells.rows))}))
+        return derived(self.options, self.column, pa.table({**columns, _ROW: np.arange(len(cells.rows))}))
 
 
-def derived(sql: str, column: Column, rows: pa.Table) -> pa.Array:
+def derived(options: Options, column: Column, rows: pa.Table) -> pa.Array:
     """The values of the expression for each of `rows`, which carry their number in the column ``#row``.
 
-    Raises `DataError` when the expression fails or gives something that is no value of the column.
+    Raises `DocumentError` for an expression that cannot run over the table's columns, `DataError` when it fails
+    over these rows or gives something that is no value of the column.
     """
+    sql = options.text()
     cast = f"CAST(({sql}) AS {_sql_type(column.type)})" if not column.type.is_nested else f"({sql})"
     from tdv.content.sandbox import Sandbox  # imports duckdb, which datasets without `derive` do not need
 
     with Sandbox() as sandbox:
         sandbox.add(_ROWS, rows)
-        found = sandbox.query(f'SELECT {cast} AS "value" FROM {_ROWS} ORDER BY "{_ROW}"')
+        try:
+            found = sandbox.query(f'SELECT {cast} AS "value" FROM {_ROWS} ORDER BY "{_ROW}"')
+        except StatementError as exc:
+            hint = "Write an expression of DuckDB's SQL over the row's other columns."
+            raise options.wrong(f"{exc.reason}: {sql}", hint=hint) from exc
+        except DataError as exc:
+            raise DataError(f"{options.key}: {exc.message}", hint=exc.hint) from exc
     if found.num_rows != rows.num_rows:
         raise DataError(
             f"derive of {column.name!r} gave {found.num_rows} values for {rows.num_rows} rows: {sql}",
@@ -86,24 +85,21 @@ def _sql_type(kind: LogicalType) -> str:
 def derive(request: Request) -> Maker:
     """An SQL expression such as ``price * quantity``; it sees the row's other columns and nothing else."""
     request.never_unique()
-    sql = request.options.text()
-    words = _words(request.options, sql)
+    mentioned = _names(request.options, request.options.text())
     names = {column.name.lower(): column.name for column in request.table.columns}
     own = request.column.name
-    return Derived(sql, request.column, frozenset(names[word] for word in words if word in names) - {own})
+    needs = frozenset(names[word] for word in mentioned if word in names) - {own}
+    return Derived(request.options, request.column, needs)
 
 
-def _words(options: Options, sql: str) -> frozenset[str]:
+def _names(options: Options, sql: str) -> frozenset[str]:
     """The names that the expression mentions, in lower case; quoted ones included, text literals not."""
-    bare = _STRINGS.sub(" ", sql)
-    quoted = {name.replace('""', '"').lower() for name in _QUOTED.findall(bare)}
-    plain = {word.lower() for word in _WORD.findall(_QUOTED.sub(" ", bare))}
-    called = {word.lower() for word in _CALL.findall(bare)}
-    refused = (plain & _KEYWORDS) | (called & _FUNCTIONS)
-    if ";" in bare or refused:
+    mentioned = words(sql)
+    refused = changing(sql) | (mentioned & _OTHER_ROWS) | (called(sql) & _UNORDERED)
+    if ";" in bare(sql) or refused:
         which = ", ".join(sorted(refused)) or ";"
         raise options.wrong(
             f"uses {which}, whose answer does not follow from the row alone",
             hint="Use the row's own columns; for the clock write a column of `generate: {constant: as_of}`.",
         )
-    return frozenset(plain | quoted)
+    return mentioned | quoted_names(sql)
