@@ -23,7 +23,7 @@ SECTIONS: Final[dict[str, tuple[str, ...]]] = {
     "Release": ("status", "diff", "merge", "release", "tag", "adopt", "yank", "compat"),
     "Use": ("checkout", "exec", "resolve", "lock", "log", "show", "bisect"),
     "Environments": ("health", "cleanup"),
-    "Trust": ("verify", "check", "push", "pull", "gc"),
+    "Trust": ("verify", "check", "comment", "push", "pull", "gc"),
 }
 # What Git calls, not people.
 HIDDEN: Final = ("textconv",)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tdv.bisect import Bisection
     from tdv.check import Checked
     from tdv.cleanup import Cleanup
+    from tdv.comment import Commented
     from tdv.gc import GcReport
     from tdv.health import Health
     from tdv.init import Prepared
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from tdv.new import Scaffolded
     from tdv.project.bisections import BisectWish
     from tdv.project.builds import Built
+    from tdv.project.comments import CommentWish
     from tdv.project.comparisons import DiffWish
     from tdv.project.databases import Databases
     from tdv.project.executions import Announce, ExecWish
@@ -59,6 +61,13 @@ def prepare(directory: Path) -> Prepared:
 
     environ = config.process_environment()
     return init.prepare(Git(directory.resolve(), environ), environ)
+
+
+def comment(wish: CommentWish) -> Commented:
+    """Keeps one comment on a pull request up to date; needs no repository."""
+    from tdv.project import comments
+
+    return comments.comment(config.process_environment(), wish)
 
 
 def readable(directory: Path, file: Path) -> str:

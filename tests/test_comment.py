@@ -1,0 +1,153 @@
+"""`tdv comment`, against a local server that has the forges' real paths, pages and refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tdv.comment import body_of, marker
+from tests.forge import FakeForge, serving
+from tests.repository import Outcome, tdv_in_process
+
+PER_PAGE = 100
+
+
+@pytest.fixture
+def forge() -> Iterator[FakeForge]:
+    with serving() as made:
+        yield made
+
+
+@pytest.fixture(params=["github", "gitlab"])
+def job(request: pytest.FixtureRequest, forge: FakeForge, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """The environment of a CI job of each forge."""
+    github = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_API_URL": forge.address,
+        "GITHUB_REPOSITORY": "me/app",
+        "GITHUB_REF": "refs/pull/12/merge",
+        "GITHUB_TOKEN": "secret",
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
+    }
+    gitlab = {
+        "GITLAB_CI": "true",
+        "CI_API_V4_URL": f"{forge.address}/api/v4",
+        "CI_PROJECT_ID": "7",
+        "CI_MERGE_REQUEST_PROJECT_ID": "me/app",
+        "CI_MERGE_REQUEST_IID": "12",
+        "GITLAB_TOKEN": "secret",
+    }
+    for name in {*github, *gitlab}:
+        monkeypatch.delenv(name, raising=False)
+    for name, value in (github if request.param == "github" else gitlab).items():
+        monkeypatch.setenv(name, value)
+    return str(request.param)
+
+
+def comment(tmp_path: Path, text: str = "# Review\n", *options: str) -> Outcome:
+    (tmp_path / "review.md").write_text(text)
+    return tdv_in_process("comment", "review.md", *options, cwd=tmp_path)
+
+
+def test_one_comment_is_created_updated_and_left_alone(job: str, forge: FakeForge, tmp_path: Path) -> None:
+    assert comment(tmp_path).stdout.startswith("created on #12")
+    assert comment(tmp_path).stdout.startswith("unchanged on #12")
+    assert comment(tmp_path, "# Other\n").stdout.startswith("updated on #12")
+    assert [note["body"] for note in forge.notes] == [f"{marker('review')}\n# Other\n"]
+    assert [method for method, _ in forge.writes] == ["POST", "PATCH" if job == "github" else "PUT"]
+    assert forge.tokens == {"Bearer secret" if job == "github" else "secret"}
+
+
+def test_comment_on_a_later_page_is_found(job: str, forge: FakeForge, tmp_path: Path) -> None:
+    for number in range(2 * PER_PAGE + 5):
+        forge.note(f"Talk {number}")
+    forge.note(f"{marker('review')}\r\nOld")
+    comment(tmp_path)
+    assert forge.notes[-1]["body"].endswith("# Review\n")
+    assert len(forge.writes) == 1
+    assert len(forge.calls) == 4
+
+
+def test_quotation_of_the_comment_is_somebody_elses(job: str, forge: FakeForge, tmp_path: Path) -> None:
+    forge.note(f"> {marker('review')}\n> # Review\n\nI do not agree.")
+    assert comment(tmp_path).stdout.startswith("created")
+    assert "I do not agree." in forge.notes[0]["body"]
+
+
+def test_names_tell_comments_apart(job: str, forge: FakeForge, tmp_path: Path) -> None:
+    comment(tmp_path)
+    assert comment(tmp_path, "x", "--name", "nightly -->").stdout.startswith("created")
+    assert len(forge.notes) == 2
+    assert forge.notes[1]["body"].startswith("<!-- tdv-comment: nightly- -->\n")
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_fork_may_not_write_and_gets_the_summary(job: str, forge: FakeForge, tmp_path: Path, status: int) -> None:
+    forge.refuse = {"POST": status}
+    outcome = comment(tmp_path, "# Review\n", "--json")
+    assert outcome.exit_code == 0, outcome
+    answer = outcome.json()
+    assert answer["action"] == ("summary" if job == "github" else "nothing")
+    assert str(status) in answer["reason"]
+    if job == "github":
+        assert "# Review" in (tmp_path / "summary.md").read_text()
+
+
+def test_broken_forge_is_an_error_without_the_token(job: str, forge: FakeForge, tmp_path: Path) -> None:
+    forge.refuse = {"GET": 502}
+    outcome = comment(tmp_path)
+    assert outcome.exit_code == 14
+    assert "502" in outcome.stderr
+    assert "secret" not in outcome.stderr
+    forge.refuse = {}
+    outcome = comment(tmp_path, "x", "--api", "http://127.0.0.1:9")
+    assert outcome.exit_code == 14, outcome
+
+
+def test_next_page_on_another_host_gets_no_token(forge: FakeForge, tmp_path: Path) -> None:
+    for number in range(PER_PAGE + 1):
+        forge.note(f"Talk {number}")
+    forge.elsewhere = "http://localhost:1"
+    options = ("--forge", "github", "--project", "me/app", "--number", "12", "--api", forge.address)
+    outcome = comment(tmp_path, "x", *options)
+    assert outcome.exit_code == 14
+    assert "another host" in outcome.stderr
+
+
+def test_long_text_is_cut_at_a_line_and_closed(job: str, forge: FakeForge, tmp_path: Path) -> None:
+    text = "<details><summary>Rows</summary>\n\n" + "| é | cell |\n" * 100_000 + "</details>\n"
+    comment(tmp_path, text)
+    body = forge.notes[0]["body"]
+    assert len(body.encode()) <= (60_000 if job == "github" else 900_000)
+    assert body.count("<details>") == body.count("</details>") == 1
+    assert "too long" in body[-120:]
+
+
+def test_body_of_short_text_is_whole() -> None:
+    assert body_of("a", "text", 100) == "<!-- tdv-comment: a -->\ntext"
+
+
+def test_pull_request_is_found_by_its_head(forge: FakeForge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    forge.pulls = [{"number": 12, "head": "you:work"}]
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    options = ("--project", "me/app", "--api", forge.address, "--json")
+    assert comment(tmp_path, "x", *options, "--head", "you:work").json()["action"] == "created"
+    assert comment(tmp_path, "x", *options, "--head", "you:other").json()["action"] == "summary"
+
+
+@pytest.mark.parametrize(
+    "options", [(), ("--forge", "github"), ("--forge", "gitlab", "--project", "me/app"), ("--forge", "bitbucket")]
+)
+def test_call_that_does_not_say_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]
+) -> None:
+    for name in ("GITHUB_ACTIONS", "GITLAB_CI"):
+        monkeypatch.delenv(name, raising=False)
+    assert comment(tmp_path, "x", *options).exit_code == 2
+
+
+def test_file_that_is_not_there(job: str, tmp_path: Path) -> None:
+    assert tdv_in_process("comment", "nothing.md", cwd=tmp_path).exit_code == 10
