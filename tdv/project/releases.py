@@ -46,10 +46,10 @@ class ReleaseWish:
 
 def release(ports: Ports, wish: ReleaseWish, moment: datetime) -> Released:
     """Makes a release of one dataset."""
+    verb.require_settled(ports.git)
     dataset = ports.dataset(wish.dataset)
     spec = ports.spec(dataset)
     sources = build_sources.find(ports, spec)
-    pipeline.ensure_stage(ports.root, builds.stage_of(spec, sources))
     options = verb.ReleaseOptions(
         dataset=dataset,
         now=moment,

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from tdv import durable
 from tdv.errors import DataError, Refused
@@ -21,10 +22,22 @@ from tdv.model.release import Change, Record, TableSummary
 from tdv.model.version import Version, parse_version
 from tdv.release import versions
 from tdv.release.ports import Candidate, Pushed, Released, ReleaseOptions, Steps
-from tdv.store import changelog
+from tdv.store import changelog, conflicts
+from tdv.store.git import Git
 from tdv.store.records import record_path
 
-__all__ = ["Candidate", "Pushed", "ReleaseOptions", "Released", "Steps", "compat_findings", "release"]
+__all__ = [
+    "Candidate",
+    "Pushed",
+    "ReleaseOptions",
+    "Released",
+    "Steps",
+    "compat_findings",
+    "release",
+    "require_settled",
+]
+
+_SHOWN: Final = 5
 
 
 def release(steps: Steps, options: ReleaseOptions) -> Released:
@@ -55,6 +68,23 @@ def release(steps: Steps, options: ReleaseOptions) -> Released:
     paths = tuple(dict.fromkeys((*files, *candidate.files, *pushed.paths)))
     commit = steps.git.commit_only(paths, _message(record), head) if options.commit else None
     return Released(record, change, paths, commit, pushed, _warnings(pushed))
+
+
+def require_settled(git: Git) -> None:
+    """Raises `Refused` during a merge, rebase or the like, whose commit is not a release's; call it before the spec
+    is read, which may be in conflict."""
+    begun, unmerged = conflicts.begun(git), list(conflicts.unmerged(git))
+    if begun is None and not unmerged:
+        return
+    named = ", ".join(unmerged[:_SHOWN]) + (" …" if len(unmerged) > _SHOWN else "")
+    problems = [f"a {begun} is not finished"] if begun else []
+    problems += [f"there are conflicts in {named}"] if unmerged else []
+    ends = f"`git {begun} --continue` or `git {begun} --abort`" if begun else "Resolve them and `git add` the files"
+    raise Refused(
+        f"Nothing is released now: {' and '.join(problems)}",
+        hint=f"{ends}, then release again.",
+        paths=unmerged,
+    )
 
 
 def _require_committed(steps: Steps, options: ReleaseOptions) -> None:

@@ -8,8 +8,26 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from tdv.store.git import Git
+
+_BEGUN: Final = {
+    "MERGE_HEAD": "merge",
+    "rebase-merge": "rebase",
+    "rebase-apply": "rebase",
+    "CHERRY_PICK_HEAD": "cherry-pick",
+    "REVERT_HEAD": "revert",
+}
+
+
+def begun(git: Git) -> str | None:
+    """What is begun here and not finished: merge, rebase, cherry-pick or revert; None when nothing is."""
+    asked = [word for name in _BEGUN for word in ("--git-path", name)]
+    places = git.answer("rev-parse", *asked).decode("utf-8", "surrogateescape").splitlines()
+    return next(
+        (verb for place, verb in zip(places, _BEGUN.values(), strict=True) if (git.root / place).exists()), None
+    )
 
 
 def unmerged(git: Git, paths: Sequence[str] = ()) -> dict[str, tuple[bytes | None, bytes | None, bytes | None]]:
