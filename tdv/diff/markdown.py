@@ -30,7 +30,7 @@ _RESERVE: Final = 1_500
 _WIDEST: Final = 80
 _COLUMNS: Final = 20
 _LISTED: Final = 25
-_SIGNS: Final = {"added": "**+**", "removed": "**−**", "changed": "**~**"}  # noqa: RUF001 - as wide as the plus
+_SIGNS: Final = {"added": "<b>+</b>", "removed": "<b>−</b>", "changed": "<b>~</b>"}  # noqa: RUF001 - as wide as the plus
 _MARKUP: Final = re.compile(r"[&<>*_`\[\]{}~|\\#@!$^%]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 
 

@@ -1,8 +1,9 @@
 """The SQL statements that turn one state of a database into the other.
 
 In: two snapshots. Out: lines of SQL that SQLite, DuckDB and PostgreSQL read, as far as they can: SQLite has no
-statement that widens a type, and PostgreSQL calls binary values otherwise. Always holds: all of it is one transaction; children go before their parents and come after them; a value of a private column is written only when
-asked for, and a statement that would need one cannot be run by mistake, because its mark is no SQL.
+statement that widens a type, and PostgreSQL writes binary values in another way. Always holds: all of it is one
+transaction; children go before their parents and come after them; a value of a private column is written only
+when asked for, and a statement that would need one cannot be run by mistake, because its mark is no SQL.
 """
 
 from __future__ import annotations

@@ -195,7 +195,7 @@ def _opened(ports: Ports, pair: Pair) -> Iterator[tuple[Snapshot, Snapshot]]:
                 f"{old.reference} and {new.reference} have no table in common",
                 hint="Compare two states of one dataset, or datasets of which one extends the other.",
             )
-        yield obtain.open_state(ports, old), obtain.open_state(ports, new)
+        yield obtain.open_sparsely(ports, old, new)
         return
     if not (isinstance(old, State) or isinstance(new, State)):
         raise UsageError("Two targets cannot be compared with each other", hint="Compare each with a release.")

@@ -57,12 +57,52 @@ def obtain(ports: Ports, record: Record) -> str:
 
 
 def read_manifest(ports: Ports, artifact: Artifact) -> bytes:
-    """The bytes of an artifact's manifest; fetches the artifact if need be."""
-    _fetch(ports, artifact.md5)
+    """The bytes of an artifact's manifest; if need be, it and the list of files are fetched, none of the tables."""
+    _fetch_only(ports, artifact.md5)
     files = {entry.relpath: entry.md5 for entry in ports.cache.read_dir(artifact.md5)}
     if manifests.FILE not in files:
         raise StoreError(f"The artifact {artifact.md5} has no manifest", hint="`tdv build` makes it anew.")
+    _fetch_only(ports, files[manifests.FILE])
     return ports.cache.read(files[manifests.FILE])
+
+
+def open_sparsely(ports: Ports, old: State, new: State) -> tuple[Snapshot, Snapshot]:
+    """Two snapshots of which only the parts that the other lacks are fetched; the rest as soon as it is read."""
+    states = (old, new)
+    if all(ports.cache.has_all(state.artifact.md5) for state in states):
+        return open_state(ports, old), open_state(ports, new)
+    try:
+        one, other = (_sparse(ports, state) for state in states)
+        _fetch_only(ports, *(_md5(ports, old, file) for file in _unshared(one, other)))
+        _fetch_only(ports, *(_md5(ports, new, file) for file in _unshared(other, one)))
+    except RemoteError:
+        # What the remote lacks may be rebuilt from Git's history, which only the whole can be.
+        return open_state(ports, old), open_state(ports, new)
+    return one, other
+
+
+def _sparse(ports: Ports, state: State) -> Snapshot:
+    from tdv.content.snapshot import Snapshot
+    from tdv.store.artifacts import open_artifact
+
+    read_manifest(ports, state.artifact)
+    found = open_artifact(ports.cache, state.artifact.md5, state.record.manifest if state.record else None)
+
+    def locate(file: str) -> Path:
+        _fetch_only(ports, _md5(ports, state, file))
+        return found.locate(file)
+
+    return Snapshot(found.manifest, locate)
+
+
+def _md5(ports: Ports, state: State, file: str) -> str:
+    return next(entry.md5 for entry in ports.cache.read_dir(state.artifact.md5) if entry.relpath == file)
+
+
+def _unshared(one: Snapshot, other: Snapshot) -> list[str]:
+    """The files of parts that the other snapshot does not have."""
+    known = {part.digest for table in other.manifest.tables for part in table.parts}
+    return [part.file for table in one.manifest.tables for part in table.parts if part.digest not in known]
 
 
 def _fetch(ports: Ports, md5: str) -> None:
@@ -71,6 +111,14 @@ def _fetch(ports: Ports, md5: str) -> None:
     from tdv.store import dvc
 
     dvc.fetch(ports.dvc, [md5])
+
+
+def _fetch_only(ports: Ports, *md5s: str) -> None:
+    if all(ports.cache.has(md5) for md5 in md5s):
+        return
+    from tdv.store import dvc
+
+    dvc.fetch_objects(ports.dvc, md5s)
 
 
 def _from_history(ports: Ports, record: Record, problem: RemoteError) -> str:

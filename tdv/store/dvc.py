@@ -56,6 +56,18 @@ def fetch(settings: DvcSettings, md5s: Iterable[str], remote: str | None = None)
     return Transfer(lists.objects + files.objects, lists.size + files.size)
 
 
+def fetch_objects(settings: DvcSettings, md5s: Iterable[str], remote: str | None = None) -> Transfer:
+    """Brings exactly these objects into the cache: of a directory its list, none of its files.
+
+    Raises as `fetch` does.
+    """
+    wanted = [md5 for md5 in dict.fromkeys(md5s) if not settings.cache.has(md5)]
+    if not wanted:
+        return Transfer()
+    with _opened(settings, settings.remote(remote)) as store:
+        return store.download(wanted)
+
+
 def push(settings: DvcSettings, md5s: Iterable[str], remote: str | None = None) -> Transfer:
     """Brings objects, and the files of directories, to the remote, and looks whether each one arrived.
 

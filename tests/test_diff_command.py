@@ -1,0 +1,179 @@
+import json
+import shutil
+import sqlite3
+
+import pytest
+
+from tdv import documents
+from tests.conftest import RepositoryBuilder
+from tests.repository import Repository
+
+SPEC = """
+dataset: shop
+seed: 1
+as_of: 2026-01-01T00:00:00Z
+tables:
+  users:
+    key: [id]
+    columns:
+      id: {type: int64}
+      email: {type: string, privacy: email}
+      age: {type: int16, nullable: true}
+  cities:
+    key: [code]
+    columns:
+      code: {type: string}
+"""
+USERS = "id,email,age\n1,ada@example.test,36\n2,bob@example.test,\n3,cy@example.test,5\n"
+CHANGED = "id,email,age\n1,ada@example.test,37\n3,cyd@example.test,5\n4,dee@example.test,96\n"
+
+
+def shop(repo: RepositoryBuilder, name: str = "repo") -> Repository:
+    """A repository with the release 1.0.0 and, built and committed on top, other users."""
+    made = repo(
+        {
+            "datasets/shop/dataset.yaml": SPEC,
+            "datasets/shop/seeds/users.csv": USERS,
+            "datasets/shop/seeds/cities.csv": "code\ng\nw\n",
+        },
+        name=name,
+    ).prepared()
+    made.tdv("build", expect=0)
+    made.commit("Build")
+    made.tdv("release", "shop", "1.0.0", expect=0)
+    made.write({"datasets/shop/seeds/users.csv": CHANGED})
+    made.tdv("build", expect=0)
+    return made
+
+
+def test_diff_of_the_work_tree_since_the_last_release(repo: RepositoryBuilder) -> None:
+    text = shop(repo).tdv("diff", expect=0).stdout
+    assert text == (
+        "shop@v1.0.0 → shop@workspace\n"
+        "\n"
+        "users  1 added, 1 removed, 2 changed  3 → 3 rows\n"
+        "     id  email             age\n"
+        "  +  4   <private: email>  96\n"
+        "  -  2   <private: email>  NULL\n"
+        "  ~  id=1  age    36 → 37\n"
+        "  ~  id=3  email  <private: email> → <private: email>\n"
+        "needs major: row-removed (users)\n"
+    )
+
+
+def test_diff_as_json_is_described_by_its_schema(repo: RepositoryBuilder) -> None:
+    plain = shop(repo).tdv("diff", "--json", expect=0).json()
+    documents.validate(documents.plain(plain, "diff"), "diff")
+    assert (plain["from"], plain["to"], plain["bump"]) == ("shop@v1.0.0", "shop@workspace", "major")
+    users = plain["tables"]["users"]
+    assert (users["added"], users["removed"], users["changed"]) == (1, 1, 2)
+    assert users["cells"] == {"email": 1, "age": 1}
+    assert plain["tables"]["cities"]["added"] == 0
+    assert "example.test" not in json.dumps(plain)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("v1.0.0", "shop@workspace"),
+        ("shop", "workspace"),
+        ("shop@v1.0.0", "workspace"),
+        ("git:HEAD", "shop@workspace"),
+        ("shop@git:HEAD", "workspace"),
+        ("v1.0.0", None),
+    ],
+)
+def test_states_are_named_in_many_ways(repo: RepositoryBuilder, old: str, new: str | None) -> None:
+    words = ["diff", old, *([new] if new else []), "--json"]
+    assert shop(repo).tdv(*words, expect=0).json()["bump"] == "major"
+
+
+def test_exit_code_tells_whether_anything_shown_differs(repo: RepositoryBuilder) -> None:
+    made = shop(repo)
+    made.tdv("diff", "v1.0.0", "v1.0.0", "--exit-code", expect=0)
+    made.tdv("diff", "--exit-code", expect=1)
+    made.tdv("diff", "--exit-code", "--table", "cities", expect=0)
+
+
+def test_base_compares_with_where_the_branch_began(repo: RepositoryBuilder) -> None:
+    made = shop(repo)
+    made.git("switch", "--quiet", "--create", "topic")
+    made.commit("Other users")
+    made.git("switch", "--quiet", "main")
+    made.commit("Something else")
+    made.git("switch", "--quiet", "topic")
+    plain = made.tdv("diff", "--base", "main", "--json", expect=0).json()
+    assert plain["tables"]["users"]["changed"] == 2
+    assert made.tdv("diff", "--base", "nowhere").exit_code == 10
+    assert made.tdv("diff", "shop", "--base", "main").exit_code == 2
+
+
+def test_diff_against_a_live_target(repo: RepositoryBuilder) -> None:
+    made = shop(repo)
+    url = f"sqlite:///{made.root}/app.db"
+    made.tdv("checkout", "shop@v1.0.0", "--target", url, expect=0)
+    assert "no difference" in made.tdv("diff", "shop@v1.0.0", url, expect=0).stdout
+    with sqlite3.connect(made.root / "app.db") as connection:
+        connection.execute("UPDATE users SET age = 99 WHERE id = 1")
+        connection.execute("DELETE FROM users WHERE id = 2")
+        connection.execute("ALTER TABLE users ADD COLUMN nick TEXT")
+    connection.close()
+    plain = made.tdv("diff", url, "--json", expect=0).json()
+    assert (plain["from"], plain["tables"]["users"]["cells"]) == ("shop@v1.0.0", {"age": 1})
+    assert [row["kind"] for row in plain["tables"]["users"]["rows"]] == ["removed", "changed"]
+    assert [(change["kind"], change["column"]) for change in plain["schema"]] == [("column-added", "nick")]
+    back = made.tdv("diff", url, "shop@v1.0.0", "--json", expect=0).json()
+    assert [row["kind"] for row in back["tables"]["users"]["rows"]] == ["added", "changed"]
+
+
+def test_target_with_values_of_another_type_is_told_as_such(repo: RepositoryBuilder) -> None:
+    made = shop(repo)
+    url = f"sqlite:///{made.root}/app.db"
+    made.tdv("checkout", "shop@v1.0.0", "--target", url, expect=0)
+    with sqlite3.connect(made.root / "app.db") as connection:
+        connection.execute("DROP TABLE users")
+        connection.execute("CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT, age TEXT)")
+        connection.execute("INSERT INTO users VALUES (1, 'ada@example.test', 'old')")
+    connection.close()
+    plain = made.tdv("diff", "shop@v1.0.0", url, "--json", expect=0).json()
+    assert ("type-changed", "users", "age") in {(c["kind"], c["table"], c["column"]) for c in plain["schema"]}
+    assert plain["tables"]["users"]["removed"] == 2
+
+
+def test_faces(repo: RepositoryBuilder) -> None:
+    made = shop(repo)
+    assert made.tdv("diff", "--markdown", expect=0).stdout.startswith(
+        "<!-- tdv diff -->\n### Test data: needs a **major**"
+    )
+    assert 'UPDATE "users" SET "age" = 37 WHERE "id" = 1;' in made.tdv("diff", "--sql", expect=0).stdout
+    assert "distinct" in made.tdv("diff", "--stat", expect=0).stdout
+    lines = [json.loads(line) for line in made.tdv("diff", "--jsonl", expect=0).stdout.splitlines()]
+    assert [line.get("kind") for line in lines] == [None, "added", "removed", "changed", "changed"]
+    made.tdv("diff", "--html", str(made.root / "report.html"), expect=0)
+    assert "<!doctype html>" in made.read("report.html")
+    assert made.tdv("diff", "--json", "--sql").exit_code == 2
+    assert "ada@example.test" not in made.read("report.html")
+
+
+def test_show_private_shows_values(repo: RepositoryBuilder) -> None:
+    assert "cy@example.test → cyd@example.test" in shop(repo).tdv("diff", "--show-private", expect=0).stdout
+
+
+def test_unknown_states_are_named(repo: RepositoryBuilder) -> None:
+    made = shop(repo)
+    assert "v1.0.0" in made.tdv("diff", "v9.9.9", expect=10).stderr
+    assert "shop" in made.tdv("diff", "shp@v1.0.0", expect=10).stderr
+    made.tdv("diff", "shop@git:nowhere", expect=10)
+
+
+def test_only_parts_that_differ_are_fetched(repo: RepositoryBuilder) -> None:
+    made = shop(repo)
+    made.dvc("remote", "add", "--default", "store", str(made.root.parent / "store"))
+    made.commit("Other users")
+    made.tdv("push", expect=0)
+    shutil.rmtree(made.root / ".dvc/cache")
+    plain = made.tdv("diff", "shop@v1.0.0", "shop@git:HEAD", "--json", expect=0).json()
+    assert plain["tables"]["users"]["changed"] == 2
+    held = [path for path in (made.root / ".dvc/cache/files/md5").rglob("*") if path.is_file()]
+    # Of each state the list of files, the manifest and the users; the cities are the same and stay where they are.
+    assert len(held) == 6
