@@ -70,7 +70,7 @@ def answer(case: Mapping[str, Any], question: Mapping[str, Any]) -> Resolution:
         {name: (Asked(text, "tdv.yaml"),) for name, text in question["ask"].items()},
         Need(app_of(str(app)) if app is not None else None, place(case, question.get("migration"))),
         question.get("keep", {}),
-        question.get("explain", False),
+        "all" if question.get("explain") else "short",
     )
     return resolve(wish, Book(case["releases"]))
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tdv.cli import terminal
 from tdv.cli.options import App, Json, Migration, open_project
 from tdv.cli.text import choice_lines, need_text
+
+if TYPE_CHECKING:
+    from tdv.resolve import Reasons
 
 
 def command(
@@ -30,7 +33,8 @@ def command(
     """
     from tdv.project.resolutions import ResolveWish
 
-    found = open_project(ctx).resolve(ResolveWish(tuple(refs or ()), app, migration, explain))
+    reasons: Reasons = "all" if explain else "short" if json else "none"
+    found = open_project(ctx).resolve(ResolveWish(tuple(refs or ()), app, migration, reasons))
     if json:
         terminal.json(found.to_plain())
         return

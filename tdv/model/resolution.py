@@ -1,7 +1,7 @@
 """The answer of a resolution: one release per dataset, and what spoke against every other one.
 
-In: what `tdv.resolve` chose. Out: frozen values and the JSON ``tdv.resolution/v1``. Always holds: every release of
-a chosen dataset is either chosen or rejected, the newest first.
+In: what `tdv.resolve` chose. Out: frozen values and the JSON ``tdv.resolution/v1``. Always holds: where reasons
+were asked for, every release of a chosen dataset is either chosen or rejected, the newest first.
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ def resolve_with(
     """The answer that keeps what it can."""
     from tdv import resolve
 
-    return resolve.resolve(resolve.Wish(asked, need, keep), ports.book)
+    return resolve.resolve(resolve.Wish(asked, need, keep, reasons="none"), ports.book)
 
 
 def _read(ports: Ports, *, settle: bool) -> Lock | None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tdv.model.history import History, Place
     from tdv.model.resolution import Resolution
     from tdv.project.ports import Ports
+    from tdv.resolve import Reasons
 
 CALL: Final = "the command line"
 SETTINGS: Final = "tdv.yaml"
@@ -32,12 +33,13 @@ _SECONDS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class ResolveWish:
-    """`refs` empty means what tdv.yaml wants; `app` and `migration` None mean what tdv.yaml and the files say."""
+    """`refs` empty means what tdv.yaml wants; `app` and `migration` None mean what tdv.yaml and the files say;
+    `reasons` is how much to say about releases that are not chosen."""
 
     refs: tuple[str, ...] = ()
     app: str | None = None
     migration: str | None = None
-    explain: bool = False
+    reasons: Reasons = "short"
 
 
 def resolve(ports: Ports, wish: ResolveWish) -> Resolution:
@@ -45,7 +47,7 @@ def resolve(ports: Ports, wish: ResolveWish) -> Resolution:
     from tdv import resolve as verb
 
     needed = need(ports, wish.app, wish.migration)
-    return verb.resolve(verb.Wish(asked(ports, wish.refs), needed, explain=wish.explain), ports.book)
+    return verb.resolve(verb.Wish(asked(ports, wish.refs), needed, reasons=wish.reasons), ports.book)
 
 
 def asked(ports: Ports, refs: tuple[str, ...] = ()) -> Mapping[str, tuple[Asked, ...]]:

@@ -79,7 +79,7 @@ def _is_release(ref: Ref) -> bool:
 def _resolved(ports: Ports, texts: tuple[str, ...], fit: Fit) -> Picked:
     from tdv import resolve
 
-    wish = resolve.Wish(resolutions.asked(ports, texts), _need(ports, fit))
+    wish = resolve.Wish(resolutions.asked(ports, texts), _need(ports, fit), reasons="none")
     try:
         found = resolve.resolve(wish, ports.book)
     except Incompatible as problem:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from tdv.errors import NotFound
 from tdv.model.fit import Need, range_of
@@ -19,21 +19,23 @@ from tdv.resolve.candidates import Candidates, Releases
 from tdv.resolve.conflict import conflict
 from tdv.resolve.trial import attempt, ranks, required
 
-__all__ = ["Releases", "Wish", "resolve"]
+__all__ = ["Reasons", "Releases", "Wish", "resolve"]
 
 
+Reasons = Literal["none", "short", "all"]
 _SHOWN: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
     """`asked` says for each dataset which ranges hold and who asks; `keep` maps datasets to the versions that a
-    lock holds; with `explain`, older releases are read too, to say what else speaks against them."""
+    lock holds; `reasons` says how much is wanted about the releases that are not chosen: "none" leaves them out,
+    "all" reads older ones too, to say what else speaks against them."""
 
     asked: Mapping[str, tuple[Asked, ...]]
     need: Need = Need()  # noqa: RUF009 - a frozen value
     keep: Mapping[str, str] = field(default_factory=dict)
-    explain: bool = False
+    reasons: Reasons = "short"
 
 
 def resolve(wish: Wish, book: Releases) -> Resolution:
@@ -104,7 +106,7 @@ class _Answer:
     def choice(self, dataset: str) -> Choice:
         """The release of one dataset, and every other one with the reason."""
         release = self.candidates.release(dataset, self.chosen[dataset])
-        rejected = tuple(self._rejected(dataset))
+        rejected = tuple(self._rejected(dataset)) if self.wish.reasons != "none" else ()
         kept = self._is_kept(dataset) and any(item.reason == self._kept(dataset) for item in rejected)
         return Choice(release, self.asked[dataset], rejected, kept)
 
@@ -122,7 +124,7 @@ class _Answer:
 
     def _misfit(self, dataset: str, version: str, ranges: Sequence[str], *, older: bool) -> str:
         """What speaks against a release by itself; the record of an older one is read only to explain."""
-        if not self.wish.explain:
+        if self.wish.reasons != "all":
             if not all(self.candidates.inside(version, text) for text in ranges):
                 return self.candidates.version_faults(version, ranges)[0].reason
             if older:
