@@ -1,0 +1,68 @@
+"""A repository with two releases of a small dataset and a lock, for tests of what uses releases.
+
+In: a directory. Out: a `Repository` there. Always holds: it is built once per process and copied then, since a copy is
+faster than two releases.
+"""
+
+from __future__ import annotations
+
+import atexit
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+
+from tests.repository import Repository
+
+SPEC = """
+    dataset: shop
+    description: Users and what they order
+    seed: 7
+    as_of: 2026-01-01T00:00:00Z
+    tables:
+      users:
+        rows: {rows}
+        key: [id]
+        columns:
+          id: {{type: int64, generate: {{sequence: {{start: 1}}}}}}
+          email: {{type: string, unique: true, generate: {{template: "user{{id}}@example.test"}}}}
+      orders:
+        rows: 20
+        key: [id]
+        columns:
+          id: {{type: int64, generate: {{sequence: {{start: 1}}}}}}
+          user_id: {{type: int64, references: users.id, generate: {{pick: {{}}}}}}
+          total: {{type: "decimal(8,2)", generate: {{uniform: {{min: 1, max: 100}}}}}}
+    """
+RETRY = """
+    scenario: retry
+    title: One user, two orders
+    owner: qa
+    rows:
+      users: {ada: {email: ada@example.test}}
+      orders:
+        first: {user_id: $ada, total: "42.00"}
+        second: {user_id: $ada, total: "43.00"}
+    """
+
+
+def released_shop(root: Path) -> Repository:
+    """``shop`` 1.0.0 (10 users) and 1.1.0 (12 users, and one more in the scenario ``retry``); the lock holds 1.0.0."""
+    shutil.copytree(_original(), root, dirs_exist_ok=True, symlinks=True)
+    return Repository(root)
+
+
+@cache
+def _original() -> Path:
+    root = Path(tempfile.mkdtemp(prefix="tdv-shop-")) / "repo"
+    atexit.register(shutil.rmtree, root.parent, ignore_errors=True)
+    repository = Repository.create(root, {"README.md": "Shop\n"}).prepared()
+    for version, rows, more in (("1.0.0", 10, {}), ("1.1.0", 12, {"datasets/shop/scenarios/retry.yaml": RETRY})):
+        repository.write({"datasets/shop/dataset.yaml": SPEC.format(rows=rows), **more})
+        repository.tdv("build", "shop", expect=0)
+        repository.commit("Data").tdv("release", "shop", version, "-m", "Data", expect=0)
+        if version == "1.0.0":
+            repository.tdv("lock", expect=0)
+            repository.commit("Lock")
+    shutil.rmtree(root / ".tdv")
+    return root

@@ -1,0 +1,330 @@
+"""The plug-in in real runs of pytest, as processes of their own since NumPy cannot be loaded twice into one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.repository import Repository
+from tests.shop import released_shop
+
+pytest_plugins = ["pytester"]
+
+COUNT = "connection.execute('SELECT count(*) FROM users').fetchone()[0]"
+HEAVY = "{'tdv.project', 'tdv.config', 'pyarrow', 'numpy', 'duckdb', 'yaml', 'sqlite3', 'jsonschema'}"
+
+
+@pytest.fixture
+def shop(pytester: pytest.Pytester) -> Repository:
+    """The repository in which pytest runs."""
+    return released_shop(pytester.path)
+
+
+def leavings(repository: Repository) -> list[str]:
+    return sorted(path.name for path in (repository.root / ".tdv/throwaway").glob("*"))
+
+
+def test_each_test_has_a_database_of_its_own(pytester: pytest.Pytester, shop: Repository) -> None:
+    pytester.makepyfile(
+        f"""
+        import pytest
+        seen = set()
+
+        @pytest.mark.parametrize("number", range(3))
+        def test_rows(tdv_database, number):
+            connection = tdv_database.connection
+            assert {COUNT} == 10
+            connection.execute("DELETE FROM users")
+            connection.commit()
+            assert tdv_database.path.is_file() and tdv_database.url == f"sqlite:///{{tdv_database.path}}"
+            assert tdv_database.version == "1.0.0" and tdv_database.digest.startswith("tdv1:")
+            seen.add(tdv_database.url)
+
+        def test_databases_differ():
+            assert len(seen) == 3
+        """
+    )
+    pytester.runpytest_subprocess().assert_outcomes(passed=4)
+    assert leavings(shop) == []
+    assert list((shop.root / ".tdv/runs").iterdir()) == []
+
+
+def test_marker_names_release_and_scenario(pytester: pytest.Pytester, shop: Repository) -> None:
+    pytester.makepyfile(
+        f"""
+        import pytest
+        pytestmark = pytest.mark.tdv("shop@v1.1.0")
+
+        def test_of_module(tdv_database):
+            connection = tdv_database.connection
+            assert (tdv_database.version, {COUNT}) == ("1.1.0", 13)
+
+        @pytest.mark.tdv(scenario="retry")
+        def test_scenario_of_the_release_above(tdv_database):
+            connection = tdv_database.connection
+            assert (tdv_database.version, {COUNT}) == ("1.1.0", 1)
+
+        @pytest.mark.tdv("shop@~1.0")
+        def test_nearest_marker_wins(tdv_database):
+            assert tdv_database.version == "1.0.0"
+
+        @pytest.mark.parametrize("tdv_database", ["shop@v1.0.0", "shop@v1.1.0"], indirect=True)
+        def test_every_version(tdv_database):
+            assert tdv_database.releases["shop"].version in ("1.0.0", "1.1.0")
+        """
+    )
+    pytester.runpytest_subprocess().assert_outcomes(passed=5)
+
+
+def test_scopes_and_factories(pytester: pytest.Pytester, shop: Repository) -> None:
+    pytester.makepyfile(
+        f"""
+        import pytest
+
+        def delete(database):
+            connection = database.connection
+            before = {COUNT}
+            connection.execute("DELETE FROM users WHERE id = (SELECT min(id) FROM users)")
+            connection.commit()
+            return before
+
+        @pytest.fixture(scope="session")
+        def newest(tdv_database_factory):
+            return tdv_database_factory("shop@v1.1.0")
+
+        def test_first(tdv_session_database, tdv_module_database, newest):
+            assert [delete(d) for d in (tdv_session_database, tdv_module_database, newest)] == [10, 10, 13]
+
+        def test_second(tdv_session_database, tdv_module_database, newest):
+            assert [delete(d) for d in (tdv_session_database, tdv_module_database, newest)] == [9, 9, 12]
+
+        def test_more(tdv_databases, tdv_project):
+            old, new, few = tdv_databases(), tdv_databases("shop@v1.1.0"), tdv_databases("shop", scenario="retry")
+            assert [delete(d) for d in (old, new, few)] == [10, 13, 1]
+            assert tdv_project.ports.root.samefile({str(pytester.path)!r})
+        """
+    )
+    pytester.runpytest_subprocess().assert_outcomes(passed=3)
+    assert leavings(shop) == []
+
+
+def test_workers_of_xdist_are_isolated(pytester: pytest.Pytester, shop: Repository) -> None:
+    pytester.makepyfile(
+        f"""
+        import pytest
+
+        @pytest.mark.parametrize("number", range(12))
+        def test_rows(tdv_database, tdv_session_database, number, worker_id):
+            connection = tdv_database.connection
+            assert {COUNT} == 10
+            connection.execute("DELETE FROM users")
+            connection.commit()
+            assert f"_{{worker_id}}x" in tdv_database.name and f"_{{worker_id}}x" in tdv_session_database.name
+            assert tdv_database.execution_id == tdv_session_database.execution_id
+            with open("executions", "a") as file:
+                print(tdv_database.execution_id, file=file)
+        """
+    )
+    result = pytester.runpytest_subprocess("-n", "2")
+    result.assert_outcomes(passed=12)
+    assert len(set((pytester.path / "executions").read_text().split())) == 1
+    assert leavings(shop) == []
+    assert len(list((shop.root / ".tdv/images").glob("*.sqlite"))) == 1
+    assert list((shop.root / ".tdv/runs").iterdir()) == []
+
+
+def test_rollback_shares_a_database_until_somebody_writes(pytester: pytest.Pytester, shop: Repository) -> None:
+    pytester.makepyfile(
+        f"""
+        import pytest, sqlite3
+        pytestmark = pytest.mark.tdv(rollback=True)
+        names = []
+
+        def test_writes(tdv_database):
+            tdv_database.connection.execute("DELETE FROM users")
+            names.append(tdv_database.name)
+
+        def test_sees_nothing_of_it(tdv_database):
+            connection = tdv_database.connection
+            assert {COUNT} == 10
+            names.append(tdv_database.name)
+
+        def test_commits(tdv_database):
+            other = sqlite3.connect(tdv_database.path)
+            other.execute("DELETE FROM users")
+            other.commit()
+            other.close()
+            names.append(tdv_database.name)
+
+        def test_gets_another(tdv_database):
+            connection = tdv_database.connection
+            assert {COUNT} == 10
+            connection.close()
+            names.append(tdv_database.name)
+
+        def test_connection_is_opened_again(tdv_database):
+            connection = tdv_database.connection
+            assert {COUNT} == 10
+            names.append(tdv_database.name)
+
+        def test_names():
+            assert names[0] == names[1] == names[2] != names[3] == names[4]
+        """
+    )
+    pytester.runpytest_subprocess().assert_outcomes(passed=6)
+    assert leavings(shop) == []
+
+
+def test_keep_leaves_the_database_of_a_failed_test(pytester: pytest.Pytester, shop: Repository) -> None:
+    pytester.makepyfile(
+        """
+        def test_passes(tdv_database):
+            pass
+
+        def test_fails(tdv_database):
+            tdv_database.connection.execute("DELETE FROM users")
+            assert False
+        """
+    )
+    result = pytester.runpytest_subprocess("--tdv-keep")
+    result.assert_outcomes(passed=1, failed=1)
+    (name,) = leavings(shop)
+    result.stdout.fnmatch_lines(
+        ["*tdv database kept*", f"sqlite:///*{name}", "`tdv cleanup --execution *` removes it."]
+    )
+    query = f"import sqlite3; print(sqlite3.connect({str(shop.root / '.tdv/throwaway' / name)!r})"
+    query += ".execute('SELECT count(*) FROM users').fetchone()[0])"
+    assert subprocess.run([sys.executable, "-c", query], capture_output=True, text=True, check=True).stdout == "0\n"
+    shop.tdv("cleanup", "--execution", name.split("_")[2], expect=0)
+    assert leavings(shop) == []
+
+
+def test_keep_works_in_workers(pytester: pytest.Pytester, shop: Repository) -> None:
+    pytester.makepyfile("def test_fails(tdv_database, tdv_databases):\n    tdv_databases()\n    assert False\n")
+    result = pytester.runpytest_subprocess("--tdv-keep", "-n", "1")
+    result.assert_outcomes(failed=1)
+    assert len(leavings(shop)) == 2
+    result.stdout.fnmatch_lines([f"sqlite:///*{name}" for name in leavings(shop)])
+    shop.tdv("cleanup", expect=0)
+    assert leavings(shop) == []
+
+
+def test_header_and_properties_name_the_data(pytester: pytest.Pytester, shop: Repository) -> None:
+    pytester.makepyfile("def test_one(tdv_database):\n    pass\n\ndef test_two():\n    pass\n")
+    result = pytester.runpytest_subprocess("--junitxml=report.xml")
+    result.stdout.fnmatch_lines(["tdv: shop 1.0.0 (tdv1:????????????)"])
+    properties = ElementTree.parse(pytester.path / "report.xml").findall(".//property")
+    assert [(item.get("name"), str(item.get("value"))[:11]) for item in properties] == [("tdv.shop", "1.0.0 tdv1:")]
+
+
+def test_update_moves_the_lock_first(pytester: pytest.Pytester, shop: Repository) -> None:
+    pytester.makepyfile("def test_one(tdv_database):\n    assert tdv_database.version == '1.1.0'\n")
+    result = pytester.runpytest_subprocess("--tdv-update", "-n", "1")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["tdv: shop 1.1.0 (tdv1:*)", "tdv.lock: shop is now v1.1.0"])
+    assert "1.1.0" in shop.read("tdv.lock")
+
+
+def test_target_comes_from_the_marker_the_command_line_the_ini_file(
+    pytester: pytest.Pytester, shop: Repository
+) -> None:
+    pytester.makeini("[pytest]\ntdv_target = duckdb:///any.duckdb\ntdv_datasets = shop@v1.1.0\n")
+    pytester.makepyfile(
+        """
+        import os, pytest
+
+        def test_default(tdv_database):
+            assert tdv_database.url.partition(":")[0] == os.environ["KIND"]
+            assert tdv_database.version == "1.1.0"
+            assert tdv_database.connection.execute("SELECT count(*) FROM users").fetchone() == (13,)
+
+        @pytest.mark.tdv(target="sqlite:///any.db")
+        def test_marker(tdv_database):
+            assert tdv_database.url.startswith("sqlite:")
+        """
+    )
+    for options, kind in (((), "duckdb"), (("--tdv-target", "sqlite:///other.db"), "sqlite")):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("KIND", kind)
+            pytester.runpytest_subprocess(*options).assert_outcomes(passed=2)
+    assert not (pytester.path / "any.duckdb").exists()
+
+
+@pytest.mark.parametrize(
+    ("marker", "message"),
+    [
+        ('"shop@v9.9.9"', "*There is no release shop@v9.9.9*"),
+        ('"shop@v1.1.0", scenario="retri"', "*there is no scenario 'retri'*"),
+        ('target="out/"', "*no throwaway databases*"),
+        ('targte="ci"', "*pytest.mark.tdv: got an unexpected keyword argument 'targte'*"),
+    ],
+)
+def test_mistakes_are_told_in_a_sentence(
+    pytester: pytest.Pytester, shop: Repository, marker: str, message: str
+) -> None:
+    pytester.makepyfile(f"import pytest\n\n@pytest.mark.tdv({marker})\ndef test_one(tdv_database):\n    pass\n")
+    result = pytester.runpytest_subprocess()
+    result.assert_outcomes(errors=1)
+    result.stdout.fnmatch_lines([message])
+    result.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_outside_of_a_repository_nothing_is_said_or_imported(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        f"""
+        import sys
+
+        def test_imports():
+            assert {HEAVY} & set(sys.modules) == set()
+
+        def test_database(tdv_database):
+            pass
+        """
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # others may import what they like
+        result = pytester.runpytest_subprocess("-p", "tdv.pytest_plugin")
+    result.assert_outcomes(passed=1, errors=1)
+    result.stdout.no_fnmatch_line("tdv: *")
+    result.stdout.fnmatch_lines(["*tdv init*"])
+
+
+def test_async_tests_and_sqlalchemy(pytester: pytest.Pytester, shop: Repository) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+        from sqlalchemy import create_engine, text
+        from sqlalchemy.ext.asyncio import create_async_engine
+
+        @pytest.fixture
+        def anyio_backend():
+            return "asyncio"
+
+        @pytest.mark.anyio
+        @pytest.mark.parametrize("number", range(2))
+        async def test_async(tdv_database, number):
+            engine = create_async_engine(tdv_database.url_for("aiosqlite"))
+            async with engine.begin() as connection:
+                assert (await connection.execute(text("DELETE FROM orders"))).rowcount == 20
+            await engine.dispose()
+
+        @pytest.mark.parametrize("number", range(2))
+        def test_engine(tdv_database, number):
+            with create_engine(tdv_database.url).begin() as connection:
+                assert connection.execute(text("DELETE FROM orders")).rowcount == 20
+        """
+    )
+    pytester.runpytest_subprocess().assert_outcomes(passed=4)
+
+
+def test_databases_of_a_killed_run_are_cleaned_up(pytester: pytest.Pytester, shop: Repository) -> None:
+    pytester.makepyfile("import os\n\ndef test_dies(tdv_database):\n    os.kill(os.getpid(), 9)\n")
+    pytester.runpytest_subprocess()
+    assert len(leavings(shop)) == 1
+    shop.tdv("cleanup", expect=0)
+    assert leavings(shop) == []
+    assert Path(shop.root / ".tdv/images").is_dir()
