@@ -15,8 +15,7 @@ import numpy as np
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from tdv.content import digest as digests
-from tdv.content import parquet
+from tdv.content import digest, parquet, tree
 from tdv.content.arrow import canonical
 from tdv.content.hashing import key_hash
 from tdv.content.keys import boundary
@@ -134,9 +133,9 @@ def _written(state: States, root: Path, scale: int) -> Snapshot:
     root.mkdir()
     tables = tuple(_table(schema, rows, root / str(n), scale) for n, (schema, rows) in enumerate(state.tables))
     schema = DatasetSchema(tuple(table.schema for table in tables))
-    content = digests.content_digest({table.name: table.digest for table in tables})
-    shape = digests.schema_digest(schema)
-    whole = digests.dataset_digest(content, shape)
+    content = tree.content_digest({table.name: table.digest for table in tables})
+    shape = tree.schema_digest(schema)
+    whole = tree.dataset_digest(content, shape)
     manifest = Manifest("shop", 1, "2026-01-01T00:00:00Z", "en_US", whole, content, shape, "sha256:", tables)
     return Snapshot(manifest, Path)
 
@@ -148,12 +147,12 @@ def _table(schema: TableSchema, rows: list[Row], root: Path, scale: int) -> Tabl
     bounds = sorted({0, *ends, table.num_rows})
     pieces = [table.slice(low, high - low) for low, high in itertools.pairwise(bounds)] or [table]
     parts = tuple(_part(piece, schema, root / f"{n}.parquet") for n, piece in enumerate(pieces))
-    total = digests.table_digest(table.num_rows, [part.digest for part in parts])
+    total = tree.table_digest(table.num_rows, [part.digest for part in parts])
     return TableManifest(schema, table.num_rows, total, parts)
 
 
 def _part(piece: pa.Table, schema: TableSchema, file: Path) -> Part:
     sha, size = parquet.write(piece, file)
-    leaves: Mapping[str, str] = digests.leaves(piece, schema)
+    leaves: Mapping[str, str] = digest.leaves(piece, schema)
     first, last = boundary(piece, schema, 0), boundary(piece, schema, piece.num_rows - 1)
-    return Part(str(file), piece.num_rows, digests.part_digest(leaves), leaves, first, last, sha, size, "test")
+    return Part(str(file), piece.num_rows, tree.part_digest(leaves), leaves, first, last, sha, size, "test")
