@@ -79,7 +79,11 @@ def without_credentials(url: str) -> str:
     """`url` as it may be printed: no user information and no option whose name speaks of a secret."""
     parts = urlsplit(url)
     query = re.sub(_SECRET, r"\1\2=…", parts.query)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query).geturl() if parts.netloc else url
+    if not parts.netloc:
+        return url
+    shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query)
+    # `geturl` drops the slashes where no host follows them, as in that of a Unix socket.
+    return shown.geturl() if shown.netloc else f"{parts.scheme}://{shown._replace(scheme='').geturl()}"
 
 
 def _engine(scheme: str) -> str:

@@ -10,6 +10,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -47,12 +48,23 @@ def postgresql_server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def empty_postgresql(postgresql_server: Server) -> Iterator[str]:
-    """The URL of a database of its own, which is empty."""
+def absent_postgresql(postgresql_server: Server) -> Iterator[str]:
+    """The URL of a database that does not exist yet; it is dropped afterwards."""
     name = f"test_{secrets.token_hex(6)}"
-    run_sql(postgresql_server.url, f'CREATE DATABASE "{name}"')
     yield database_url(postgresql_server.url, name)
     run_sql(postgresql_server.url, f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+@pytest.fixture
+def empty_postgresql(postgresql_server: Server, absent_postgresql: str) -> str:
+    """The URL of a database of its own, which is empty."""
+    run_sql(postgresql_server.url, f'CREATE DATABASE "{name_of(absent_postgresql)}"')
+    return absent_postgresql
+
+
+def name_of(url: str) -> str:
+    """The database of a URL."""
+    return urlsplit(url).path.removeprefix("/")
 
 
 def database_url(url: str, name: str) -> str:

@@ -15,3 +15,9 @@ class TestContract(TargetContract):
     @pytest.fixture
     def place(self, tmp_path: Path, empty_postgresql: str) -> Target:
         return target(tmp_path, empty_postgresql)
+
+
+class TestContractOfOwned(TargetContract):
+    @pytest.fixture
+    def place(self, tmp_path: Path, absent_postgresql: str) -> Target:
+        return target(tmp_path, absent_postgresql, owns="database")

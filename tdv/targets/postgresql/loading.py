@@ -61,6 +61,18 @@ def looked(connection: Connection, load: Load, also_empty: Iterable[str]) -> Fou
     return found
 
 
+def counts(connection: Connection, load: Load, also_empty: Iterable[str]) -> list[tuple[str, int]]:
+    """The tables of the load that are there, each with its rows; raises `Refused` as the load would."""
+    found = looked(connection, load, also_empty)
+    names = [table.name for item in load.items for table in item.content().tables]
+    query = "SELECT count(*) FROM {}"
+    return [
+        (name, execute(connection, query.format(found.qualified(name)))[0][0])
+        for name in names
+        if found.survey.has_table(name)
+    ]
+
+
 @dataclass(slots=True)
 class _Steps:
     """What becomes of each table: `fresh` ones are made here, `kept` ones are filled as they are, `obsolete` ones are

@@ -67,6 +67,17 @@ def parameters(url: str) -> dict[str, Any]:
         ) from None
 
 
+def database_of(given: dict[str, Any]) -> str:
+    """The database that these parameters reach: without a name, the one that is called as the user."""
+    name = given.get("dbname") or given.get("user")
+    if not name:
+        raise TargetError(
+            "the URL of the PostgreSQL target names no database",
+            hint="Write it as postgresql://user@host:5432/database.",
+        )
+    return str(name)
+
+
 def connect(given: dict[str, Any], database: str | None = None) -> Connection:
     """A connection in autocommit mode with the settings that tdv relies on."""
     words = {"connect_timeout": _CONNECT_WAIT, "application_name": _APPLICATION, **given}

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from tdv.config import TargetSettings
 from tdv.config.address import identity
-from tdv.errors import PluginMissing, TargetError
+from tdv.errors import PluginMissing, Refused, TargetError
 from tdv.model.schema import DatasetSchema, TableSchema
 from tdv.targets.postgresql.types import LOSSES
 from tdv.targets.protocol import Capabilities, Held, Load, Loss, Outcome, Plan
@@ -24,12 +24,13 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from tdv.targets.postgresql.session import Connection
+    from tdv.targets.postgresql.whole import Whole
 
 
 class PostgresqlTarget:
     """One database of a server; rows are loaded into the first schema of the search path, ``public`` by default."""
 
-    capabilities: ClassVar[Capabilities] = Capabilities(transactional=True, references=True)
+    capabilities: ClassVar[Capabilities] = Capabilities(transactional=True, proof=True, references=True)
     losses: ClassVar[Mapping[str, Loss]] = LOSSES
 
     def __init__(self, settings: TargetSettings, work: Path) -> None:
@@ -42,10 +43,14 @@ class PostgresqlTarget:
         return " ".join(sorted(identity(self.settings.url)))
 
     def proof(self) -> Any | None:
-        return None
+        with self._failures():
+            from tdv.targets.postgresql.proof import proof
+
+            with self._connected_if_there() as connection:
+                return proof(connection) if connection is not None else None
 
     def settle(self) -> None:
-        """Nothing has to settle without a proof."""
+        """A load has handed in its counts; those of others grow by themselves."""
 
     def held(self) -> tuple[Held, ...]:
         with self._failures():
@@ -56,30 +61,31 @@ class PostgresqlTarget:
 
     def plan(self, load: Load) -> Plan:
         with self._failures():
-            from tdv.targets.postgresql.loading import looked
-            from tdv.targets.postgresql.session import execute
+            from tdv.targets.postgresql.loading import counts
 
             restores = [f"load {item.dataset}@{item.version} ({item.digest})" for item in load.items]
+            with self._maintained() as whole:
+                way = whole.plan(load) if whole is not None else None
+            with self._connected_if_there() as connection:
+                if connection is None and way is not None:
+                    return Plan((way, *restores))
             with self._connected() as connection:
-                found = looked(connection, load, self.settings.also_empty)
-                present = [t.name for i in load.items for t in i.content().tables if found.survey.has_table(t.name)]
-                counts = []
-                for name in present:
-                    ((count,),) = execute(connection, f"SELECT count(*) FROM {found.qualified(name)}")
-                    counts.append(f"delete {count} rows of {name!r}")
-            way = f"replace the rows of the datasets' tables in one transaction: {self.shown}"
-            return Plan((way, *counts, *restores))
+                deleted = counts(connection, load, self.settings.also_empty)
+            way = way or f"replace the rows of the datasets' tables in one transaction: {self.shown}"
+            return Plan((way, *(f"delete {count} rows of {name!r}" for name, count in deleted), *restores))
 
     def load(self, load: Load) -> Outcome:
         with self._failures():
-            from tdv.targets.postgresql.loading import Loading
-            from tdv.targets.postgresql.session import lock
+            return self._replaced_whole(load) or self._replaced_rows(load)
 
-            with self._connected() as connection:
-                lock(connection, self.identity, f"the target {self.shown}")
-                return Outcome(
-                    "loaded", Loading(connection, load, self.settings.also_empty, self._fresh_scratch()).run()
+    def drop(self) -> None:
+        """Removes the database, which must be one that tdv owns, with everybody who is connected to it."""
+        with self._failures(), self._maintained() as whole:
+            if whole is None:
+                raise Refused(
+                    f"{self.shown} is not tdv's to drop", hint="Set `owns: database` for the target in tdv.yaml."
                 )
+            whole.drop()
 
     def read(self, table: TableSchema) -> Iterator[pa.Table]:
         with self._failures():
@@ -98,6 +104,37 @@ class PostgresqlTarget:
 
             with self._connected() as connection:
                 return inspect(connection)
+
+    def _replaced_whole(self, load: Load) -> Outcome | None:
+        """A clone in the place of the database; None where that must not or cannot be."""
+        with self._maintained() as whole:
+            return whole.replace(load) if whole is not None else None
+
+    def _replaced_rows(self, load: Load) -> Outcome:
+        from tdv.targets.postgresql.loading import Loading
+        from tdv.targets.postgresql.proof import hand_in
+        from tdv.targets.postgresql.session import lock
+
+        with self._connected() as connection:
+            lock(connection, self.identity, f"the target {self.shown}")
+            held = Loading(connection, load, self.settings.also_empty, self._fresh_scratch()).run()
+            hand_in(connection)
+            return Outcome("loaded", held)
+
+    @contextmanager
+    def _maintained(self) -> Iterator[Whole | None]:
+        """The database as one that may be replaced, under its lock; None where tdv does not own it."""
+        from tdv.targets.postgresql.session import database_of, lock, maintenance, parameters
+        from tdv.targets.postgresql.whole import NEVER, Whole
+
+        given = parameters(self.settings.url)
+        name = database_of(given)
+        if self.settings.owns != "database" or name in NEVER:
+            yield None
+            return
+        with closing(maintenance(given)) as admin:
+            lock(admin, self.identity, f"the target {self.shown}")
+            yield Whole(admin, given, name, self._fresh_scratch())
 
     def _fresh_scratch(self) -> Path:
         return self._scratch / f".scratch-{os.urandom(6).hex()}"

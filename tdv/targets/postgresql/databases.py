@@ -1,0 +1,193 @@
+"""Whole databases of a server: made, cloned, swapped, dropped.
+
+In: a connection to a database that is nobody's, and names. Out: databases. Always holds: the old database has the name
+until the new one has it, in one transaction; what belongs to a database beside its content (owner, rights, settings,
+locale) goes over to the new one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg
+from psycopg import errors
+
+from tdv.targets.postgresql.session import Connection, execute
+from tdv.targets.sql import quote, text
+
+_STRATEGIES_SINCE: Final = 150_000
+_CLONES_SINCE: Final = 180_000
+_SMALL: Final = 32 << 20
+"""Bytes up to which a copy through the log is cheaper than the two checkpoints of a copy of files."""
+_LISTS: Final = frozenset({"search_path", "local_preload_libraries", "session_preload_libraries", "temp_tablespaces"})
+_COLLATION: Final = "pg_database_collation_actual_version(d.oid)"
+
+
+@dataclass(frozen=True, slots=True)
+class Locale:
+    """What a database is made with and cannot change; `versions` are those of server and collation."""
+
+    encoding: str
+    collate: str
+    ctype: str
+    provider: str
+    locale: str
+    versions: str
+
+    @property
+    def options(self) -> str:
+        """The options of ``CREATE DATABASE``."""
+        words = f"ENCODING {text(self.encoding)} LC_COLLATE {text(self.collate)} LC_CTYPE {text(self.ctype)}"
+        if self.provider == "i":
+            return f"{words} LOCALE_PROVIDER icu ICU_LOCALE {text(self.locale)}"
+        if self.provider == "b":
+            return f"{words} LOCALE_PROVIDER builtin BUILTIN_LOCALE {text(self.locale)}"
+        return words
+
+
+def exists(admin: Connection, name: str) -> bool:
+    """True if the server has a database of that name."""
+    return bool(execute(admin, "SELECT 1 FROM pg_database WHERE datname = %s", name))
+
+
+def like(admin: Connection, pattern: str) -> list[tuple[str, str | None]]:
+    """Names that match a ``LIKE`` pattern, with their comments."""
+    found = execute(
+        admin,
+        "SELECT datname, shobj_description(oid, 'pg_database') FROM pg_database WHERE datname LIKE %s ORDER BY 1",
+        pattern,
+    )
+    return [(str(name), comment) for name, comment in found]
+
+
+def locale_of(admin: Connection, name: str) -> Locale:
+    """The locale of a database, or of those that the server makes where there is none of that name."""
+    version = admin.info.server_version
+    provider, locale, actual = "'c'", "''", "''"
+    if version >= _STRATEGIES_SINCE:
+        provider, actual = "datlocprovider::text", f"coalesce({_COLLATION}, '')"
+        locale = "datlocale" if version >= 170_000 else "daticulocale"
+    ((encoding, collate, ctype, kind, name_of_locale, collation),) = execute(
+        admin,
+        f"SELECT pg_encoding_to_char(encoding), datcollate, datctype, {provider}, coalesce({locale}, ''), {actual} "
+        "FROM pg_database d WHERE datname IN (%s, 'template1') ORDER BY datname = 'template1' LIMIT 1",
+        name,
+    )
+    return Locale(encoding, collate, ctype, kind, name_of_locale, f"{version} {collation}")
+
+
+def create(admin: Connection, name: str, locale: Locale) -> None:
+    """Makes an empty database."""
+    execute(admin, f"CREATE DATABASE {quote(name)} TEMPLATE template0 {locale.options}")
+
+
+def clone(admin: Connection, template: str, name: str) -> None:
+    """Makes a copy of a database that nobody is connected to, by the cheaper of the server's ways."""
+    statement = f"CREATE DATABASE {quote(name)} TEMPLATE {quote(template)}"
+    if admin.info.server_version >= _STRATEGIES_SINCE:
+        ((size,),) = execute(admin, "SELECT pg_database_size(%s)", template)
+        statement += f" STRATEGY {'WAL_LOG' if size <= _SMALL else 'FILE_COPY'}"
+        if size > _SMALL and admin.info.server_version >= _CLONES_SINCE:
+            _share_blocks(admin)
+    execute(admin, statement)
+
+
+def in_use(admin: Connection, name: str) -> bool:
+    """True if anybody is connected to a database."""
+    return bool(
+        execute(
+            admin,
+            "SELECT 1 FROM pg_stat_activity WHERE datname = %s AND coalesce(backend_type, '') <> 'autovacuum worker'",
+            name,
+        )
+    )
+
+
+def swap(admin: Connection, new: str, name: str, aside: str) -> bool:
+    """Gives `new` the name of a database, which gets the name `aside`; False when somebody is connected to it."""
+    try:
+        with admin.transaction():
+            if exists(admin, name):
+                execute(admin, f"ALTER DATABASE {quote(name)} RENAME TO {quote(aside)}")
+            execute(admin, f"ALTER DATABASE {quote(new)} RENAME TO {quote(name)}")
+    except errors.ObjectInUse:
+        return False
+    return True
+
+
+def drop(admin: Connection, name: str) -> None:
+    """Removes a database that is nobody's, if it is there."""
+    if execute(admin, "SELECT 1 FROM pg_database WHERE datname = %s AND datistemplate", name):
+        execute(admin, f"ALTER DATABASE {quote(name)} IS_TEMPLATE false")
+    execute(admin, f"DROP DATABASE IF EXISTS {quote(name)}")
+
+
+def try_drop(admin: Connection, name: str) -> None:
+    """Removes a database unless somebody uses it or has it; the next run tries again."""
+    try:
+        drop(admin, name)
+    except (errors.ObjectInUse, errors.InsufficientPrivilege, errors.InvalidCatalogName):
+        return
+
+
+def carry_over(admin: Connection, old: str, new: str) -> None:
+    """Gives a database the owner, rights, settings, limit and comment of another one."""
+    for statement in (*_ownership(admin, old, new), *_rights(admin, old, new), *_settings(admin, old, new)):
+        execute(admin, statement)
+
+
+def _share_blocks(admin: Connection) -> None:
+    """Lets the file system share blocks where it can, as version 18 offers."""
+    try:
+        execute(admin, "SET file_copy_method = clone")
+    except psycopg.Error:
+        return
+
+
+def _ownership(admin: Connection, old: str, new: str) -> Iterator[str]:
+    ((owner, is_mine, limit, comment),) = execute(
+        admin,
+        "SELECT pg_get_userbyid(datdba), datdba = current_user::regrole, datconnlimit, "
+        "shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s",
+        old,
+    )
+    if not is_mine:
+        yield f"ALTER DATABASE {quote(new)} OWNER TO {quote(owner)}"
+    if limit >= 0:
+        yield f"ALTER DATABASE {quote(new)} CONNECTION LIMIT {int(limit)}"
+    if comment is not None:
+        yield f"COMMENT ON DATABASE {quote(new)} IS {text(comment)}"
+
+
+def _rights(admin: Connection, old: str, new: str) -> Iterator[str]:
+    rows: list[tuple[Any, ...]] = execute(
+        admin,
+        "SELECT a.privilege_type, a.is_grantable, CASE a.grantee WHEN 0 THEN NULL ELSE pg_get_userbyid(a.grantee) END "
+        "FROM pg_database, aclexplode(datacl) a WHERE datname = %s",
+        old,
+    )
+    if rows:
+        yield f"REVOKE ALL ON DATABASE {quote(new)} FROM PUBLIC"
+    for privilege, grantable, role in rows:
+        grantee = "PUBLIC" if role is None else quote(role)
+        option = " WITH GRANT OPTION" if grantable and role is not None else ""
+        yield f"GRANT {privilege} ON DATABASE {quote(new)} TO {grantee}{option}"
+
+
+def _settings(admin: Connection, old: str, new: str) -> Iterator[str]:
+    rows = execute(
+        admin,
+        "SELECT CASE setrole WHEN 0 THEN NULL ELSE pg_get_userbyid(setrole) END, unnest(setconfig) "
+        "FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase WHERE datname = %s",
+        old,
+    )
+    for role, setting in rows:
+        name, _, value = setting.partition("=")
+        # The server keeps lists as they are written in SQL.
+        written = value if name in _LISTS and value else text(value)
+        if re.fullmatch(r"[\w.]+", name):
+            where = f"DATABASE {quote(new)}" if role is None else f"ROLE {quote(role)} IN DATABASE {quote(new)}"
+            yield f"ALTER {where} SET {name} TO {written}"

@@ -1,0 +1,59 @@
+"""Whether a database changed since tdv loaded it, without reading a row.
+
+In: a connection. Out: a JSON value that is another one after any write to the datasets' tables, or None where the
+server cannot tell. Always holds: what counts are the server's own counters of written rows, which grow even for
+transactions that were rolled back; they are trusted only where every other session has handed its counts in.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from tdv.targets.postgresql.ddl import STATE
+from tdv.targets.postgresql.session import Connection, execute
+
+SINCE: Final = 150_000
+"""The first version that hands counts in before a session that asks for it answers, and after ten idle seconds."""
+_HANDED_IN: Final = "12 seconds"
+_PROOF: Final = f"""
+WITH held AS (
+  SELECT to_regclass(quote_ident(current_schema()) || '.' || quote_ident(t)) AS oid, t
+    FROM {STATE}, json_object_keys(tables::json) AS t),
+others AS (
+  SELECT 1 FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name <> 'tdv'
+      AND coalesce(backend_type, '') <> 'autovacuum worker'
+      AND NOT (coalesce(state, '') = 'idle' AND state_change < now() - interval '{_HANDED_IN}'))
+SELECT json_build_array(
+    pg_postmaster_start_time(),
+    (SELECT oid FROM pg_database WHERE datname = current_database()),
+    (SELECT stats_reset FROM pg_stat_database WHERE datname = current_database()),
+    (SELECT md5(string_agg(s::text, chr(10) ORDER BY dataset)) FROM {STATE} s),
+    (SELECT json_agg(json_build_array(c.oid, c.relfilenode, c.xmin,
+        pg_stat_get_tuples_inserted(c.oid), pg_stat_get_tuples_updated(c.oid), pg_stat_get_tuples_deleted(c.oid),
+        (SELECT md5(string_agg(concat_ws(' ', a.attname, a.atttypid, a.attisdropped), chr(10) ORDER BY a.attnum))
+          FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0),
+        (SELECT json_agg(pg_sequence_last_value(d.objid) ORDER BY d.objid) FROM pg_depend d JOIN pg_sequence q
+          ON q.seqrelid = d.objid WHERE d.classid = 'pg_class'::regclass AND d.refobjid = c.oid))
+      ORDER BY c.oid) FROM held JOIN pg_class c USING (oid)))::text
+  WHERE current_setting('track_counts')::boolean
+    AND NOT EXISTS (SELECT 1 FROM others)
+    AND NOT EXISTS (SELECT 1 FROM pg_prepared_xacts WHERE database = current_database())
+    AND NOT EXISTS (SELECT 1 FROM held LEFT JOIN pg_class c USING (oid)
+      WHERE c.oid IS NULL OR c.relkind <> 'r' OR c.relhassubclass)
+"""
+
+
+def proof(connection: Connection) -> Any | None:
+    """What `Target.proof` promises; None for a database without tdv's state, for one in use, and before version 15."""
+    if connection.info.server_version < SINCE:
+        return None
+    ((there,),) = execute(connection, "SELECT to_regclass(%s) IS NOT NULL", STATE)
+    rows = execute(connection, _PROOF) if there else []
+    return rows[0][0] if rows else None
+
+
+def hand_in(connection: Connection) -> None:
+    """Makes the counts of this session part of every later proof."""
+    if connection.info.server_version >= SINCE:
+        execute(connection, "SELECT pg_stat_force_next_flush()")

@@ -1,0 +1,140 @@
+"""A database that tdv owns: it is replaced as one by a clone of a template.
+
+In: the connection parameters of a target, and a load. Out: the database under its name, new; or False where somebody
+is connected or the user may not. Always holds: nobody ever sees the name without a database, or with half of one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Final
+
+from psycopg import errors
+
+from tdv.targets.postgresql import databases
+from tdv.targets.postgresql.catalogue import held_in, survey, write_state
+from tdv.targets.postgresql.loading import Loading
+from tdv.targets.postgresql.session import Connection, connect, execute
+from tdv.targets.postgresql.templates import Template, Templates, key_of
+from tdv.targets.protocol import Held, Load, Outcome
+from tdv.targets.sql import quote
+from tdv.targets.survey import is_all_ours, refuse_strangers
+
+NEVER: Final = frozenset({"postgres", "template0", "template1"})
+"""Databases that a server cannot do without."""
+_CLONE: Final = "tdv_clone_"
+_DIGITS: Final = 12
+
+
+class Whole:
+    """One database `name` on the server of `admin`; `given` are the parameters that reach it."""
+
+    def __init__(self, admin: Connection, given: dict[str, Any], name: str, scratch: Path) -> None:
+        self._admin = admin
+        self._given = given
+        self._name = name
+        self._scratch = scratch
+        self._templates = Templates(admin)
+
+    def replace(self, load: Load) -> Outcome | None:
+        """Puts a clone in the place of the database; None where its tables have to be filled instead.
+
+        Raises `Refused` for rows that are not tdv's.
+        """
+        there = databases.exists(self._admin, self._name)
+        locale = databases.locale_of(self._admin, self._name)
+        key = key_of(load.key, locale, str(self._given.get("options", "")))
+        template = self._templates.find(key)
+        if there and not self._may_go(load, template):
+            return None
+        action: Any = "cloned" if template is not None else "loaded"
+        try:
+            if template is None:
+                template = self._templates.make(key, locale, lambda name: self._build(name, load))
+                self._templates.collect(template.name)
+            return self._cloned(template, load, action, there=there)
+        except errors.InsufficientPrivilege:
+            if not there:
+                raise
+            return None
+
+    def plan(self, load: Load) -> str | None:
+        """What `replace` would do, in a sentence; None where the tables have to be filled instead."""
+        if not databases.exists(self._admin, self._name):
+            return f"create the database {self._name}"
+        return f"replace the whole database {self._name}" if self._may_go(load, None) else None
+
+    def drop(self) -> None:
+        """Removes the database, and what killed runs left of it."""
+        self._sweep()
+        execute(self._admin, f"DROP DATABASE IF EXISTS {quote(self._name)} WITH (FORCE)")
+
+    def _may_go(self, load: Load, template: Template | None) -> bool:
+        """True if nobody is connected to the database and all of it may go."""
+        if databases.in_use(self._admin, self._name):
+            return False
+        with closing(connect(self._given)) as connection:
+            held = held_in(connection)
+            owners = _owners(load, template)
+            known = {table for item in held for table in item.tables}
+            if held and owners.keys() <= known and all(item.whole and item.dataset in load.datasets for item in held):
+                return True
+            found = survey(connection, owners).survey
+            refuse_strangers(found, load, owners)
+            return is_all_ours(found, load, owned=True)
+
+    def _build(self, name: str, load: Load) -> tuple[Held, ...]:
+        with closing(connect(self._given, name)) as connection:
+            _make_schema(connection)
+            return Loading(connection, load, (), self._scratch).run()
+
+    def _cloned(self, template: Template, load: Load, action: Any, *, there: bool) -> Outcome | None:
+        self._sweep()
+        new = f"{self._prefix}{os.urandom(4).hex()}"
+        held = load.stamped(template.held)
+        databases.clone(self._admin, template.name, new)
+        try:
+            with closing(connect(self._given, new)) as connection:
+                write_state(connection, held)
+            if there:
+                databases.carry_over(self._admin, self._name, new)
+            swapped = databases.swap(self._admin, new, self._name, f"{new}_old")
+        except BaseException:
+            databases.try_drop(self._admin, new)
+            raise
+        databases.try_drop(self._admin, f"{new}_old" if swapped else new)
+        return Outcome(action, held) if swapped else None
+
+    @property
+    def _prefix(self) -> str:
+        return f"{_CLONE}{hashlib.sha256(self._name.encode()).hexdigest()[:_DIGITS]}_"
+
+    def _sweep(self) -> None:
+        """Drops clones that killed runs left; the lock of the target is held."""
+        for name, _ in databases.like(self._admin, self._prefix.replace("_", r"\_") + "%"):
+            databases.try_drop(self._admin, name)
+
+
+def _owners(load: Load, template: Template | None) -> dict[str, str]:
+    """The tables to load, each with its dataset; from the template where there is one."""
+    if template is not None:
+        return {table: held.dataset for held in template.held for table in held.tables}
+    return {table.name: item.dataset for item in load.items for table in item.content().tables}
+
+
+def _make_schema(connection: Connection) -> None:
+    """A new database has only the schema ``public``; the search path of the URL may name another one."""
+    ((present, names),) = execute(connection, "SELECT current_schema(), current_setting('search_path')")
+    if present is None:
+        for name in _schemas(names):
+            execute(connection, f"CREATE SCHEMA IF NOT EXISTS {quote(name)}")
+
+
+def _schemas(path: str) -> Iterable[str]:
+    words = [word.strip() for word in path.split(",")]
+    names = [word[1:-1].replace('""', '"') if word.startswith('"') else word.lower() for word in words]
+    return [name for name in names if name and name != "$user"]
