@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from enum import Enum
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tdv.cli import terminal
-from tdv.cli.options import Json, open_project
+from tdv.cli.options import Json, invocation, open_project
 from tdv.cli.text import counted
 
 
@@ -31,6 +32,9 @@ def command(
         Format, typer.Option("--format", help="Lines, Markdown, or annotations of GitHub or GitLab.")
     ] = Format.lines,
     markdown: Annotated[bool, typer.Option("--markdown", help="The same as --format markdown.")] = False,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Write the Markdown to a file, too.")
+    ] = None,
     json: Json = False,
 ) -> int:
     """The gate of a pull request: does a merge keep every promise?
@@ -47,6 +51,8 @@ def command(
 
     with terminal.progress("checking"):
         checked = open_project(ctx).check(base, rebuild=rebuild)
+    if report is not None:
+        (invocation(ctx).directory / report).write_text(check.markdown(checked), encoding="utf-8")
     if json:
         terminal.json(checked.to_plain())
     elif markdown or shape is Format.markdown:

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from tdv.cli import terminal
 from tdv.cli.options import Json, invocation
+from tdv.config.forge import ForgeName
 
 
-def command(ctx: typer.Context, json: Json = False) -> None:
+def command(
+    ctx: typer.Context,
+    ci: Annotated[
+        ForgeName | None, typer.Option("--ci", help="Write what the forge needs to review pull requests.")
+    ] = None,
+    json: Json = False,
+) -> None:
     """Make a Git repository ready for tdv: DVC, tdv.yaml, ignore and attribute files.
 
-    Keeps what exists; running it again changes nothing.
+    Keeps what exists; running it again changes nothing. In a clone of a prepared
+    repository it registers the drivers by which Git shows and merges test data.
 
     \b
       git init && tdv init
+      tdv init --ci github
     """
+    if ci is not None:
+        _write_ci(ctx, ci, json=json)
+        return
     from tdv.project.project import prepare
 
     prepared = prepare(invocation(ctx).directory)
@@ -29,3 +43,20 @@ def command(ctx: typer.Context, json: Json = False) -> None:
     if not prepared.created and not prepared.changed:
         terminal.out("Everything is there already.")
     terminal.note("Next: `tdv new NAME`, or `tdv new NAME --from sqlite:///app.db --rows`")
+
+
+def _write_ci(ctx: typer.Context, forge: ForgeName, *, json: bool) -> None:
+    from tdv.project.project import write_ci
+
+    written = write_ci(invocation(ctx).directory, forge)
+    if json:
+        terminal.json(written.to_plain())
+        return
+    for path in written.created:
+        terminal.out(f"created  {path}")
+    for path in written.kept:
+        terminal.out(f"kept     {path}: it differs from what this version writes")
+    for note in written.notes:
+        terminal.out(note)
+    if not (written.created or written.kept or written.notes):
+        terminal.out("Everything is there already.")

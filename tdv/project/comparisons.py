@@ -20,6 +20,7 @@ from tdv.model.diff_report import DiffReport, ReportOptions, TableReport
 from tdv.model.reference import DATASET
 from tdv.project import obtain, states
 from tdv.project.states import State
+from tdv.store import pipeline
 
 if TYPE_CHECKING:
     from tdv.content.snapshot import Snapshot
@@ -135,20 +136,34 @@ def _last_releases(ports: Ports) -> list[Pair]:
 
 def _since(ports: Ports, base: str) -> list[Pair]:
     """Every dataset at the commit where this branch left `base`, and now; new ones have nothing to compare with."""
-    ports.git.resolve(base)
-    commit = ports.git.merge_base(base, "HEAD")
-    if commit is None:
+    from tdv.store.base import find_base
+
+    found = find_base(ports.git, base)
+    if not found.known:
         raise NotFound(
             f"HEAD and {base} have no commit in common",
             hint="In a shallow clone, `git fetch --unshallow` or `git fetch --deepen 100` brings the history.",
         )
     pairs: list[Pair] = []
     for dataset in ports.book.datasets():
-        old = _or_none(partial(states.at_revision, ports, dataset, commit))
+        old = _or_none(partial(_at, ports, dataset, found.fork))
         new = _or_none(partial(states.workspace, ports, dataset))
         if old is not None and new is not None:
             pairs.append((old, new))
     return pairs
+
+
+def _at(ports: Ports, dataset: str, commit: str) -> State:
+    """The state at a commit; as the release that it is, if it is one, since that can be rebuilt where its data is not
+    at hand."""
+    path = pipeline.DVC_LOCK
+    stage = pipeline.parse_lock(ports.git.show(commit, path), path).get(dataset)
+    entry = stage.out(f"datasets/{dataset}/data") if stage else None
+    md5 = entry.md5 if entry else None
+    for release in reversed(ports.book.releases(dataset)):
+        if release.record.artifact.md5 == md5:
+            return states.of_release(release)
+    return states.at_revision(ports, dataset, commit)
 
 
 def _or_none(find: Callable[[], State]) -> State | None:

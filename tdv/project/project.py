@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from tdv.amend import Amended, CompatChange
     from tdv.bisect import Bisection
     from tdv.check import Checked
+    from tdv.ci import Written
     from tdv.cleanup import Cleanup
     from tdv.comment import Commented
+    from tdv.config.forge import ForgeName
     from tdv.gc import GcReport
     from tdv.health import Health
     from tdv.init import Prepared
@@ -61,6 +63,16 @@ def prepare(directory: Path) -> Prepared:
 
     environ = config.process_environment()
     return init.prepare(Git(directory.resolve(), environ), environ)
+
+
+def write_ci(directory: Path, forge: ForgeName) -> Written:
+    """Writes what a forge needs to review pull requests, at the top of the repository that `directory` is in."""
+    from tdv import ci
+
+    git = Git(directory.resolve(), config.process_environment())
+    main = git.default_remote_branch()
+    branch = main.partition("/")[2] if main else git.branch()
+    return ci.write(git.top(), forge, branch or "main")
 
 
 def comment(wish: CommentWish) -> Commented:
