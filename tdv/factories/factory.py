@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from tdv.errors import FactoryError
 from tdv.factories.distributions import normal
+from tdv.factories.locales import faker_in
+from tdv.factories.options import Options
 from tdv.factories.pick import Jump
 from tdv.factories.random import Rows, Stream, bounded, unit
 
@@ -117,9 +119,8 @@ class Row(_Place):
     def faker(self) -> Faker:
         """Faker in the dataset's locale, seeded for this row; its clock stands at `as_of`."""
         if self._faker is None:
-            from faker import Faker
-
-            self._faker = Faker(self._spec.locale)
+            locale = self._spec.locale
+            self._faker = faker_in(locale, Options(self._spec.path, "locale", locale))
         if not self._seeded:
             self._faker.seed_instance(self._stream.named("faker").word(self.index))
             self._seeded = True

@@ -1,9 +1,10 @@
 """Keeps factories from what would make their rows differ from one build to the next.
 
-In: the repository's root and the frozen clock. Out: `FactoryError` when code below the root reads the wall clock,
-draws from a shared or unseeded random stream, opens a connection, starts a process or writes a file; third-party
-code sees a clock that stands still. Always holds: only this process is changed, and only a worker process calls
-`Isolation.begin`. It is a guard against mistakes, not a wall against malice.
+In: the repository's root and the frozen clock. Out: `FactoryError` when code below the root reads the wall clock or
+the environment, draws from a shared or unseeded random stream, opens a connection, starts a process, writes a file
+or reads one from outside of the repository; third-party code sees a clock that stands still. Always holds: only this
+process is changed, and only a worker process calls `Isolation.begin`. It is a guard against mistakes, not a wall
+against malice.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import sys
 import sysconfig
 import time
 import uuid
+import zoneinfo
 from collections.abc import Callable
 from datetime import UTC, timedelta, tzinfo
 from pathlib import Path
@@ -36,6 +38,11 @@ _PROCESSES: Final = frozenset(
     {"subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.fork", "os.forkpty", "os.spawn"}
 )
 _OUTSIDE: Final = (".git", ".tdv", ".dvc", ".venv")
+_ENVIRONMENT_HINT: Final = "Write the value into the factory, or into a file that `sources:` names."
+_OUTSIDE_HINT: Final = "Put a copy of it into the repository, and name that in `sources:`."
+_MACHINERY: Final = frozenset({"importlib._bootstrap", "importlib._bootstrap_external", "_frozen_importlib"})
+_BETWEEN: Final = frozenset({"os", "_collections_abc", "collections.abc", __name__})
+"""Modules that stand between `os.environ` and those who read it."""
 _RealDate: Final = datetime.date
 _RealDatetime: Final = datetime.datetime
 
@@ -51,8 +58,9 @@ class Isolation:
             str(Path(tdv.__file__).resolve().parent) + os.sep,
             str(Path(sys.prefix).resolve()) + os.sep,
             *(str(Path(path).resolve()) + os.sep for path in sysconfig.get_paths().values()),
+            *(os.path.realpath(path) + os.sep for path in zoneinfo.TZPATH),
         )
-        self._opened: set[str] = set()
+        self._opened: dict[str, str | None] = {}
         self._active = False
 
     def begin(self) -> None:
@@ -61,6 +69,7 @@ class Isolation:
         _freeze_classes(self)
         self._guard_clock()
         self._guard_random()
+        self._guard_environment()
         sys.addaudithook(self._audit)
 
     def end(self) -> None:
@@ -86,12 +95,15 @@ class Isolation:
             trace = trace.tb_next
         return found
 
-    def files(self, *known: Path) -> list[str]:
-        """The files of the repository that were imported or opened, but for those in `known`, sorted."""
+    def files(self, *known: Path) -> dict[str, str | None]:
+        """The files of the repository that were imported or opened, but for those in `known`, sorted.
+
+        Each comes with the ``file:line`` that opened it, None where that was not seen.
+        """
         loaded = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
-        found = {os.path.realpath(file) for file in loaded if file} | self._opened
+        found = {os.path.realpath(file) for file in loaded if file} | self._opened.keys()
         found -= {str(path.resolve()) for path in known}
-        return sorted(self.relative(file) for file in found if self.is_ours(file))
+        return {self.relative(file): self._opened.get(file) for file in sorted(found) if self.is_ours(file)}
 
     def now(self, frame: FrameType) -> datetime.datetime:
         """What the clock shows the code in `frame`: `as_of` to Faker, shifted to others, an error to factories."""
@@ -138,6 +150,30 @@ class Isolation:
 
         return guarded
 
+    def _guard_environment(self) -> None:
+        isolation = self
+
+        class Guarded(type(os.environ)):  # type: ignore[misc]
+            """`os.environ`, of which code of the repository sees nothing."""
+
+            def __getitem__(self, key: Any) -> Any:
+                isolation._refuse_environment(f"the environment variable {key}")
+                return super().__getitem__(key)
+
+            def __iter__(self) -> Any:
+                isolation._refuse_environment("the environment")
+                return super().__iter__()
+
+        os.environ.__class__ = Guarded
+        os.environb.__class__ = Guarded
+
+    def _refuse_environment(self, what: str) -> None:
+        frame: FrameType | None = sys._getframe(2)
+        while frame is not None and frame.f_globals.get("__name__") in _BETWEEN:
+            frame = frame.f_back
+        if self._active and frame is not None and self.is_ours(frame.f_code.co_filename):
+            raise FactoryError(f"a factory reads {what}", hint=_ENVIRONMENT_HINT)
+
     def _needing_seed(self, real: Callable[..., Any]) -> Callable[..., Any]:
         def guarded(seed: Any = None) -> Any:
             if seed is None and self._active and self.is_ours(sys._getframe(1).f_code.co_filename):
@@ -179,8 +215,27 @@ class Isolation:
         if set(mode) & set("wax+") or flags & (os.O_WRONLY | os.O_RDWR):
             if file != os.devnull:
                 raise FactoryError(f"a factory writes the file {file}", hint="Return the values as rows.")
-        elif not file.endswith(".pyc") and not os.path.isdir(file):
-            self._opened.add(file)
+        elif file.endswith(".pyc") or os.path.isdir(file) or file == os.devnull:
+            return
+        elif self.is_ours(file):
+            if self._opened.get(file) is None:
+                self._opened[file] = self._caller()[0]
+        elif not file.startswith(self._apart):
+            place, importing = self._caller()
+            if place is not None and not importing:
+                raise FactoryError(f"a factory reads {file}, which other machines may not have", hint=_OUTSIDE_HINT)
+
+    def _caller(self) -> tuple[str | None, bool]:
+        """Where code of the repository stands in the call that is going on, and whether it is importing."""
+        frame: FrameType | None = sys._getframe(2)
+        importing = False
+        while frame is not None:
+            file = frame.f_code.co_filename
+            if self.is_ours(file):
+                return f"{self.relative(file)}:{frame.f_lineno}", importing
+            importing = importing or frame.f_globals.get("__name__") in _MACHINERY
+            frame = frame.f_back
+        return None, importing
 
 
 def _freeze_classes(isolation: Isolation) -> None:

@@ -7,9 +7,10 @@ its column cannot hold, a missing or an unknown column is a `FactoryError` that 
 from __future__ import annotations
 
 import difflib
+import inspect
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
@@ -19,10 +20,11 @@ import pyarrow as pa
 
 from tdv.content.arrow import arrow_type, canonical
 from tdv.content.redact import shown
-from tdv.errors import DataError, FactoryError
+from tdv.errors import DataError, FactoryError, TdvError
 from tdv.factories.factory import Block, Factory, Row
 from tdv.factories.generators.maker import Cells, Maker, Parents, Request
 from tdv.factories.generators.text import FakerCall
+from tdv.factories.locales import faker_in
 from tdv.factories.random import Rows
 from tdv.model.schema import Column, TableSchema
 from tdv.model.spec import DatasetSpec, TableSpec
@@ -139,15 +141,26 @@ class LiveFaker:
     needs: frozenset[str] = frozenset()
 
     def values(self, cells: Cells) -> pa.Array:
-        faker = _faker(self.call.locale)
+        faker = _faker(self.call.locale, self.call.place)
         method = self._method(faker)
         made = []
         for row in cells.rows.tolist():
             faker.seed_instance(self.request.stream.word(row))
-            made.append(method(**self.call.arguments))
+            made.append(self._called(method))
         return array(made, self.request.column, cells.rows, f"Faker's {self.call.provider}")
 
-    def _method(self, faker: Faker) -> Any:
+    def _called(self, method: Callable[..., Any]) -> Any:
+        try:
+            return method(**self.call.arguments)
+        except TdvError:
+            raise
+        except Exception as exc:
+            taken = ", ".join(inspect.signature(method).parameters) or "no arguments"
+            raise self.request.options.wrong(
+                f"Faker's {self.call.provider} fails: {exc}", hint=f"It takes {taken}."
+            ) from exc
+
+    def _method(self, faker: Faker) -> Callable[..., Any]:
         method = getattr(faker, self.call.provider, None)
         if not callable(method):
             near = difflib.get_close_matches(self.call.provider, dir(faker), 1)
@@ -155,14 +168,11 @@ class LiveFaker:
                 f"Faker has no provider {self.call.provider!r} for {self.call.locale}",
                 hint=f"Did you mean {near[0]}?" if near else "Faker's documentation lists its providers.",
             )
-        return method
+        found: Callable[..., Any] = method
+        return found
 
 
-@lru_cache(maxsize=8)
-def _faker(locale: str) -> Faker:
-    from faker import Faker
-
-    return Faker(locale)
+_faker = lru_cache(maxsize=8)(faker_in)
 
 
 def live_faker(request: Request, call: FakerCall) -> Maker:

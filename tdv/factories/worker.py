@@ -13,14 +13,14 @@ import pickle
 import subprocess
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
 import tdv
-from tdv.errors import Bug, ConfigError, FactoryError
+from tdv.errors import Bug, ConfigError, DocumentError, FactoryError, Problem
 from tdv.factories.parents import Given
 from tdv.factories.spool import Spool
 from tdv.factories.variation import Variation
@@ -125,17 +125,20 @@ def _check(order: Order, status: int, error: bytes) -> None:
 
 
 def _error(problem: Mapping[str, Any]) -> Exception:
+    if problem["kind"] == "document":
+        return DocumentError([Problem(**each) for each in problem["problems"]], hint=problem["hint"])
     kinds = {"config": ConfigError, "bug": Bug}
     return kinds.get(problem["kind"], FactoryError)(problem["message"], hint=problem["hint"])
 
 
-def _check_sources(job: Job, files: Sequence[str]) -> None:
+def _check_sources(job: Job, files: Mapping[str, str | None]) -> None:
     """Raises `FactoryError` if the factory read files of the repository that ``sources:`` does not name."""
     missing = [file for file in files if not any(_covers(source, file) for source in job.given.spec.sources)]
     if missing:
         named = ", ".join([*job.given.spec.sources, *missing])
+        place = next((f"{files[file]}: " for file in missing if files[file]), "")
         raise FactoryError(
-            f"the factory of {job.table!r} uses {', '.join(missing)}, which `sources:` does not name",
+            f"{place}the factory of {job.table!r} uses {', '.join(missing)}, which `sources:` does not name",
             hint=f"Add this line to {job.given.spec.path}: `sources: [{named}]`",
             files=missing,
         )

@@ -13,6 +13,7 @@ import pickle
 import sys
 import traceback
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
 from typing import Any, Final
@@ -21,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 
 from tdv.content.arrow import arrow_type
-from tdv.errors import Bug, ConfigError, FactoryError, TdvError
+from tdv.errors import Bug, ConfigError, DocumentError, FactoryError, TdvError
 from tdv.factories.isolation import Isolation
 from tdv.factories.parents import ParentKeys
 from tdv.factories.worker import Order
@@ -39,6 +40,9 @@ def main(path: str) -> None:
     try:
         _write(order)
         report: dict[str, Any] = {"files": isolation.files(order.job.directory / _FACTORIES)}
+    except DocumentError as exc:
+        problems = [asdict(problem) for problem in exc.problems]
+        report = {"error": {"kind": "document", "problems": problems, "hint": exc.hint}}
     except TdvError as exc:
         kind = "config" if isinstance(exc, ConfigError) else "bug" if isinstance(exc, Bug) else "factory"
         where = isolation.place(exc.__traceback__) if kind == "factory" else None
@@ -55,7 +59,9 @@ def _failure(isolation: Isolation, exc: BaseException) -> dict[str, Any]:
         where: str | None = f"{isolation.relative(exc.filename)}:{exc.lineno}"
     else:
         where = isolation.place(exc.__traceback__)
-    said = "".join(traceback.format_exception_only(exc)).strip().splitlines()[-1]
+    lines = "".join(traceback.format_exception_only(exc)).strip().splitlines()
+    # The lines before the last one of a SyntaxError show the place; all lines of others are what was said.
+    said = lines[-1] if isinstance(exc, SyntaxError) else " ".join(line.strip() for line in lines)
     hint = "Mend the factory; `tdv sample` runs it for a few rows."
     return {"kind": "factory", "message": f"{where or 'factories.py'}: {said}", "hint": hint}
 
@@ -101,6 +107,11 @@ def _factory(order: Order, table: TableSpec) -> Any:
         raise FactoryError(
             f"{place} has no factory {table.factory!r} for the table {table.name!r}",
             hint=f"Its factories are {others}; a factory is a class derived from tdv.factories.Factory.",
+        )
+    if found.row is Factory.row and found.columns is Factory.columns:
+        raise FactoryError(
+            f"{place}: {table.factory} has neither row(self, at) nor columns(self, at)",
+            hint="Write one of them; row gives the values of one row as a mapping.",
         )
     return found()
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from tdv.build import sample
-from tdv.errors import ConfigError, FactoryError
+from tdv.errors import ConfigError, DocumentError, FactoryError
 from tdv.factories.variation import OTHER
 from tests.factories.specs import built, inputs, read_spec
 
@@ -97,6 +97,15 @@ REFUSED = {
     "import subprocess; subprocess.run(['ls'])": "another process",
     "import os; os.system('ls')": "another process",
     "open('left.txt', 'w')": "writes the file",
+    "open('/etc/hostname')": "reads /etc/hostname",
+    "import pathlib; pathlib.Path('/etc/hosts').read_text()": "reads /etc/hosts",
+    "import configparser; configparser.ConfigParser().read('/etc/passwd')": "reads /etc/passwd",
+    "open('.git/HEAD')": ".git/HEAD, which other machines may not have",
+    "import os; os.environ['HOME']": "environment variable HOME",
+    "import os; os.environ.get('STAGE', 'test')": "environment variable STAGE",
+    "import os; os.getenv('STAGE')": "environment variable STAGE",
+    "import os; 'STAGE' in os.environ": "environment variable STAGE",
+    "import os; dict(os.environ)": "the environment",
 }
 ALLOWED = (
     "import random; assert random.Random(at.index).random() == random.Random(at.index).random()",
@@ -107,6 +116,10 @@ ALLOWED = (
     "import time; assert time.gmtime(0).tm_year == 1970",
     "import logging; logging.getLogger('x').warning('y')",
     "import tempfile, email.utils; email.utils.make_msgid",
+    "import zoneinfo; zoneinfo.ZoneInfo('Europe/Vienna')",
+    "import locale, gettext; gettext.find('x')",
+    "import sqlite3, xml.etree.ElementTree, concurrent.futures",
+    "import os; open(os.devnull).read()",
 )
 
 
@@ -134,6 +147,11 @@ def test_factory_sees_nothing_that_changes(tmp_path: Path) -> None:
     [
         ("import time; return {'value': str(time.time())}", "a factory reads the wall clock"),
         ("return {'value': str(1 / at.index)}", "ZeroDivisionError: division by zero"),
+        ("raise ValueError('no price\\nfor this item')", "ValueError: no price for this item"),
+        (
+            "return {'value': open('/etc/hosts').read()}",
+            "a factory reads /etc/hosts, which other machines may not have",
+        ),
     ],
 )
 def test_factory_that_fails_names_its_line(tmp_path: Path, body: str, message: str) -> None:
@@ -155,6 +173,7 @@ def test_factory_that_fails_names_its_line(tmp_path: Path, body: str, message: s
         (f"{HEAD}    def columns(self, at):\n        return {{'value': ['x']}}\n", "1 values of 'value' for 30 rows"),
         (f"{HEAD}    def columns(self, at):\n        return {{'value': at.rng}}\n", "belongs to one row"),
         ("class ItemFactory: pass\n", "no factory 'ItemFactory'"),
+        (f"{HEAD}    rows = 3\n", r"factories\.py: ItemFactory has neither row\(self, at\) nor columns\(self, at\)"),
         ("class ItemFactory(:\n", "factories.py:1: SyntaxError"),
         ("import sys; sys.exit(3)\n", "SystemExit"),
         ("import os; os._exit(3)\n", "died"),
@@ -190,6 +209,7 @@ def test_code_and_files_of_the_repository_must_be_sources(tmp_path: Path) -> Non
         made(tmp_path, code)
     assert caught.value.hint is not None
     assert "`sources: [app/__init__.py, app/prices.py, rates.txt]`" in caught.value.hint
+    assert str(caught.value).startswith("datasets/shop/factories.py:4: the factory of 'items' uses ")
     head = "dataset: shop\nseed: 1\nas_of: 2026-01-01T00:00:00Z\nsources: [app, rates.txt]\n"
     spec = read_spec(tmp_path, tables(), factories=code, head=head)
     assert set(built(spec, inputs(tmp_path))["items"]["value"].to_pylist()) == {"34\n"}
@@ -218,6 +238,49 @@ def test_unknown_faker_provider_is_refused_with_the_nearest(tmp_path: Path) -> N
     with pytest.raises(ConfigError, match="colour_name") as caught:
         built(read_spec(tmp_path, text), inputs(tmp_path))
     assert caught.value.hint == "Did you mean color_name?"
+
+
+MISTAKES_IN_CALLS = {
+    "{faker: {provider: random_int, args: {mx: 6}}}": (
+        "columns.value.generate.faker",
+        "mx",
+        "It takes min, max, step.",
+    ),
+    "{faker: {provider: name, locale: de_DX}}": ("columns.value.generate.faker.locale", "de_DX", "Did you mean de_DE?"),
+    "{list: {of: {faker: {provider: hex_color, args: {a: 1}}}, max: 2}}": (
+        "generate.list.of.faker",
+        "hex_color",
+        "no arg",
+    ),
+}
+
+
+@pytest.mark.parametrize(("generate", "said"), MISTAKES_IN_CALLS.items(), ids=lambda item: str(item)[:30])
+def test_mistake_in_a_call_of_faker_is_one_of_the_spec(
+    tmp_path: Path, generate: str, said: tuple[str, str, str]
+) -> None:
+    kind = '"list<string>"' if "list" in generate else "int64"
+    text = f"items: {{rows: 5, columns: {{value: {{type: {kind}, generate: {generate}}}}}}}"
+    with pytest.raises(DocumentError) as caught:
+        built(read_spec(tmp_path, text), inputs(tmp_path))
+    (problem,) = caught.value.problems
+    assert problem.file == "datasets/shop/dataset.yaml"
+    assert problem.key.endswith(said[0])
+    assert said[1] in problem.message
+    assert said[2] in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("column", ["{type: string, generate: {faker: name}}", "{type: string}"])
+def test_unknown_locale_is_a_mistake_in_the_spec(tmp_path: Path, column: str) -> None:
+    head = "dataset: shop\nlocale: xx_YY\n"
+    text = f"items: {{rows: 5, factory: ItemFactory, columns: {{other: {{type: string}}, value: {column}}}}}"
+    code = row("return {'other': at.faker.name(), 'value': ''}")
+    spec = read_spec(tmp_path, text, head=head, factories=code)
+    with pytest.raises(DocumentError) as caught:
+        built(spec, inputs(tmp_path))
+    assert [(problem.key, problem.message) for problem in caught.value.problems] == [
+        ("locale", "Faker has no locale 'xx_YY'")
+    ]
 
 
 def test_factories_may_pick_from_each_other_unless_in_a_circle(tmp_path: Path) -> None:

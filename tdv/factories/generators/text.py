@@ -177,11 +177,12 @@ class FromTable:
 
 @dataclass(frozen=True)
 class FakerCall:
-    """A call of a Faker provider: its name, its arguments, its locale."""
+    """A call of a Faker provider: its name, its arguments, its locale and where the spec names that."""
 
     provider: str
     arguments: Mapping[str, Any]
     locale: str
+    place: Options
 
     @property
     def table(self) -> NameTable | None:
@@ -192,15 +193,19 @@ class FakerCall:
 
 def faker_call(options: Options, locale: str) -> FakerCall:
     """Reads ``faker: name`` or ``faker: {provider, args, locale}``."""
+    everywhere = Options(options.file, "locale", locale)
     if isinstance(options.raw, str):
-        return FakerCall(options.raw, {}, locale)
+        return FakerCall(options.raw, {}, locale, everywhere)
     given = options.mapping("provider", "args", "locale")
     provider, arguments = given.get("provider"), given.get("args") or {}
     if not isinstance(provider, str) or not provider.isidentifier() or provider.startswith("_"):
         raise options.wrong("needs 'provider', the name of a Faker provider such as name")
     if not isinstance(arguments, Mapping):
         raise options.wrong("args must be a mapping of argument names to values")
-    return FakerCall(provider, arguments, str(given.get("locale", locale)))
+    own = given.get("locale")
+    if own is None:
+        return FakerCall(provider, arguments, locale, everywhere)
+    return FakerCall(provider, arguments, str(own), options.below("locale", str(own)))
 
 
 def faker(request: Request) -> Maker:
