@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tdv import documents
+from tests.repository import Repository
+from tests.shop import released_shop
+
+URL = "sqlite:///app.db"
+LIVE = "live: {url: 'sqlite:///live.db', protected: true}"
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Repository:
+    return released_shop(tmp_path / "shop")
+
+
+def wrong(repository: Repository, *arguments: str) -> list[tuple[str, str]]:
+    """The checks that failed, after the exit code was looked at and the answer against its schema."""
+    outcome = repository.tdv("health", *(arguments or (URL,)), "--json")
+    plain = outcome.json()
+    documents.validate(documents.plain(plain, "health"), "health")
+    found = [(check["check"], check["table"]) for check in plain["checks"] if not check["ok"]]
+    assert outcome.exit_code == (1 if found else 0)
+    assert plain["ok"] is not bool(found)
+    return found
+
+
+def change(repository: Repository, statement: str) -> None:
+    with sqlite3.connect(repository.root / "app.db") as connection:
+        connection.execute(statement)
+    connection.close()
+
+
+@pytest.mark.parametrize("url", [URL, "duckdb:///app.duckdb"])
+def test_restored_target_is_healthy(shop: Repository, url: str) -> None:
+    shop.tdv("checkout", "--target", url, expect=0)
+    assert wrong(shop, url) == []
+    assert "healthy" in shop.tdv("health", url, expect=0).stdout
+
+
+def test_missing_and_unreadable_targets_are_answers(shop: Repository) -> None:
+    assert wrong(shop) == [("version", "")]
+    shop.write({"app.db": "no database"})
+    assert wrong(shop) == [("reachable", "")]
+
+
+def test_other_version_is_named(shop: Repository) -> None:
+    shop.tdv("checkout", "shop@v1.1.0", "--target", URL, expect=0)
+    assert wrong(shop) == [("version", "")]
+    assert wrong(shop, URL, "shop@v1.1.0") == []
+    outcome = shop.tdv("health", URL, expect=1)
+    assert "v1.1.0" in outcome.stdout
+    assert "expected v1.0.0" in outcome.stdout
+
+
+@pytest.mark.parametrize(
+    ("statement", "found"),
+    [
+        ("UPDATE orders SET total = total + 1 WHERE id = 1", [("rows", "orders")]),
+        ("DELETE FROM orders WHERE id = 1", [("rows", "orders")]),
+        ("DROP TABLE orders", [("rows", "orders")]),
+        ("CREATE TABLE mine (x)", []),
+    ],
+)
+def test_changed_rows_are_located(shop: Repository, statement: str, found: list[Any]) -> None:
+    shop.tdv("checkout", "--target", URL, expect=0)
+    change(shop, statement)
+    assert wrong(shop) == found
+
+
+def test_lost_uniqueness_is_found(shop: Repository) -> None:
+    shop.tdv("checkout", "--target", URL, expect=0)
+    for statement in (
+        "CREATE TABLE new AS SELECT * FROM users",
+        "DROP TABLE users",
+        "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT)",
+        "INSERT INTO users SELECT * FROM new",
+        "DROP TABLE new",
+    ):
+        change(shop, statement)
+    assert wrong(shop) == [("keys", "users")]
+
+
+def test_scenario_is_compared_with_its_own_rows(shop: Repository) -> None:
+    shop.tdv("checkout", "shop@v1.1.0", "--scenario", "retry", "--target", URL, expect=0)
+    assert wrong(shop, URL, "shop@v1.1.0") == []
+    change(shop, "DELETE FROM orders")
+    assert wrong(shop, URL, "shop@v1.1.0") == [("rows", "orders")]
+
+
+def test_protected_target_may_be_looked_at(shop: Repository) -> None:
+    shop.write({"tdv.yaml": shop.read("tdv.yaml").replace("targets:\n", f"targets:\n  {LIVE}\n")})
+    assert wrong(shop, "live") == [("version", "")]
+    assert not (shop.root / "live.db").exists()
+
+
+def test_unknown_target_is_an_error(shop: Repository) -> None:
+    assert shop.tdv("health", "nowhere").exit_code == 10
