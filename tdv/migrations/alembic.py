@@ -161,7 +161,7 @@ def _of_ini(path: Path, source: str) -> tuple[Path, ...]:
         several, script = section.get("version_locations", ""), section.get("script_location", "")
     except (IniError, KeyError) as exc:
         raise ConfigError(f"{source} cannot be read: {exc}", hint="It needs the section [alembic].") from exc
-    words = [word for word in re.split(r"[\s,;:]+(?![\\/])|\n", several) if word] or [f"{script}/versions"]
+    words = [word for word in re.split(r"[\s,;]+|:(?![\\/])", several) if word] or [f"{script}/versions"]
     return tuple(path.parent / word for word in words)
 
 
