@@ -1,0 +1,28 @@
+"""The page about reviewing data in a pull request: its commands work, and it names every rule of the gate."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tdv.check import RULES
+from tests.test_docs import DOCS, blocks, type_in
+
+PAGE = DOCS / "how-to" / "review.md"
+
+
+def test_commands_work_as_printed(tmp_path: Path) -> None:
+    commands = blocks(PAGE, "sh")
+    assert len(commands) == 10
+    outcome = type_in(commands, tmp_path)
+    assert outcome.exit_code == 0, outcome
+    assert "users: 3 rows" in outcome.stdout
+    assert "FAIL  shop" in outcome.stdout
+    assert "2,Bob,bob@example.test\n3,eve,eve@example.test" in outcome.stdout
+    assert "No version of shop is bad." in outcome.stdout
+
+
+def test_every_rule_is_explained() -> None:
+    table = re.findall(r"^\| (`[^|]*) \|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    named = [rule for cell in table for rule in re.findall(r"`([a-z-]+)`", cell)]
+    assert named == list(RULES)
