@@ -1,26 +1,20 @@
-"""``tdv.lock``: written from a resolution, read back, and compared with what holds now.
+"""``tdv.lock``: made from a resolution, and compared with what holds now.
 
-In: a `Resolution`, or bytes. Out: a `Lock`, bytes, or why it is stale. Always holds: one choice has one text; a lock
-is stale when a range, the app, a migration, a requirement or a digest no longer holds, or a release was yanked since,
-and never because something newer exists.
+In: a `Resolution`, or a `Lock`. Out: a `Lock`, or why it is stale. Always holds: a lock is stale when a range, the app,
+a migration, a requirement or a digest no longer holds, or a release was yanked since, and never because something
+newer exists.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Protocol
 
-from tdv.errors import ConfigError
 from tdv.model.fit import Need, faults, range_of, version_of
-from tdv.model.lock import FORMAT, Lock, Pin
+from tdv.model.lock import FILE, Lock, Pin
 from tdv.model.release import Release
 from tdv.model.resolution import Asked, Resolution
-from tdv.store.yaml_text import flow_lines
-
-FILE: Final = "tdv.lock"
-_HEADER: Final = "# Written by `tdv lock`; commit it with the code that uses the data."
-_OURS, _BASE, _THEIRS, _END = "<<<<<<<", "|||||||", "=======", ">>>>>>>"
 
 
 class Releases(Protocol):
@@ -53,50 +47,6 @@ def pinned(resolution: Resolution) -> Lock:
         wanted = "" if "||" in choice.range and len(choice.asked) > 1 else choice.range
         pins[name] = Pin(record.version, record.digest, record.artifact, wanted)
     return Lock(resolution.app, resolution.migration, pins)
-
-
-def format_lock(lock: Lock) -> bytes:
-    """The bytes of a lock: a block per dataset, so that two branches that move two datasets merge."""
-    lines = [_HEADER, *flow_lines({"format": FORMAT, "app": lock.app, "migration": lock.migration})]
-    lines.append("datasets:" if lock.datasets else "datasets: {}")
-    for name, pin in sorted(lock.datasets.items()):
-        lines += [f"  {name}:", *(f"    {line}" for line in flow_lines(pin.to_plain()))]
-    return ("\n".join(lines) + "\n").encode()
-
-
-def parse_lock(data: bytes, path: str = FILE) -> Lock:
-    """Reads a lock; raises `ConfigError` for one with a merge conflict, `DocumentError` with every mistake."""
-    from tdv import documents
-
-    if is_conflicted(data):
-        raise ConfigError(
-            f"{path} holds a merge conflict",
-            hint="`tdv lock` settles it: what your side chose stays where it still fits.",
-            path=path,
-        )
-    document = documents.parse(data, path)
-    documents.validate(document, "lock")
-    return Lock.from_plain(document.data)
-
-
-def is_conflicted(data: bytes) -> bool:
-    """True for a file that Git left with conflict markers."""
-    return any(line.startswith(_OURS.encode()) for line in data.splitlines())
-
-
-def our_side(data: bytes) -> bytes:
-    """A file with conflict markers as our side has it."""
-    kept: list[bytes] = []
-    ours = True
-    for line in data.splitlines(keepends=True):
-        word = line[:7].decode("ascii", "replace")
-        if word in (_BASE, _THEIRS):
-            ours = False
-        elif word in (_OURS, _END):
-            ours = True
-        elif ours:
-            kept.append(line)
-    return b"".join(kept)
 
 
 def stale(lock: Lock, asked: Mapping[str, Sequence[Asked]], need: Need, book: Releases) -> tuple[Stale, ...]:

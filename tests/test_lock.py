@@ -10,10 +10,10 @@ import pytest
 
 from tdv import documents
 from tdv.errors import ConfigError, DocumentError
-from tdv.lock import format_lock, our_side, parse_lock
 from tdv.model.compat import Compat
 from tdv.model.lock import Lock, Pin
 from tdv.model.release import Amendment, Artifact
+from tdv.store.locks import format_lock, our_side, parse_lock
 from tests.repository import Repository
 from tests.shelf import Shelf
 
@@ -227,3 +227,19 @@ def test_app_tag_without_a_lock_or_that_is_missing(project: Repository) -> None:
     assert "git fetch origin tag v9" in project.tdv("checkout", "--app-tag", "v9", expect=10).stderr
     assert project.tdv("checkout", "shop", "--app-tag", "v0.1.0", expect=2)
     assert project.tdv("checkout", "shop", "--locked", expect=2)
+
+
+def test_log_names_the_tags_that_pin_a_release(project: Repository) -> None:
+    project.tdv("lock", "--app", "1.4", expect=0)
+    project.commit("Pin").git("tag", "v1.4.0")
+    project.git("tag", "--annotate", "--message", "x", "v1.4.1")
+    project.tdv("lock", "--upgrade", expect=0)
+    project.commit("Move").git("tag", "v2.0.0")
+    project.git("tag", "shop@v9.9.9")
+    project.write({LOCK: "broken: ["}).commit().git("tag", "v3.0.0")
+    found = project.tdv("log", "--used-by", "shop@v1.1.0", "--json", expect=0).json()
+    assert sorted(use["tag"] for use in found["tags"]) == ["v1.4.0", "v1.4.1"]
+    assert found["unread"] == ["v3.0.0"]
+    assert found["tags"][0]["commit"] == project.git("rev-parse", "v1.4.0")
+    outcome = project.tdv("log", "--used-by", "shop@v1.0.0", expect=0)
+    assert outcome.stderr == "No tag here pins shop@v1.0.0\nThe tdv.lock at v3.0.0 cannot be read\n"

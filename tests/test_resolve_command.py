@@ -8,6 +8,7 @@ import pytest
 
 from tdv.model.compat import Compat, Span
 from tdv.model.release import Amendment
+from tests.conftest import RepositoryBuilder
 from tests.repository import Repository
 from tests.shelf import Shelf
 
@@ -110,3 +111,14 @@ def test_nothing_released(tmp_path: Path) -> None:
     shelf = Shelf.create(tmp_path / "repo")
     shelf.repository.write({"tdv.yaml": ""})
     assert "Nothing is released yet" in shelf.repository.tdv("resolve", expect=10).stderr
+
+
+def test_a_release_serves_migrations_from_the_head_on(repo: RepositoryBuilder) -> None:
+    project = repo().prepared()
+    project.tdv("new", "shop", expect=0)
+    settings = project.read("tdv.yaml").rstrip() + "\nmigrations: {tool: list, path: revisions.txt}\n"
+    project.write({"tdv.yaml": settings, "revisions.txt": "a1\nb2\n"}).commit()
+    project.tdv("release", "shop", "1.0.0", expect=0)
+    assert "migration: {from: b2, until: null}" in project.read("datasets/shop/releases/1.0.0.yaml")
+    assert chosen(project) == "1.0.0"
+    assert "b2" in project.tdv("resolve", "--migration", "a1", expect=12).stderr

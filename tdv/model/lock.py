@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from tdv.model.release import Artifact
 
+FILE: Final = "tdv.lock"
 FORMAT: Final = "tdv.lock/v1"
 
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 from tdv import durable
 from tdv import lock as verb
 from tdv.errors import NotFound, UsageError
-from tdv.model.lock import Lock
+from tdv.model.lock import FILE, Lock
 from tdv.project import resolutions
+from tdv.store import locks as files
 
 if TYPE_CHECKING:
     from tdv.lock import Stale
@@ -72,8 +73,8 @@ def lock(ports: Ports, wish: LockWish) -> Locked:
     keep = {name: pin for name, pin in before.versions.items() if not (wish.upgrade and name in names)}
     after = verb.pinned(resolve_with(ports, asked, needed, keep))
     why = verb.stale(held, asked, needed, ports.book) if held is not None else ()
-    data = verb.format_lock(after)
-    path = ports.root / verb.FILE
+    data = files.format_lock(after)
+    path = ports.root / FILE
     if path.is_file() and path.read_bytes() == data:
         return Locked(after, before, why)
     durable.write_bytes(path, data)
@@ -96,7 +97,7 @@ def required(ports: Ports) -> Lock:
     """The lock of the work tree; raises `NotFound`."""
     held = read(ports)
     if held is None:
-        raise NotFound(f"There is no {verb.FILE}", hint="Write it with `tdv lock`, and commit it.")
+        raise NotFound(f"There is no {FILE}", hint="Write it with `tdv lock`, and commit it.")
     return held
 
 
@@ -111,9 +112,9 @@ def resolve_with(
 
 def _read(ports: Ports, *, settle: bool) -> Lock | None:
     try:
-        data = (ports.root / verb.FILE).read_bytes()
+        data = (ports.root / FILE).read_bytes()
     except FileNotFoundError:
         return None
-    if settle and verb.is_conflicted(data):
-        data = verb.our_side(data)
-    return verb.parse_lock(data)
+    if settle and files.is_conflicted(data):
+        data = files.our_side(data)
+    return files.parse_lock(data)

@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from tdv.release import Released
     from tdv.status import Status
     from tdv.tag import Tagging
+    from tdv.uses import Uses
 
 Advance = Callable[[float, float], None]
 
@@ -195,6 +196,14 @@ class Project:
         from tdv.log import log
 
         return log(self.ports.book, self.ports.git, self.ports.chosen(tuple(names)))
+
+    def uses(self, ref: str) -> Uses:
+        """Which tags of the app pin a release."""
+        from tdv.project import states
+        from tdv.uses import uses
+
+        dataset, version = states.exact(self.ports, ref)
+        return uses(self.ports.git, dataset, version)
 
     def yank(self, ref: str, reason: str, *, undo: bool = False) -> Amended:
         """Withdraws a release, or takes that back."""

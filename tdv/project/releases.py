@@ -18,7 +18,7 @@ from tdv import release as verb
 from tdv.errors import NotFound
 from tdv.model.compat import Compat
 from tdv.model.release import Artifact, Record
-from tdv.project import builds, obtain, states
+from tdv.project import builds, obtain, resolutions, states
 from tdv.project import sources as build_sources
 from tdv.project.rebuild import again
 from tdv.store import dvc, pipeline
@@ -57,7 +57,7 @@ def release(ports: Ports, wish: ReleaseWish, moment: datetime) -> Released:
         sources=sources.deps,
         version=wish.version,
         notes=wish.notes,
-        compat=Compat(spec.app, spec.migration),
+        compat=Compat(spec.app, spec.migration or resolutions.default_span(ports)),
         requires=spec.requires,
         levels={**ports.settings.levels, **spec.levels},
         amend=wish.amend,

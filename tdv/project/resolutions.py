@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from tdv.errors import ConfigError, NotFound, UsageError
+from tdv.model.compat import Span
 from tdv.model.fit import Need, app_of
 from tdv.model.history import Unplaced
 from tdv.model.resolution import Asked
@@ -147,3 +148,11 @@ def history(ports: Ports) -> History:
             "tdv.yaml names no migrations", hint="Set migrations: {tool: alembic, path: migrations} in tdv.yaml."
         )
     return migrations.read(settings.tool, ports.root / settings.path, settings.path)
+
+
+def default_span(ports: Ports) -> Span | None:
+    """The span of a release whose spec names none: from the head of the migrations on; None without migrations."""
+    if ports.settings.migrations is None:
+        return None
+    found = history(ports)
+    return Span(found.head.text) if found.heads else None

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from tdv.errors import Incompatible, IntegrityError, NotFound, Refused, UsageError
 from tdv.model.fit import Need, range_of
+from tdv.model.lock import FILE
 from tdv.project import resolutions, states
 from tdv.project.states import State
 
@@ -105,12 +106,10 @@ def _locked(ports: Ports, fit: Fit) -> Picked:
         return Picked(with_required(ports, [_of_pin(ports, *item) for item in held.datasets.items()]))
     listed = "; ".join(item.message for item in why[:_SHOWN])
     if fit.locked:
-        raise Refused(
-            f"{verb.FILE} is stale: {listed}", hint="Renew it with `tdv lock`, review and commit it.", lock=verb.FILE
-        )
+        raise Refused(f"{FILE} is stale: {listed}", hint="Renew it with `tdv lock`, review and commit it.", lock=FILE)
     found = locks.resolve_with(ports, asked, needed, held.versions)
     chosen = [states.of_release(choice.release) for choice in found.datasets.values()]
-    return Picked(with_required(ports, chosen), (f"{verb.FILE} is stale: {listed}. `tdv lock` renews it.",))
+    return Picked(with_required(ports, chosen), (f"{FILE} is stale: {listed}. `tdv lock` renews it.",))
 
 
 def _refuse_altered(why: Sequence[Stale]) -> None:
@@ -137,10 +136,10 @@ def _at_tag(ports: Ports, tag: str) -> Picked:
 
 def lock_at(ports: Ports, tag: str) -> Lock:
     """The lock that the commit of a tag, or any other revision, holds; raises `NotFound`."""
-    from tdv import lock as verb
+    from tdv.store.locks import parse_lock
 
     try:
-        data = ports.git.show(ports.git.resolve(tag), verb.FILE)
+        data = ports.git.show(ports.git.resolve(tag), FILE)
     except NotFound as problem:
         raise NotFound(
             f"{problem.message}, so that nothing says what {tag} was pinned to",
@@ -148,7 +147,7 @@ def lock_at(ports: Ports, tag: str) -> Lock:
             "without a lock there, resolve for its version with --app.",
             tag=tag,
         ) from problem
-    return verb.parse_lock(data, f"{tag}:{verb.FILE}")
+    return parse_lock(data, f"{tag}:{FILE}")
 
 
 def _pinned_at(ports: Ports, tag: str, dataset: str, pin: Pin) -> State:

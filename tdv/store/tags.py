@@ -70,6 +70,11 @@ def patterns(dataset: str | None) -> tuple[str, ...]:
     return (f"refs/tags/{name}@*", f"refs/tags/{name}#*")
 
 
+def is_data(name: str) -> bool:
+    """True for the tag of a data release or of a stage, as GTO names them."""
+    return _NAME.fullmatch(name) is not None
+
+
 def parse_refs(output: bytes) -> tuple[Tag, ...]:
     """Reads what ``git for-each-ref --format=FORMAT`` printed."""
     width = len(_FIELDS)
