@@ -73,6 +73,7 @@ def restore(wanted: Sequence[Wanted], target: Target, options: CheckoutOptions) 
 
 
 def _restored(wanted: Sequence[Wanted], target: Target, options: CheckoutOptions) -> Receipt:
+    seen = state.remembered(options.work, target)
     unchanged = _unchanged(wanted, target, options)
     if unchanged is not None:
         return unchanged
@@ -80,9 +81,11 @@ def _restored(wanted: Sequence[Wanted], target: Target, options: CheckoutOptions
     if options.dry_run:
         return _planned(target.plan(load), wanted, target, options)
     with _alone(target, options):
-        unchanged = _unchanged(wanted, target, options)
-        if unchanged is not None:
-            return unchanged
+        # Another checkout, which the lock was waited for, may have done the work.
+        if state.remembered(options.work, target) != seen:
+            unchanged = _unchanged(wanted, target, options)
+            if unchanged is not None:
+                return unchanged
         outcome = target.load(load)
         target.settle()
         # The load is complete: without what would be remembered, the next checkout only takes longer.
@@ -183,31 +186,10 @@ def _whole(snapshot: Snapshot, table: TableManifest) -> TableContent:
 
 def _scenario_content(snapshot: Snapshot, scenarios: Sequence[ScenarioManifest]) -> Content:
     """The rows of all these scenarios, each row once; a table without any stays, empty."""
-    import pyarrow as pa
+    from tdv.seeds import united_rows
 
-    from tdv.content.arrow import empty_table
-    from tdv.content.order import ordered
-    from tdv.seeds import scenario_rows
-
-    found = [scenario_rows(scenario, snapshot) for scenario in scenarios]
-    tables = []
-    for table in snapshot.manifest.schema.tables:
-        parts = [rows[table.name] for rows in found if table.name in rows]
-        rows = pa.concat_tables([empty_table(table), *parts])
-        tables.append(_held_in_memory(table, ordered(_distinct(rows, table), table)))
-    return Content(tuple(tables))
-
-
-def _distinct(rows: pa.Table, table: TableSchema) -> pa.Table:
-    """Two scenarios may reference one row; rows without a key are told apart by nothing and all stay."""
-    import pyarrow as pa
-
-    from tdv.content.keys import keys_of
-
-    if not table.key:
-        return rows
-    first = {key: row for row, key in reversed(list(enumerate(keys_of(rows, table))))}
-    return rows.take(pa.array(sorted(first.values()), pa.int64()))
+    rows = united_rows(scenarios, snapshot)
+    return Content(tuple(_held_in_memory(table, rows[table.name]) for table in snapshot.manifest.schema.tables))
 
 
 def _held_in_memory(table: TableSchema, rows: pa.Table) -> TableContent:

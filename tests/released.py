@@ -1,7 +1,7 @@
 """A repository with three releases, made by the commands themselves, with a Git remote and a DVC remote.
 
-``shop`` has v1.0.0 (3 users, of which one is in the scenario ``vip``), v1.1.0 (4 users) and v1.2.0 (5 users), pushed
-and tagged on ``origin``. It is made once per worker and copied for each test.
+``shop`` has v1.0.0 with two generated users, a hand-written one and one in the scenario ``vip``, v1.1.0 with one more
+and v1.2.0 with yet one more, pushed and tagged on ``origin``. It is made once per worker and copied for each test.
 """
 
 from __future__ import annotations
@@ -38,8 +38,10 @@ def record(version: str) -> str:
 
 
 def with_rows(repository: Repository, rows: int) -> Repository:
-    """Changes and commits the spec, so that it has so many generated users."""
-    return repository.write({SPEC_PATH: SPEC.format(rows=rows)}).commit(f"Make {rows} users")
+    """Changes and commits the sources, so that they make so many users beside a hand-written one."""
+    seeds = f"id,email\n500,made-for-{rows}@example.test\n"
+    files = {SPEC_PATH: SPEC.format(rows=rows), "datasets/shop/seeds/users.csv": seeds}
+    return repository.write(files).commit(f"Make {rows} users")
 
 
 def released(place: Path, base: Path) -> Repository:

@@ -10,7 +10,7 @@ import pytest
 from tdv import documents
 from tdv.content.parquet import encode
 from tdv.content.snapshot import Snapshot
-from tdv.errors import RemoteError
+from tdv.errors import IntegrityError, RemoteError
 from tdv.model.manifest import FILE
 from tdv.model.release import Record
 from tdv.model.report import Promise, Verification
@@ -148,13 +148,19 @@ def test_record_that_is_gone_is_found(shelf: Shelf) -> None:
     assert broken(run(shelf, whole=("shop",))) == {"record": "the record is gone, HEAD has it"}
 
 
-def test_data_that_cannot_be_had_is_a_broken_promise(shelf: Shelf) -> None:
+def test_data_that_cannot_be_had_is_not_verified(shelf: Shelf) -> None:
     def obtain(record: Record) -> str:
         raise RemoteError("The remote is gone", hint=None)
 
     sources = Sources(shelf.git, shelf.book, shelf.cache, obtain, shelf.open)
     answer = verify(sources, [("shop", "1.0.0"), ("shop", "9.0.0")], VerifyOptions())
     assert broken(answer) == {"artifact": "The remote is gone", "record": "There is no release shop@v9.0.0"}
+    assert [(promise.promise, promise.unknown) for promise in answer.subjects if not promise.ok] == [
+        ("artifact", True),
+        ("record", False),
+    ]
+    assert answer.broken
+    assert not verify(sources, [("shop", "1.0.0")], VerifyOptions()).broken
 
 
 def test_release_that_is_not_committed_or_tagged_yet_says_so(tmp_path: Path) -> None:
@@ -180,8 +186,8 @@ def held(shelf: Shelf, **columns: Any) -> Promise:
         yield rows.slice(0, 1)
         yield rows.slice(1)
 
-    digest = shelf.book.record("shop", "1.0.0").digest
-    answer = run(shelf, held=(HeldRows("sqlite:///x.db", "shop", digest, read),))
+    record = shelf.book.record("shop", "1.0.0")
+    answer = run(shelf, held=(HeldRows("sqlite:///x.db", "shop", "1.0.0", lambda: shelf.open(record), read),))
     return answer.subjects[-1]
 
 
@@ -246,9 +252,6 @@ def test_rebuild_that_fails_or_cannot_be_compared(shelf: Shelf) -> None:
     def fails(record: Record) -> Snapshot:
         raise RemoteError("No commit has these sources", hint=None)
 
-    def obtain(record: Record) -> str:
-        raise RemoteError("The remote is gone", hint=None)
-
     sound = Sources(shelf.git, shelf.book, shelf.cache, lambda record: record.artifact.md5, fails)
     answer = verify(sound, [("shop", "1.0.0")], VerifyOptions(rebuild=True))
     assert broken(answer) == {"rebuild": "No commit has these sources"}
@@ -256,16 +259,18 @@ def test_rebuild_that_fails_or_cannot_be_compared(shelf: Shelf) -> None:
     def reads_nothing(schema: TableSchema) -> Iterator[pa.Table]:
         raise RemoteError("The target is gone", hint=None)
 
+    def open_nothing() -> Snapshot:
+        raise IntegrityError("The manifest is another one", hint=None)
+
     record = shelf.book.record("shop", "1.0.0")
-    held_rows = (HeldRows("x", "shop", record.digest, reads_nothing),)
+    held_rows = (HeldRows("x", "shop", "1.0.0", lambda: shelf.open(record), reads_nothing),)
     assert broken(verify(sound, [("shop", "1.0.0")], VerifyOptions(held=held_rows))) == {
         "rows in x": "The target is gone"
     }
-    gone = Sources(shelf.git, shelf.book, shelf.cache, obtain, fails)
-    assert (
-        "nothing can be compared"
-        in broken(verify(gone, [("shop", "1.0.0")], VerifyOptions(held=held_rows)))["rows in x"]
-    )
+    lost = (HeldRows("x", "shop", "1.0.0", open_nothing, reads_nothing),)
+    assert broken(verify(sound, [("shop", "1.0.0")], VerifyOptions(held=lost))) == {
+        "rows in x": "nothing can be compared: The manifest is another one"
+    }
 
 
 def test_differences_of_whole_tables(tmp_path: Path) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tdv.cli import terminal
 from tdv.cli.options import Json, Refs, Target, open_project
 from tdv.cli.text import counted
-from tdv.errors import IntegrityError
+from tdv.errors import IntegrityError, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from tdv.model.report import Promise, Verification
 
 
 def command(
@@ -22,7 +27,8 @@ def command(
     """Prove that releases are what they promise: records, tags, bytes, digests, rows.
 
     Looks at every release, and at what the target holds of them. Exits with 13
-    when a promise is broken.
+    when a promise is broken, with 14 when one cannot be looked at because Git or
+    a remote fails.
 
     \b
       tdv verify
@@ -33,17 +39,31 @@ def command(
         verification = open_project(ctx).verify(tuple(refs or ()), target=target, rebuild=rebuild)
     if json:
         terminal.json(verification.to_plain())
-        return 0 if verification.ok else IntegrityError.exit_code
-    subjects: dict[str, list[str]] = {}
+        return _exit_code(verification)
+    subjects: dict[str, list[Promise]] = {}
     for promise in verification.subjects:
-        broken = subjects.setdefault(f"{promise.dataset}@v{promise.version}", [])
-        if not promise.ok:
-            broken.append(f"  {terminal.clean(promise.promise)}: {terminal.clean(promise.message)}")
-    for name, lines in subjects.items():
-        verdict = terminal.styled("broken", "red") if lines else terminal.styled("ok", "green")
-        terminal.out(f"{name}  {verdict}")
-        for line in lines:
-            terminal.out(line)
+        version = f"v{promise.version}" if promise.version[:1].isdigit() else promise.version
+        subjects.setdefault(f"{promise.dataset}@{version}", []).append(promise)
+    for name, promises in subjects.items():
+        terminal.out(f"{name}  {_verdict(promises)}")
+        for promise in (promise for promise in promises if not promise.ok):
+            terminal.out(f"  {terminal.clean(promise.promise)}: {terminal.clean(promise.message)}")
+    for note in verification.notes:
+        terminal.note(terminal.clean(note))
     kept = sum(promise.ok for promise in verification.subjects)
     terminal.note(f"{kept} of {counted(len(verification.subjects), 'promise')} kept")
-    return 0 if verification.ok else IntegrityError.exit_code
+    return _exit_code(verification)
+
+
+def _verdict(promises: Sequence[Promise]) -> str:
+    if all(promise.ok for promise in promises):
+        return terminal.styled("ok", "green")
+    if all(promise.ok or promise.unknown for promise in promises):
+        return terminal.styled("unknown", "yellow")
+    return terminal.styled("broken", "red")
+
+
+def _exit_code(verification: Verification) -> int:
+    if verification.ok:
+        return 0
+    return IntegrityError.exit_code if verification.broken else StoreError.exit_code

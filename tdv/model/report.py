@@ -57,13 +57,17 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """One promise of one release, and whether it holds. `promise` is a kebab-case name."""
+    """One promise of one release, and whether it holds. `promise` is a kebab-case name.
+
+    `unknown` is True where it could not be looked at, because Git or a remote failed: neither kept nor broken.
+    """
 
     dataset: str
     version: str
     promise: str
     ok: bool
     message: str = ""
+    unknown: bool = False
 
     def to_plain(self) -> dict[str, Any]:
         return {
@@ -72,23 +76,31 @@ class Promise:
             "promise": self.promise,
             "ok": self.ok,
             "message": self.message,
+            "unknown": self.unknown,
         }
 
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """All promises that were looked at."""
+    """All promises that were looked at; `notes` say what was not."""
 
     subjects: tuple[Promise, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
         """True if every promise holds."""
         return all(subject.ok for subject in self.subjects)
 
+    @property
+    def broken(self) -> bool:
+        """True if a promise is broken, and not only out of reach."""
+        return any(not subject.ok and not subject.unknown for subject in self.subjects)
+
     def to_plain(self) -> dict[str, Any]:
         return {
             "format": VERIFICATION_FORMAT,
             "ok": self.ok,
             "subjects": [subject.to_plain() for subject in self.subjects],
+            "notes": list(self.notes),
         }

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from tdv.content.snapshot import Snapshot
 from tdv.content.tree import sources_digest
-from tdv.errors import ConfigError, DataError, IntegrityError, StoreError
+from tdv.errors import ConfigError, DataError, GitError, IntegrityError, StoreError
 from tdv.model.manifest import Source
 from tdv.project import sources as build_sources
 from tdv.project.builds import scratch
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 _TREE: Final = "datasets"
 _SETTINGS: Final = ("tdv.yaml", "dvc.yaml", ".dvc/config")
 _BUILT: Final = "/data/"
+_FIRST_DEEPEN: Final = 50
+_MOST_COMMITS: Final = 1 << 20
+_UNSHALLOW: Final = "Fetch the whole history with `git fetch --unshallow`, or the data with `tdv pull`."
 
 
 def again(ports: Ports, dataset: str) -> Manifest:
@@ -89,9 +92,7 @@ def rebuild_from_history(ports: Ports, record: Record) -> tuple[Snapshot, str]:
     has another digest.
     """
     with scratch(ports) as directory:
-        made = _from_commits(ports, record, directory)
-        if made is None:
-            raise _no_sources(record)
+        made = _from_commits(ports, record, directory) or _from_deeper(ports, record, directory)
         if made.manifest.digest != record.digest:
             raise IntegrityError(
                 f"{record.reference} built from its sources has the digest {made.manifest.digest}, "
@@ -107,22 +108,37 @@ def rebuild_into(ports: Ports, record: Record, directory: Path) -> Snapshot:
 
     The sources are taken from Git's history, else from the artifact itself. Raises `StoreError` without them.
     """
-    made = _from_commits(ports, record, directory)
-    if made is None:
-        root = directory / "kept"
-        if not _extract_kept(ports, record, root):
-            raise _no_sources(record)
-        made = _make_in(ports, record, root, directory / "kept-build")
-    if made is None:
-        raise _no_sources(record)
-    return made.snapshot
+    made = _from_commits(ports, record, directory) or _from_kept(ports, record, directory)
+    return (made or _from_deeper(ports, record, directory)).snapshot
 
 
 def _no_sources(record: Record) -> StoreError:
     return StoreError(
         f"no commit in reach has the sources of {record.reference}",
-        hint="Fetch the whole history with `git fetch --unshallow`, or the data with `tdv pull`.",
+        hint=_UNSHALLOW,
     )
+
+
+def _from_kept(ports: Ports, record: Record, directory: Path) -> Made | None:
+    root = directory / "kept"
+    if not _extract_kept(ports, record, root):
+        return None
+    return _make_in(ports, record, root, directory / "kept-build")
+
+
+def _from_deeper(ports: Ports, record: Record, directory: Path) -> Made:
+    """The build of a commit beyond the end of a shallow clone; raises `StoreError` when there is none in reach."""
+    step = _FIRST_DEEPEN
+    while step <= _MOST_COMMITS and ports.git.is_shallow() and ports.git.default_remote() is not None:
+        try:
+            ports.git.fetch_deepen(step)
+        except GitError as exc:
+            raise StoreError(f"{_no_sources(record).message}, and {exc.message}", hint=_UNSHALLOW) from exc
+        made = _from_commits(ports, record, directory)
+        if made is not None:
+            return made
+        step *= 4
+    raise _no_sources(record)
 
 
 def _from_commits(ports: Ports, record: Record, directory: Path) -> Made | None:

@@ -7,17 +7,22 @@ compared there; nothing of the repository changes but what is fetched into the c
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+import os
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from tdv import verify as verb
-from tdv.errors import UsageError
+from tdv.config.address import FILES
+from tdv.errors import IntegrityError, NotFound, TdvError, UsageError
 from tdv.project import obtain, states
 from tdv.project.builds import scratch
 from tdv.project.rebuild import rebuild_into
+from tdv.targets.protocol import Held
 from tdv.targets.registry import open_target
 
 if TYPE_CHECKING:
@@ -28,8 +33,15 @@ if TYPE_CHECKING:
 
 
 def verify(ports: Ports, refs: tuple[str, ...], target: str | None, directory: Path, *, rebuild: bool) -> Verification:
-    """Looks at the promises of the releases named, or of all, and at what the target holds of them."""
+    """Looks at the promises of the releases named, or of all, and at what the target holds of them.
+
+    Raises `NotFound` where there is nothing to look at: no release, or no target where one is named.
+    """
     releases = [_release(ports, ref) for ref in refs] if refs else _all(ports)
+    held = _Held(ports, target, directory)
+    rows = held.of(releases) if refs else held.all()
+    if not releases and not rows:
+        raise NotFound("There is no release to verify", hint="`tdv release NAME` makes the first one.")
     with ExitStack() as stack:
         base = stack.enter_context(scratch(ports)) if rebuild else None
         sources = verb.Sources(
@@ -39,8 +51,9 @@ def verify(ports: Ports, refs: tuple[str, ...], target: str | None, directory: P
             obtain=partial(obtain.obtain, ports),
             rebuild=_rebuilder(ports, base),
         )
-        held = tuple(_held(ports, target, directory))
-        return verb.verify(sources, releases, verb.VerifyOptions(rebuild, held))
+        whole = () if refs else ports.book.datasets()
+        found = verb.verify(sources, releases, verb.VerifyOptions(rebuild, rows, whole))
+    return replace(found, notes=tuple(held.notes))
 
 
 def _rebuilder(ports: Ports, base: Path | None) -> Callable[[Record], Snapshot]:
@@ -66,8 +79,78 @@ def _all(ports: Ports) -> list[tuple[str, str]]:
     return [(name, version) for name in ports.book.datasets() for version in ports.book.versions(name)]
 
 
-def _held(ports: Ports, target: str | None, directory: Path) -> Iterator[verb.HeldRows]:
-    """What the target says it holds; the default target is left out where it does not exist yet."""
-    place = open_target(ports.settings.target(target, directory), ports.state)
-    for held in place.held():
-        yield verb.HeldRows(place.shown, held.dataset, held.digest, place.read)
+class _Held:
+    """What the target says it holds, and the snapshots that this must equal; the default target may be missing."""
+
+    def __init__(self, ports: Ports, target: str | None, directory: Path) -> None:
+        settings = ports.settings.target(target, directory)
+        self._ports = ports
+        self._named = target is not None
+        self._target = open_target(settings, ports.state)
+        if self._named and not _exists(settings.url):
+            raise NotFound(f"There is no {settings.shown}", hint=f"`tdv checkout REF --target {target}` makes it.")
+        self._items = self._target.held()
+        self.notes: list[str] = []
+        if self._named and not self._items:
+            raise IntegrityError(
+                f"{settings.shown} does not say that it holds a release: its table or file _tdv_state is missing",
+                hint=f"`tdv checkout REF --target {target}` restores one.",
+            )
+
+    def all(self) -> tuple[verb.HeldRows, ...]:
+        """All that the target holds. What no state here has is a problem where the target was named, else a note."""
+        rows = []
+        for item in self._items:
+            known = self._open(item)
+            problem = f"it holds {item.dataset} with the digest {item.digest}, which no release here has"
+            if known is not None or self._named:
+                rows.append(self._rows(item, known, "" if known else problem))
+            else:
+                self.notes.append(f"{self._target.shown} was not looked at: {problem}")
+        return tuple(rows)
+
+    def of(self, releases: Sequence[tuple[str, str]]) -> tuple[verb.HeldRows, ...]:
+        """What the target holds of these releases; one that it lacks is a problem where the target was named."""
+        items = {item.dataset: item for item in self._items}
+        rows = []
+        for dataset, version in releases:
+            item = items.get(dataset)
+            record = self._ports.book.record(dataset, version)
+            if item is not None and item.digest == record.digest:
+                rows.append(
+                    self._rows(replace(item, version=version), partial(obtain.open_release, self._ports, record))
+                )
+            elif self._named:
+                instead = f"{dataset}@{item.version} instead" if item else f"no {dataset}"
+                missing = Held(dataset, version, record.digest, "", "", {})
+                rows.append(self._rows(missing, None, f"the target holds {instead}"))
+        return tuple(rows)
+
+    def _rows(self, item: Held, known: Callable[[], Snapshot] | None, problem: str = "") -> verb.HeldRows:
+        return verb.HeldRows(
+            target=self._target.shown,
+            dataset=item.dataset,
+            version=item.version,
+            open=known,
+            read=self._target.read,
+            scenarios=item.scenarios,
+            problem=problem,
+        )
+
+    def _open(self, item: Held) -> Callable[[], Snapshot] | None:
+        """How to open the state with the digest that the target names: a release, or what was built."""
+        with suppress(TdvError):
+            if item.version in self._ports.book.versions(item.dataset):
+                state = states.of_record(self._ports.book.record(item.dataset, item.version))
+            else:
+                state = states.find(self._ports, f"{item.dataset}@{item.version}")
+            if state.digest == item.digest:
+                return partial(obtain.open_state, self._ports, state)
+        return None
+
+
+def _exists(url: str) -> bool:
+    """False for a file or directory that is not there; a server answers for itself."""
+    parts = urlsplit(url)
+    path = unquote(parts.path)
+    return parts.scheme not in FILES or os.path.exists(f"/{path.lstrip('/')}")

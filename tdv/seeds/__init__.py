@@ -8,7 +8,7 @@ resolved labels, and seed files. Always holds: NULL and the empty string are tol
 from __future__ import annotations
 
 from tdv.model.scenario import Expectation
-from tdv.seeds.bundles import expectations, scenario_manifests, scenario_rows, standalone_rows
+from tdv.seeds.bundles import expectations, scenario_manifests, scenario_rows, standalone_rows, united_rows
 from tdv.seeds.closure import closure
 from tdv.seeds.files import load_seeds
 from tdv.seeds.places import file_stem
@@ -28,4 +28,5 @@ __all__ = [
     "scenario_rows",
     "seed_text",
     "standalone_rows",
+    "united_rows",
 ]

@@ -12,7 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tdv.content.arrow import arrow_schema, canonical
+from tdv.content.arrow import arrow_schema, canonical, empty_table
 from tdv.content.digest import TableDigester
 from tdv.content.keys import keys_of, keys_table
 from tdv.content.order import ordered
@@ -58,6 +58,28 @@ def scenario_rows(scenario: ScenarioManifest, snapshot: Snapshot) -> dict[str, p
             scenario=scenario.name,
         )
     return found
+
+
+def united_rows(scenarios: Iterable[ScenarioManifest], snapshot: Snapshot) -> dict[str, pa.Table]:
+    """Every table with the rows that a load of all these scenarios brings, each row once, in canonical order.
+
+    Raises `IntegrityError` as `scenario_rows` does.
+    """
+    found = [scenario_rows(scenario, snapshot) for scenario in scenarios]
+    tables = {}
+    for table in snapshot.manifest.schema.tables:
+        parts = [rows[table.name] for rows in found if table.name in rows]
+        together = pa.concat_tables([empty_table(table), *parts])
+        tables[table.name] = ordered(_distinct(together, table), table)
+    return tables
+
+
+def _distinct(rows: pa.Table, table: TableSchema) -> pa.Table:
+    """Two scenarios may reference one row; rows without a key are told apart by nothing and all stay."""
+    if not table.key:
+        return rows
+    first = {key: row for row, key in reversed(list(enumerate(keys_of(rows, table))))}
+    return rows.take(pa.array(sorted(first.values()), pa.int64()))
 
 
 def standalone_rows(scenario: Scenario, snapshot: Snapshot) -> dict[str, pa.Table]:

@@ -2,8 +2,8 @@
 
 In: the ports of `Sources`, releases by dataset and version. Out: a `Verification` with one `Promise` each. Always
 holds: nothing is taken on trust that can be computed, and nothing is written except what `obtain` fetches; a
-promise that could not be looked at is broken, unless this clone cannot know (no tag here, nothing committed
-yet), and then the message says so.
+promise that could not be looked at is not kept, unless this clone cannot know (no tag here, nothing committed
+yet), and then the message says so; where Git or a remote failed it is unknown, which is not broken.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ def verify(sources: Sources, releases: Sequence[tuple[str, str]], options: Verif
     found: list[Promise] = []
     for dataset, version in releases:
         found.extend(_release(sources, history, Subject(dataset, version), options))
+    found.extend(map(_held, options.held))
     for dataset in options.whole:
         found.extend(history.gone(dataset))
     return Verification(tuple(found))
@@ -46,9 +47,6 @@ def _release(sources: Sources, history: HistoryPromises, subject: Subject, optio
     data = DataPromises(sources, record)
     yield from data.look()
     yield from _rebuilt(sources, record, options, data)
-    for held in options.held:
-        if held.dataset == record.dataset and held.digest == record.digest:
-            yield _held(held, subject, data)
 
 
 def _rebuilt(sources: Sources, record: Record, options: VerifyOptions, data: DataPromises) -> Iterator[Promise]:
@@ -64,15 +62,20 @@ def _rebuilt(sources: Sources, record: Record, options: VerifyOptions, data: Dat
         else:
             yield subject.broken("rebuild", f"a rebuild differs: {difference_of_snapshots(data.snapshot, snapshot)}")
     except TdvError as exc:
-        yield subject.broken("rebuild", exc.message)
+        yield subject.failed("rebuild", exc)
 
 
-def _held(held: HeldRows, subject: Subject, data: DataPromises) -> Promise:
+def _held(held: HeldRows) -> Promise:
+    subject = Subject(held.dataset, held.version)
     promise = f"rows in {held.target}"
-    if data.snapshot is None:
-        return subject.broken(promise, "the data of the release cannot be read, so that nothing can be compared")
+    if held.open is None:
+        return subject.broken(promise, held.problem)
     try:
-        difference = target_difference(data.snapshot, held.read)
+        snapshot = held.open()
     except TdvError as exc:
-        return subject.broken(promise, exc.message)
+        return subject.failed(promise, exc, "nothing can be compared: ")
+    try:
+        difference = target_difference(snapshot, held.read, held.scenarios)
+    except TdvError as exc:
+        return subject.failed(promise, exc)
     return subject.broken(promise, difference) if difference else subject.kept(promise)

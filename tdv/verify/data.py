@@ -53,14 +53,14 @@ class DataPromises:
             md5 = self._sources.obtain(self._record)
             files = self._files(md5)
         except TdvError as exc:
-            yield self._subject.broken("artifact", exc.message)
+            yield self._subject.failed("artifact", exc)
             return
         yield self._artifact(md5, files)
         try:
             promised = self._record.manifest if md5 == self._record.artifact.md5 else None
             self.snapshot = open_artifact(self._cache, md5, promised)
         except TdvError as exc:
-            yield self._subject.broken("manifest", exc.message)
+            yield self._subject.failed("manifest", exc)
             return
         manifest = self.snapshot.manifest
         yield self._answer("manifest", _wrong_digests(self._record, manifest))

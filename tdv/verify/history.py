@@ -49,14 +49,27 @@ class HistoryPromises:
         yield self._tag(record)
 
     def gone(self, dataset: str) -> Iterator[Promise]:
-        """Records that a commit holds and the work tree lacks."""
+        """Records that the work tree lacks though HEAD, the remote's main branch or a tag has them.
+
+        What came to the main branch after HEAD left it, and what is tagged on another line, was never here.
+        """
         here = set(self._book.versions(dataset))
-        for place, commit in self._places.items():
+        for place, commit in self._ancestors(dataset):
             for path in self._git.ls_tree(commit, f"datasets/{dataset}/releases"):
                 version = path.rpartition("/")[2].removesuffix(".yaml")
                 if path == record_path(dataset, version) and version not in here:
                     yield Subject(dataset, version).broken("record", f"the record is gone, {place} has it")
                     here.add(version)
+
+    def _ancestors(self, dataset: str) -> Iterator[tuple[str, str]]:
+        """HEAD, where it left the remote's main branch, and the tagged commits that it contains."""
+        for place, commit in self._places.items():
+            shared = commit if place == "HEAD" else self._git.merge_base(commit, "HEAD")
+            if shared is not None:
+                yield place, shared
+        for tag in self._tags.values():
+            if tag.dataset == dataset and self._places and self._git.is_ancestor(tag.commit, "HEAD"):
+                yield f"the tag {tag.name}", tag.commit
 
     def _unchanged(self, record: Record) -> Promise:
         subject = Subject(record.dataset, record.version)

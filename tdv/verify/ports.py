@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tdv.content.snapshot import Snapshot
+from tdv.errors import StoreError, TdvError
 from tdv.model.release import Record
 from tdv.model.report import Promise
 from tdv.model.schema import TableSchema
@@ -33,19 +34,26 @@ class Sources:
 
 @dataclass(frozen=True, slots=True)
 class HeldRows:
-    """A dataset that a target says it holds: the target's URL without credentials, the digest it names, and
-    how to read a table back, as canonical rows in canonical order."""
+    """A dataset that a target says it holds: the target's URL without credentials, the snapshot that it must equal,
+    and how to read a table back, as canonical rows in canonical order.
+
+    `scenarios` are those that were loaded alone, () for all rows; `open` is None where there is nothing to compare
+    with, and `problem` says why.
+    """
 
     target: str
     dataset: str
-    digest: str
+    version: str
+    open: Callable[[], Snapshot] | None
     read: Callable[[TableSchema], Iterator[pa.Table]]
+    scenarios: tuple[str, ...] = ()
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
     """`rebuild` builds each release again; `held` are the rows of targets to look at; in the datasets of `whole`
-    no record may be missing that a commit has."""
+    no record may be missing that was published."""
 
     rebuild: bool = False
     held: tuple[HeldRows, ...] = ()
@@ -66,3 +74,8 @@ class Subject:
     def broken(self, promise: str, message: str) -> Promise:
         """A promise that does not hold."""
         return Promise(self.dataset, self.version, promise, False, message)
+
+    def failed(self, promise: str, problem: TdvError, before: str = "") -> Promise:
+        """A promise whose proof failed: out of sight where Git or a remote failed, else broken."""
+        out_of_sight = isinstance(problem, StoreError)
+        return Promise(self.dataset, self.version, promise, False, before + problem.message, out_of_sight)

@@ -6,7 +6,7 @@ batches of either side; values of private columns are not shown.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 import pyarrow as pa
@@ -17,20 +17,31 @@ from tdv.content.hashing import column_hash
 from tdv.content.redact import shown, shown_key
 from tdv.content.snapshot import Snapshot
 from tdv.model.schema import TableSchema
+from tdv.seeds import united_rows
 
 Reader = Callable[[TableSchema], Iterator[pa.Table]]
 
 
-def target_difference(snapshot: Snapshot, read: Reader) -> str:
-    """Where the rows that `read` gives differ from the snapshot's; raises what reading raises."""
+def target_difference(snapshot: Snapshot, read: Reader, scenarios: Sequence[str] = ()) -> str:
+    """Where the rows that `read` gives differ from the snapshot's, or from those of `scenarios` alone; raises what
+    reading raises. A snapshot that has none of the scenarios is loaded whole."""
+    known = [scenario for scenario in snapshot.manifest.scenarios if scenario.name in scenarios]
+    alone = united_rows(known, snapshot) if known else {}
     for table in snapshot.manifest.tables:
-        digester = TableDigester(table.schema)
-        for batch in read(table.schema):
-            digester.update(batch)
-        if digester.finish() != table.digest:
-            found = first_difference(table.schema, snapshot.batches(table.name), read(table.schema))
+        rows = alone.get(table.name)
+        digest = _digest(table.schema, [rows]) if rows is not None else table.digest
+        if _digest(table.schema, read(table.schema)) != digest:
+            expected = snapshot.batches(table.name) if rows is None else iter((rows,))
+            found = first_difference(table.schema, expected, read(table.schema))
             return found or f"table {table.name}: the digest differs"
     return ""
+
+
+def _digest(schema: TableSchema, batches: Iterable[pa.Table]) -> str:
+    digester = TableDigester(schema)
+    for batch in batches:
+        digester.update(batch)
+    return digester.finish()
 
 
 def difference_of_snapshots(expected: Snapshot, found: Snapshot) -> str:

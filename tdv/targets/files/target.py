@@ -12,6 +12,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -43,8 +44,16 @@ class FilesTarget:
         parts = urlsplit(settings.url)
         self.path = Path(unquote(parts.path))
         self.shown = settings.shown
-        self._format = _format(parse_qs(parts.query).get("format", [FORMATS[0]])[-1])
+        self._asked = parse_qs(parts.query).get("format", [""])[-1]
+        if self._asked not in ("", *FORMATS):
+            raise UsageError(f"there is no format {self._asked!r} of files", hint=f"Use one of {', '.join(FORMATS)}.")
         self._work = work
+
+    @cached_property
+    def _format(self) -> str:
+        """What the URL asks for, else what tdv wrote there before, else Parquet."""
+        written = {name.partition("/")[0].rpartition(".")[2] for name in mark.read(self.path).names - {mark.NAME}}
+        return self._asked or next((known for known in FORMATS if known in written), FORMATS[0])
 
     @property
     def identity(self) -> str:
@@ -245,12 +254,6 @@ class FilesTarget:
                 hint="Look at the directory's rights and free space, or name another --target.",
                 path=str(self.path),
             ) from exc
-
-
-def _format(name: str) -> str:
-    if name not in FORMATS:
-        raise UsageError(f"there is no format {name!r} of files", hint=f"Use one of {', '.join(FORMATS)}.")
-    return name
 
 
 def _contents(load: Load) -> dict[str, Content]:
