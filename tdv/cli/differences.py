@@ -99,7 +99,8 @@ def _reasons(report: DiffReport) -> Iterator[str]:
     for finding in report.findings:
         if finding.level == report.bump:
             place = ".".join(part for part in (finding.table, finding.column) if part)
-            places.setdefault(finding.rule, []).append(place)
+            rows = "; ".join(_key(key) for key in report.causes(finding))
+            places.setdefault(finding.rule, []).append(f"{place}: {rows}" if rows else place)
     for rule, found in places.items():
         named = [place for place in found if place]
         more = f" and {len(named) - 3} more" if len(named) > 3 else ""
@@ -152,14 +153,14 @@ def _print_whole(table: TableReport) -> None:
     if not rows:
         return
     names = list(dict.fromkeys(name for row in rows for name in (row.after or row.before or {})))
-    lines = [("  " + _SIGNS[row.kind][0], *(_cut(_value(row, name)) for name in names)) for row in rows]
+    lines = [("  " + _SIGNS[row.kind][0], *(_value(row, name) for name in names)) for row in rows]
     styles = [_SIGNS[row.kind][1] for row in rows]
     terminal.table(("", *map(terminal.clean, names)), lines, styles=styles)
 
 
 def _value(row: RowChange, name: str) -> str:
     values = row.after or row.before or {}
-    return cell_text(values[name]) if name in values else ""
+    return _shown(values[name]) if name in values else ""
 
 
 def _print_cells(table: TableReport) -> None:
@@ -167,11 +168,21 @@ def _print_cells(table: TableReport) -> None:
     lines = []
     for row in table.rows:
         if row.kind == "changed" and row.before is not None and row.after is not None:
-            key = " ".join(f"{name}={cell_text(value)}" for name, value in row.key.items())
             for number, name in enumerate(row.before):
-                values = f"{_cut(cell_text(row.before[name]))} → {_cut(cell_text(row.after[name]))}"
-                lines.append(("  ~" if number == 0 else "", _cut(key) if number == 0 else "", name, values))
+                values = f"{_shown(row.before[name])} → {_shown(row.after[name])}"
+                lines.append(("  ~" if number == 0 else "", _cut(_key(row.key)) if number == 0 else "", name, values))
     terminal.table(("", "", "", ""), lines, styles=["yellow"] * len(lines))
+
+
+def _key(key: Mapping[str, Any]) -> str:
+    return " ".join(f"{name}={_shown(value)}" for name, value in key.items())
+
+
+def _shown(value: Any) -> str:
+    """A value, in quotes where it could be taken for nothing or for NULL."""
+    if isinstance(value, str) and (value != value.strip() or value in ("", "NULL")):
+        return _cut(f"'{value}'")
+    return _cut(cell_text(value))
 
 
 def _cut(text: str) -> str:
@@ -193,8 +204,8 @@ def _fact(shift: ColumnShift, name: str) -> str:
     if old is None and new is None:
         return ""
     if old == new:
-        return _cut(cell_text(new))
-    return f"{'-' if old is None else _cut(cell_text(old))} → {'-' if new is None else _cut(cell_text(new))}"
+        return _shown(new)
+    return f"{'-' if old is None else _shown(old)} → {'-' if new is None else _shown(new)}"
 
 
 def _print_scenario(scenario: ScenarioChange) -> None:
@@ -205,11 +216,10 @@ def _print_scenario(scenario: ScenarioChange) -> None:
     lines = []
     for row in scenario.rows:
         values = row.change.after or row.change.before or {}
-        shown = " ".join(f"{name}={_cut(cell_text(value))}" for name, value in values.items())
+        shown = " ".join(f"{name}={_shown(value)}" for name, value in values.items())
         if row.change.kind == "changed" and row.change.before is not None:
             shown = ", ".join(
-                f"{name} {_cut(cell_text(row.change.before[name]))} → {_cut(cell_text(value))}"
-                for name, value in values.items()
+                f"{name} {_shown(row.change.before[name])} → {_shown(value)}" for name, value in values.items()
             )
         lines.append((f"  {_SIGNS[row.change.kind][0]}", row.table, row.label, shown))
     terminal.table(("", "", "", ""), lines)

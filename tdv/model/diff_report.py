@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final, Literal
 
 from tdv.model.diff import FORMAT, LEVELS, Finding, Level, TableChange
@@ -15,6 +16,8 @@ from tdv.model.diff import FORMAT, LEVELS, Finding, Level, TableChange
 MANY: Final = "tdv.diffs/v1"
 Kind = Literal["added", "removed", "changed"]
 KINDS: Final[tuple[Kind, ...]] = ("added", "removed", "changed")
+_CAUSED_BY: Final[Mapping[str, Kind]] = {"row-added": "added", "row-removed": "removed", "cell-changed": "changed"}
+_CAUSES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +205,13 @@ class DiffReport:
         """Whether anything is left to show."""
         return bool(self.schema or self.scenarios or any(table.total for table in self.tables))
 
+    def causes(self, finding: Finding) -> tuple[Mapping[str, Any], ...]:
+        """The keys of the first rows that made a rule fire, among those that are shown."""
+        kind = _CAUSED_BY.get(finding.rule)
+        rows = (row for table in self.tables if table.name == finding.table for row in table.rows if row.kind == kind)
+        found = (row.key for row in rows if row.key and (not finding.column or finding.column in (row.after or ())))
+        return tuple(islice(found, _CAUSES))
+
     def to_plain(self) -> dict[str, Any]:
         """The JSON form, ``tdv.diff/v1``."""
         return {
@@ -210,7 +220,9 @@ class DiffReport:
             "from": self.old,
             "to": self.new,
             "bump": self.bump,
-            "rules": [finding.to_plain() for finding in self.findings],
+            "rules": [
+                {**finding.to_plain(), "rows": [dict(key) for key in self.causes(finding)]} for finding in self.findings
+            ],
             "schema": [change.to_plain() for change in self.schema],
             "tables": {table.name: table.to_plain() for table in self.tables},
             "scenarios": [scenario.to_plain() for scenario in self.scenarios],
