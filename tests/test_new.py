@@ -264,5 +264,79 @@ def test_copy_of_a_sqlite_database(place: Place, tmp_path: Path) -> None:
     assert (place.root / "datasets/shop/seeds/plan.csv").read_text() == "day,staff,pay\n2026-01-31T00:00:00,2,9.50\n"
 
 
+def database(path: Path, script: str) -> Path:
+    with sqlite3.connect(path) as connection:
+        connection.executescript(script)
+    connection.close()
+    return path
+
+
+def test_what_a_spec_cannot_say_is_named(place: Place, tmp_path: Path) -> None:
+    path = database(
+        tmp_path / "app.db",
+        """
+        CREATE TABLE p (id INTEGER PRIMARY KEY, code TEXT COLLATE NOCASE, twice INTEGER AS (id * 2));
+        CREATE TABLE c (id INTEGER PRIMARY KEY, code TEXT REFERENCES p (code), p INTEGER REFERENCES p,
+                        n INTEGER CHECK (n > 0 /* COLLATE x */));
+        INSERT INTO p VALUES (1, 'a');
+        INSERT INTO c VALUES (1, 'a', 1, 'many');
+        INSERT INTO c VALUES (2, 'a', 1, 7);
+        """,
+    )
+    outcome = Repository(place.root).tdv("new", "shop", "--from", f"sqlite:///{path}", "--rows", "--json", expect=0)
+    assert outcome.json()["notes"] == [
+        "the generated column p.twice",
+        "the collation NOCASE of p; text is compared byte by byte",
+        "the type INTEGER of c.n: it holds integer and text values",
+        "the CHECK constraints of c; write them under `checks:`",
+        "the foreign key c(code) → p(code): p(code) is neither the key nor unique",
+    ]
+    loaded = load(place, "shop")
+    assert loaded.table("c").schema.references == (Reference(("p",), "p", ("id",)),)
+    seeds = load_seeds(loaded, place.root / "datasets/shop")
+    assert [row["n"] for row in seeds["c"].to_pylist()] == ["many", "7"]
+
+
+def test_whole_numbers_among_others_are_copied_as_numbers(place: Place, tmp_path: Path) -> None:
+    path = database(
+        tmp_path / "app.db",
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, n INTEGER); INSERT INTO t VALUES (1, 5.5), (2, 5);",
+    )
+    Repository(place.root).tdv("new", "shop", "--from", f"sqlite:///{path}", "--rows", expect=0)
+    seeds = load_seeds(load(place, "shop"), place.root / "datasets/shop")
+    assert seeds["t"].to_pylist() == [{"id": 1, "n": 5.5}, {"id": 2, "n": 5.0}]
+
+
+@pytest.mark.parametrize(
+    ("value", "exit_code", "message", "hint"),
+    [
+        ("x'ff41'), (2, 'a'", 16, "column 'n', row 1", "Give all values of that column one type"),
+        ("CAST(x'ff41' AS TEXT)", 15, "text that is not UTF-8", "CAST(c AS BLOB)"),
+    ],
+)
+def test_rows_that_cannot_be_copied_are_named(
+    place: Place, tmp_path: Path, value: str, exit_code: int, message: str, hint: str
+) -> None:
+    path = database(
+        tmp_path / "app.db", f"CREATE TABLE t (id INTEGER PRIMARY KEY, n TEXT); INSERT INTO t VALUES (1, {value});"
+    )
+    outcome = Repository(place.root).tdv("new", "shop", "--from", f"sqlite:///{path}", "--rows", expect=exit_code)
+    assert message in outcome.stderr
+    assert hint in outcome.stderr
+    assert not (place.root / "datasets/shop").exists()
+
+
+def test_missing_database_is_named(place: Place, tmp_path: Path) -> None:
+    outcome = Repository(place.root).tdv("new", "shop", "--from", f"sqlite:///{tmp_path}/no.db", expect=15)
+    assert f"there is no database at {tmp_path}/no.db" in outcome.stderr
+    assert "Look at the path" in outcome.stderr
+
+
+@pytest.mark.parametrize("name", ["v1", "12", "latest", "workspace"])
+def test_name_that_reads_as_a_version_is_refused(place: Place, name: str) -> None:
+    outcome = Repository(place.root).tdv("new", name, expect=2)
+    assert f"A dataset named {name!r} would be taken for a version" in outcome.stderr
+
+
 def test_limits_are_those_that_are_promised() -> None:
     assert Limits() == Limits(rows=50_000, size=5_000_000)

@@ -38,6 +38,8 @@ def command(
         [(f"  {seed.table}", counted(seed.rows, "row"), seed.file, _keeper(seed.tracked)) for seed in written.values()],
         right=(1,),
     )
+    for note in made.notes:
+        terminal.note(f"not copied: {terminal.clean(note)}")
     terminal.note(f"Next: look at {made.directory}/dataset.yaml, then `tdv build {name}`")
 
 

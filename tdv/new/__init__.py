@@ -12,7 +12,7 @@ import shutil
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
@@ -21,10 +21,11 @@ import pyarrow as pa
 
 from tdv import durable, spec
 from tdv.errors import ConfigError, DocumentError, Refused, UsageError
-from tdv.model.reference import DATASET
+from tdv.model.reference import DATASET, Ref
 from tdv.model.schema import DatasetSchema, TableSchema
 from tdv.model.spec import DatasetSpec
 from tdv.new import texts
+from tdv.new.fitting import fitting
 from tdv.new.rows import Limits, Seed, SeedPlace, write_seed
 from tdv.new.spec_text import tables_text
 from tdv.store import pipeline
@@ -48,24 +49,28 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class NewOptions:
-    """`schema` is what to copy, None for the example; `read` gives the rows of a table, None for no seeds."""
+    """`schema` is what to copy, None for the example; `read` gives the rows of a table, None for no seeds; `omitted`
+    says what the schema lacks of its database."""
 
     dataset: str
     now: datetime
     schema: DatasetSchema | None = None
     read: Callable[[TableSchema], Iterable[pa.Table]] | None = None
     limits: Limits = field(default_factory=Limits)
+    omitted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Scaffolded:
-    """The new dataset: its directory and files from the root, its tables, and the seeds that were written."""
+    """The new dataset: its directory and files from the root, its tables, the seeds that were written, and a sentence
+    about each thing that was not copied."""
 
     dataset: str
     directory: str
     files: tuple[str, ...]
     tables: tuple[str, ...]
     seeds: tuple[Seed, ...]
+    notes: tuple[str, ...] = ()
 
     def to_plain(self) -> dict[str, Any]:
         """The JSON form."""
@@ -79,6 +84,7 @@ class Scaffolded:
                 seed.table: {"file": seed.file, "rows": seed.rows, "size": seed.size, "tracked": seed.tracked}
                 for seed in self.seeds
             },
+            "notes": list(self.notes),
         }
 
 
@@ -96,15 +102,17 @@ def scaffold(place: Place, options: NewOptions) -> Scaffolded:
             hint=f"Edit {directory}/{spec.FILE}, or choose another name.",
             dataset=options.dataset,
         )
+    schema, notes = fitting(options.schema) if options.schema is not None else (None, ())
     with _beside(place.root) as scratch:
         made = scratch / directory
-        _write_files(made, options)
+        _write_files(made, replace(options, schema=schema))
         loaded = _load(made / spec.FILE, scratch)
         seeds = tuple(_seeds(loaded, options, SeedPlace(made / "seeds", place.cache, options.limits)))
         files = tuple(sorted(path.relative_to(scratch).as_posix() for path in made.rglob("*") if path.is_file()))
         _put(made, place.root / directory)
     pipeline.ensure_stage(place.root, place.stage(loaded))
-    return Scaffolded(options.dataset, directory, files, tuple(table.name for table in loaded.tables), seeds)
+    tables = tuple(table.name for table in loaded.tables)
+    return Scaffolded(options.dataset, directory, files, tables, seeds, (*options.omitted, *notes))
 
 
 def _check_name(name: str) -> None:
@@ -112,6 +120,10 @@ def _check_name(name: str) -> None:
         raise UsageError(
             f"{name!r} is no dataset name",
             hint="Use lower-case letters, digits and '-', at least two characters: it becomes part of Git tags.",
+        )
+    if Ref.parse(name).dataset != name:
+        raise UsageError(
+            f"A dataset named {name!r} would be taken for a version", hint=f"Put a word before it: shop-{name}."
         )
 
 

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tdv.content.arrow import arrow_schema, canonical
+from tdv.errors import DataError, IntegrityError
 from tdv.model.schema import TableSchema
 from tdv.seeds import file_stem, seed_text
 from tdv.store.cache import Cache
@@ -54,6 +55,14 @@ def write_seed(batches: Iterable[pa.Table], schema: TableSchema, place: SeedPlac
 
     Raises `DataError` for a value that does not fit its column.
     """
+    try:
+        return _written(batches, schema, place)
+    except IntegrityError as exc:
+        hint = "Give all values of that column one type in the database, or leave out --rows."
+        raise DataError(f"The rows cannot be copied: {exc.message}", hint=hint, **exc.facts) from exc
+
+
+def _written(batches: Iterable[pa.Table], schema: TableSchema, place: SeedPlace) -> Seed | None:
     stream = (canonical(batch, schema) for batch in batches if batch.num_rows)
     first = _at_most(stream, place.limits.rows)
     rows = sum(batch.num_rows for batch in first)

@@ -118,7 +118,8 @@ class OneFile(ABC):
     def require(self) -> None:
         """Raises `TargetError` where there is no database."""
         if not self.exists():
-            raise TargetError(f"there is no database {self.path}", hint="Run `tdv checkout` to make it.")
+            hint = "Look at the path; `tdv checkout` would make one there."
+            raise TargetError(f"there is no database at {self.path}", hint=hint)
 
     def beside(self, suffix: str) -> Path:
         """The engine's file beside the database."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from tdv.model.schema import DatasetSchema, TableSchema
 
@@ -215,3 +215,11 @@ class Target(Protocol):
 
     def inspect(self) -> DatasetSchema:
         """The tables that are not tdv's own state, as a schema."""
+
+
+@runtime_checkable
+class Selective(Protocol):
+    """A target that can say what `inspect` leaves out of its schema."""
+
+    def omitted(self) -> tuple[str, ...]:
+        """One phrase for each kind of rule or column of a table that a schema has no place for."""

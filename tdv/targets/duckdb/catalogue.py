@@ -107,6 +107,16 @@ def inspect(connection: duckdb.DuckDBPyConnection) -> DatasetSchema:
     return DatasetSchema(tuple(_table(connection, name) for (name,) in names if name.lower() != STATE_TABLE))
 
 
+def omitted(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """What a schema does not say of these tables: checks."""
+    found = rows_of(
+        connection,
+        f"SELECT DISTINCT table_name FROM duckdb_constraints() WHERE {_HERE} AND schema_name = 'main' "
+        "AND constraint_type = 'CHECK' ORDER BY table_name",
+    )
+    return tuple(f"the CHECK constraints of {name}; write them under `checks:`" for (name,) in found)
+
+
 def _table(connection: duckdb.DuckDBPyConnection, name: str) -> TableSchema:
     place = f"WHERE {_HERE} AND schema_name = 'main' AND table_name = {text(name)}"
     columns = rows_of(

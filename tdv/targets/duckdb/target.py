@@ -41,6 +41,13 @@ class DuckdbTarget(OneFile):
         with self.failures(), closing(self._read()) as connection:
             return inspect(connection)
 
+    def omitted(self) -> tuple[str, ...]:
+        from tdv.targets.duckdb.catalogue import omitted
+
+        self.require()
+        with self.failures(), closing(self._read()) as connection:
+            return omitted(connection)
+
     def survey(self) -> Survey:
         from tdv.targets.duckdb.catalogue import survey
 

@@ -18,7 +18,7 @@ from tdv.model.schema import Column, DatasetSchema, Reference, Rules, TableSchem
 from tdv.model.types import LogicalType
 from tdv.targets.protocol import STATE_TABLE
 from tdv.targets.sql import quote
-from tdv.targets.sqlite.codec import ARROW, Misread, decode, storage
+from tdv.targets.sqlite.codec import ARROW, Misread, Storage, decode, storage
 
 _DECLARED: Final = (
     (r"TIMESTAMPTZ|TIMESTAMP WITH TIME ZONE", "timestamptz"),
@@ -45,8 +45,19 @@ _WIDER: Final = {
 }
 """What to try when values do not fit: after these, text."""
 _BY_CLASS: Final = {"integer": "int64", "real": "float64", "text": "string", "blob": "binary"}
+_PYTHON: Final[Mapping[Storage, tuple[type, ...]]] = {
+    "integer": (int,),
+    "real": (int, float),
+    "number": (int, float),
+    "text": (str,),
+    "blob": (bytes,),
+}
+"""What `sqlite3` gives for the values of a column that is read as that; Arrow would cut 5.5 to the integer 5."""
 _BATCH: Final = 65_536
 _VISIBLE: Final = 0
+_GENERATED: Final = (2, 3)
+_NO_CODE: Final = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/""", re.DOTALL)
+"""Literals, quoted names and comments in a CREATE TABLE."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +73,37 @@ class _Found:
 def inspect(connection: sqlite3.Connection) -> DatasetSchema:
     """All tables of the database but SQLite's own and tdv's state, in the order in which they were made."""
     query = "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY rootpage, name"
-    names = [
-        name
-        for (name,) in connection.execute(query)
-        if not name.lower().startswith("sqlite_") and name.lower() != STATE_TABLE
-    ]
+    names = [name for (name,) in connection.execute(query) if _is_users(name)]
     columns = {name: _columns(connection, name) for name in names}
     return DatasetSchema(tuple(_table(connection, name, columns) for name in names))
+
+
+def omitted(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """What a schema does not say of these tables: generated columns, checks, collations, types that values break."""
+    found: list[str] = []
+    query = "SELECT name, sql FROM sqlite_master WHERE type = 'table' ORDER BY rootpage, name"
+    for table, sql in connection.execute(query).fetchall():
+        if not _is_users(table):
+            continue
+        rows = connection.execute(f"PRAGMA table_xinfo({quote(table)})").fetchall()
+        found += [f"the generated column {table}.{row[1]}" for row in rows if row[6] in _GENERATED]
+        for column in _columns(connection, table):
+            classes = _classes(connection, table, column.name)
+            if len(classes) > 1 and classes & {"text", "blob"}:
+                mixed = " and ".join(sorted(classes))
+                found.append(
+                    f"the type {column.declared or '(none)'} of {table}.{column.name}: it holds {mixed} values"
+                )
+        declared = _NO_CODE.sub(" ", sql or "")
+        if re.search(r"\bCHECK\s*\(", declared, re.IGNORECASE):
+            found.append(f"the CHECK constraints of {table}; write them under `checks:`")
+        collations = {name.upper() for name in re.findall(r"\bCOLLATE\s+(\w+)", declared, re.IGNORECASE)} - {"BINARY"}
+        found += [f"the collation {name} of {table}; text is compared byte by byte" for name in sorted(collations)]
+    return tuple(found)
+
+
+def _is_users(table: str) -> bool:
+    return not table.lower().startswith("sqlite_") and table.lower() != STATE_TABLE
 
 
 def _columns(connection: sqlite3.Connection, table: str) -> list[_Found]:
@@ -145,10 +180,11 @@ def _declared(text: str) -> LogicalType | None:
 def _fits(connection: sqlite3.Connection, table: str, name: str, kind: LogicalType) -> bool:
     """Whether all values of a column can be read as `kind`."""
     cursor = connection.execute(f"SELECT {quote(name)} FROM {quote(table)}")
+    allowed = (type(None), *_PYTHON[storage(kind)])
     try:
         while rows := cursor.fetchmany(_BATCH):
             values: list[Any] = [value for (value,) in rows]
-            if kind.name in ("string", "json", "uuid") and any(not isinstance(v, str | None) for v in values):
+            if any(not isinstance(value, allowed) for value in values):
                 return False
             decode(pa.array(values, ARROW[storage(kind)]), kind)
     except (Misread, pa.ArrowException, OverflowError, TypeError):

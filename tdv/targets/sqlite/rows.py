@@ -35,7 +35,7 @@ _THREADS: Final = 2
 _ZERO: Final = {"integer": "0", "real": "0.0", "number": "0.0", "text": "''", "blob": "x''"}
 _STORED: Final = {
     "integer": {"integer"},
-    "real": {"real"},
+    "real": {"integer", "real"},
     "number": {"integer", "real"},
     "text": {"text"},
     "blob": {"blob"},

@@ -30,6 +30,7 @@ BUSY_WAIT: Final = 5.0
 """Seconds to wait for somebody else's transaction."""
 _BUSY: Final = frozenset({"SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY"})
 _NO_DATABASE: Final = frozenset({"SQLITE_NOTADB", "SQLITE_CORRUPT"})
+_NOT_UTF8: Final = "Could not decode to UTF-8"
 _HINTS: Final = {
     "SQLITE_NOTADB": "This is no SQLite database: name another --target, or add --replace to overwrite it.",
     "SQLITE_FULL": "The disk is full: free some space, then run the command again.",
@@ -54,6 +55,13 @@ class SqliteTarget(OneFile):
         self.require()
         with self.failures(), closing(self._connect("ro")) as connection:
             return inspect(connection)
+
+    def omitted(self) -> tuple[str, ...]:
+        from tdv.targets.sqlite.inspection import omitted
+
+        self.require()
+        with self.failures(), closing(self._connect("ro")) as connection:
+            return omitted(connection)
 
     def survey(self) -> Survey:
         from tdv.targets.sqlite import state
@@ -120,6 +128,11 @@ class SqliteTarget(OneFile):
                 raise TargetBusy(
                     f"another process uses {self.path}",
                     hint="Close the programs that have it open, then run the command again.",
+                ) from exc
+            if str(exc).startswith(_NOT_UTF8):
+                raise TargetError(
+                    f"{self.path} holds text that is not UTF-8: {exc}",
+                    hint="Rewrite those values as UTF-8, or make them BLOBs: UPDATE t SET c = CAST(c AS BLOB).",
                 ) from exc
             hint = _HINTS.get(name, "Look at the file's rights and free space, or name another --target.")
             raise TargetError(f"SQLite failed on {self.path}: {exc}", hint=hint) from exc
