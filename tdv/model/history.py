@@ -143,13 +143,13 @@ class History:
 
     def at(self, text: str) -> Place:
         """The place of a database whose applied migrations end at the revisions in `text`; "head" is all of them,
-        "base" none.
+        "base" none, unless a migration is called so.
 
         Raises `NotFound` or `UsageError`.
         """
-        if text in ("head", "heads"):
+        if text in ("head", "heads") and text not in self.migrations:
             return self.head
-        if text == BASE:
+        if text == BASE and text not in self.migrations:
             return Position(BASE, frozenset(), self)
         revisions = tuple(dict.fromkeys(self.named(word) for word in _words(text)))
         return Position(", ".join(revisions), self.ancestors(revisions), self)
