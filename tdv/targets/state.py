@@ -27,6 +27,14 @@ def lock_file(work: Path, target: Target) -> Path:
     return work / "locks" / f"{_name(target)}.lock"
 
 
+def remembered(work: Path, target: Target) -> bytes | None:
+    """What is remembered about `target`, as it is written; another text after every load."""
+    try:
+        return state_file(work, target).read_bytes()
+    except OSError:
+        return None
+
+
 def untouched(work: Path, target: Target) -> tuple[Held, ...] | None:
     """What `target` holds, if nobody wrote to it since; None if that is not proved."""
     try:

@@ -8,6 +8,7 @@ locale) goes over to the new one.
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,6 +23,8 @@ _STRATEGIES_SINCE: Final = 150_000
 _CLONES_SINCE: Final = 180_000
 _SMALL: Final = 32 << 20
 """Bytes up to which a copy through the log is cheaper than the two checkpoints of a copy of files."""
+_LEAVING: Final = 1.0
+_POLL: Final = 0.002
 _LISTS: Final = frozenset({"search_path", "local_preload_libraries", "session_preload_libraries", "temp_tablespaces"})
 _COLLATION: Final = "pg_database_collation_actual_version(d.oid)"
 
@@ -63,6 +66,11 @@ def like(admin: Connection, pattern: str) -> list[tuple[str, str | None]]:
     return [(str(name), comment) for name, comment in found]
 
 
+def literally(name: str) -> str:
+    """A name as a ``LIKE`` pattern."""
+    return re.sub(r"([%_\\])", r"\\\1", name)
+
+
 def locale_of(admin: Connection, name: str) -> Locale:
     """The locale of a database, or of those that the server makes where there is none of that name."""
     version = admin.info.server_version
@@ -88,9 +96,10 @@ def clone(admin: Connection, template: str, name: str) -> None:
     """Makes a copy of a database that nobody is connected to, by the cheaper of the server's ways."""
     statement = f"CREATE DATABASE {quote(name)} TEMPLATE {quote(template)}"
     if admin.info.server_version >= _STRATEGIES_SINCE:
-        ((size,),) = execute(admin, "SELECT pg_database_size(%s)", template)
-        statement += f" STRATEGY {'WAL_LOG' if size <= _SMALL else 'FILE_COPY'}"
-        if size > _SMALL and admin.info.server_version >= _CLONES_SINCE:
+        ((size, fsync),) = execute(admin, "SELECT pg_database_size(%s), current_setting('fsync')", template)
+        as_files = size > _SMALL or fsync == "off"
+        statement += f" STRATEGY {'FILE_COPY' if as_files else 'WAL_LOG'}"
+        if as_files and admin.info.server_version >= _CLONES_SINCE:
             _share_blocks(admin)
     execute(admin, statement)
 
@@ -104,6 +113,13 @@ def in_use(admin: Connection, name: str) -> bool:
             name,
         )
     )
+
+
+def wait_until_left(admin: Connection, name: str) -> None:
+    """Waits a moment for sessions that were just closed: the server would wait a tenth of a second for them."""
+    deadline = time.monotonic() + _LEAVING
+    while in_use(admin, name) and time.monotonic() < deadline:
+        time.sleep(_POLL)
 
 
 def swap(admin: Connection, new: str, name: str, aside: str) -> bool:

@@ -25,12 +25,13 @@ if TYPE_CHECKING:
 
     from tdv.targets.postgresql.session import Connection
     from tdv.targets.postgresql.whole import Whole
+    from tdv.targets.throwaway import Throwaways
 
 
 class PostgresqlTarget:
     """One database of a server; rows are loaded into the first schema of the search path, ``public`` by default."""
 
-    capabilities: ClassVar[Capabilities] = Capabilities(transactional=True, proof=True, references=True)
+    capabilities: ClassVar[Capabilities] = Capabilities(transactional=True, proof=True, references=True, throwaway=True)
     losses: ClassVar[Mapping[str, Loss]] = LOSSES
 
     def __init__(self, settings: TargetSettings, work: Path) -> None:
@@ -86,6 +87,13 @@ class PostgresqlTarget:
                     f"{self.shown} is not tdv's to drop", hint="Set `owns: database` for the target in tdv.yaml."
                 )
             whole.drop()
+
+    def throwaways(self) -> Throwaways:
+        """The throwaway databases on the target's server; the target itself is not touched."""
+        with self._failures():
+            from tdv.targets.postgresql.throwaway import PostgresqlThrowaways
+
+            return PostgresqlThrowaways(self.settings, self._fresh_scratch(), self._failures)
 
     def read(self, table: TableSchema) -> Iterator[pa.Table]:
         with self._failures():

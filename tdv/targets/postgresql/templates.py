@@ -10,9 +10,11 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable
+import re
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import psycopg
@@ -28,16 +30,20 @@ FORMAT: Final = "tdv.template/v1"
 _TEMPLATE: Final = "tdv_template_"
 _BUILDING: Final = "tdv_building_"
 _DIGITS: Final = 20
+_NAME: Final = re.compile(rf"{_TEMPLATE}[0-9a-f]{{{_DIGITS}}}")
+_USED_EVERY: Final = 3600
+"""Seconds within which the use of a template is noted once."""
 KEEP_BYTES: Final = 16 << 30
 KEEP_TEMPLATES: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A database to clone; `held` is what it says that it holds."""
+    """A database to clone; `held` is what it says that it holds, `used_at` in seconds since 1970 when it was cloned."""
 
     name: str
     held: tuple[Held, ...]
+    used_at: int = 0
 
 
 class Templates:
@@ -49,11 +55,15 @@ class Templates:
     def find(self, key: str) -> Template | None:
         """The template of `key`, if it is there."""
         name = _TEMPLATE + _short(key)
-        for _, comment in databases.like(self._admin, _literally(name)):
-            held = _held(comment)
-            if held is not None:
-                return Template(name, held)
+        for _, comment in databases.like(self._admin, databases.literally(name)):
+            return _parsed(name, comment)
         return None
+
+    def found(self) -> list[tuple[Template, int]]:
+        """All templates of the server with their sizes in bytes, the one that was used last first."""
+        sizes = dict(execute(self._admin, "SELECT datname, pg_database_size(oid) FROM pg_database WHERE datistemplate"))
+        templates = sorted(self._all(), key=lambda template: template.used_at, reverse=True)
+        return [(template, int(sizes.get(template.name, 0))) for template in templates]
 
     def make(self, key: str, locale: databases.Locale, build: Callable[[str], tuple[Held, ...]]) -> Template:
         """The template of `key`; `build` fills and verifies the database that it is given the name of."""
@@ -68,20 +78,29 @@ class Templates:
         finally:
             unlock(self._admin, name)
 
+    def clone(self, template: Template, name: str) -> None:
+        """Makes the database `name`, and notes that the template is in use."""
+        databases.clone(self._admin, template.name, name)
+        now = int(time.time())
+        if now - template.used_at > _USED_EVERY:
+            # Only its owner may write on a template; that of somebody else is cloned all the same.
+            with suppress(psycopg.Error):
+                self._label(template.name, replace(template, used_at=now))
+
+    def drop(self, name: str) -> None:
+        """Removes a template; any other name is left alone."""
+        if _NAME.fullmatch(name):
+            databases.try_drop(self._admin, name)
+
     def collect(self, spare: str, keep_bytes: int = KEEP_BYTES, keep_templates: int = KEEP_TEMPLATES) -> list[str]:
         """Drops the oldest templates until so many bytes and templates are left; never the one called `spare`."""
-        rows = execute(
-            self._admin,
-            "SELECT datname, pg_database_size(oid) FROM pg_database WHERE datname LIKE %s ORDER BY oid DESC",
-            _literally(_TEMPLATE) + "%",
-        )
         dropped = []
         total = 0
-        for count, (name, size) in enumerate(rows, 1):
+        for count, (template, size) in enumerate(self.found(), 1):
             total += size
-            if name != spare and (total > keep_bytes or count > keep_templates):
-                databases.try_drop(self._admin, name)
-                dropped.append(name)
+            if template.name != spare and (total > keep_bytes or count > keep_templates):
+                self.drop(template.name)
+                dropped.append(template.name)
         return dropped
 
     def _made(self, key: str, locale: databases.Locale, build: Callable[[str], tuple[Held, ...]]) -> Template:
@@ -98,18 +117,32 @@ class Templates:
             raise
 
     def _published(self, beside: str, name: str, held: tuple[Held, ...]) -> Template:
-        label: dict[str, Any] = {"format": FORMAT, "held": [item.to_plain() for item in held]}
+        template = Template(name, held, int(time.time()))
         databases.try_drop(self._admin, name)
         with self._admin.transaction():
             execute(self._admin, f"ALTER DATABASE {quote(beside)} IS_TEMPLATE true ALLOW_CONNECTIONS false")
-            comment = text(json.dumps(label, ensure_ascii=False))
-            execute(self._admin, f"COMMENT ON DATABASE {quote(beside)} IS {comment}")
+            self._label(beside, template)
             execute(self._admin, f"ALTER DATABASE {quote(beside)} RENAME TO {quote(name)}")
-        return Template(name, held)
+        return template
+
+    def _label(self, name: str, template: Template) -> None:
+        """Writes on a database what it holds: the only place that is read without a connection to it."""
+        label: dict[str, Any] = {
+            "format": FORMAT,
+            "held": [item.to_plain() for item in template.held],
+            "used_at": template.used_at,
+        }
+        execute(self._admin, f"COMMENT ON DATABASE {quote(name)} IS {text(json.dumps(label, ensure_ascii=False))}")
+
+    def _all(self) -> Iterator[Template]:
+        for name, comment in databases.like(self._admin, databases.literally(_TEMPLATE) + "%"):
+            template = _parsed(name, comment)
+            if template is not None and _NAME.fullmatch(name):
+                yield template
 
     def _sweep(self, key: str) -> None:
         """Drops what killed builds of this template left; its lock is held."""
-        for name, _ in databases.like(self._admin, _literally(_BUILDING + _short(key)) + "%"):
+        for name, _ in databases.like(self._admin, databases.literally(_BUILDING + _short(key)) + "%"):
             databases.try_drop(self._admin, name)
 
 
@@ -122,16 +155,11 @@ def _short(key: str) -> str:
     return hashlib.sha256(key.encode()).hexdigest()[:_DIGITS]
 
 
-def _literally(name: str) -> str:
-    """A name as a ``LIKE`` pattern."""
-    return name.replace("_", r"\_")
-
-
-def _held(comment: str | None) -> tuple[Held, ...] | None:
+def _parsed(name: str, comment: str | None) -> Template | None:
     try:
         plain = json.loads(comment or "")
         if plain["format"] != FORMAT:
             return None
-        return tuple(Held.from_plain(item) for item in plain["held"])
+        return Template(name, tuple(Held.from_plain(item) for item in plain["held"]), int(plain["used_at"]))
     except (ValueError, KeyError, TypeError):
         return None

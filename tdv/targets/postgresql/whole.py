@@ -10,6 +10,7 @@ import hashlib
 import os
 from collections.abc import Iterable
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -30,6 +31,28 @@ _CLONE: Final = "tdv_clone_"
 _DIGITS: Final = 12
 
 
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """What a template is filled with: the server's parameters, the rows, a directory for passing files."""
+
+    given: dict[str, Any]
+    load: Load
+    scratch: Path
+
+
+def made(templates: Templates, filling: Filling, key: str, locale: databases.Locale) -> Template:
+    """The template of `key`, filled now; raises what `Target.load` raises for its rows."""
+
+    def build(name: str) -> tuple[Held, ...]:
+        with closing(connect(filling.given, name)) as connection:
+            _make_schema(connection)
+            return Loading(connection, filling.load, (), filling.scratch).run()
+
+    template = templates.make(key, locale, build)
+    templates.collect(template.name)
+    return template
+
+
 class Whole:
     """One database `name` on the server of `admin`; `given` are the parameters that reach it."""
 
@@ -47,15 +70,14 @@ class Whole:
         """
         there = databases.exists(self._admin, self._name)
         locale = databases.locale_of(self._admin, self._name)
-        key = key_of(load.key, locale, str(self._given.get("options", "")))
+        key = key_of(load.key, locale, schema_options(self._given))
         template = self._templates.find(key)
         if there and not self._may_go(load, template):
             return None
         action: Any = "cloned" if template is not None else "loaded"
         try:
             if template is None:
-                template = self._templates.make(key, locale, lambda name: self._build(name, load))
-                self._templates.collect(template.name)
+                template = made(self._templates, Filling(self._given, load, self._scratch), key, locale)
             return self._cloned(template, load, action, there=there)
         except errors.InsufficientPrivilege:
             if not there:
@@ -87,21 +109,17 @@ class Whole:
             refuse_strangers(found, load, owners)
             return is_all_ours(found, load, owned=True)
 
-    def _build(self, name: str, load: Load) -> tuple[Held, ...]:
-        with closing(connect(self._given, name)) as connection:
-            _make_schema(connection)
-            return Loading(connection, load, (), self._scratch).run()
-
     def _cloned(self, template: Template, load: Load, action: Any, *, there: bool) -> Outcome | None:
         self._sweep()
         new = f"{self._prefix}{os.urandom(4).hex()}"
         held = load.stamped(template.held)
-        databases.clone(self._admin, template.name, new)
+        self._templates.clone(template, new)
         try:
             with closing(connect(self._given, new)) as connection:
                 write_state(connection, held)
             if there:
                 databases.carry_over(self._admin, self._name, new)
+            databases.wait_until_left(self._admin, new)
             swapped = databases.swap(self._admin, new, self._name, f"{new}_old")
         except BaseException:
             databases.try_drop(self._admin, new)
@@ -115,8 +133,13 @@ class Whole:
 
     def _sweep(self) -> None:
         """Drops clones that killed runs left; the lock of the target is held."""
-        for name, _ in databases.like(self._admin, self._prefix.replace("_", r"\_") + "%"):
+        for name, _ in databases.like(self._admin, databases.literally(self._prefix) + "%"):
             databases.try_drop(self._admin, name)
+
+
+def schema_options(given: dict[str, Any]) -> str:
+    """What in the parameters decides which schema the rows go to."""
+    return str(given.get("options", ""))
 
 
 def _owners(load: Load, template: Template | None) -> dict[str, str]:

@@ -1,0 +1,99 @@
+"""Throwaway databases beside a target, on its server.
+
+In: a target's parameters, names, and `Load`s. Out: clones of templates, and what is left of earlier ones. Always holds:
+a clone has its name from the start and nobody knows that name before it is complete; only databases whose names tdv
+made are listed or dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote as percent
+from urllib.parse import urlsplit
+
+import psycopg
+
+from tdv.config import TargetSettings
+from tdv.targets.postgresql import databases
+from tdv.targets.postgresql.catalogue import write_state
+from tdv.targets.postgresql.session import Connection, connect, database_of, execute, maintenance, parameters
+from tdv.targets.postgresql.templates import Templates, key_of
+from tdv.targets.postgresql.whole import Filling, made, schema_options
+from tdv.targets.protocol import Load
+from tdv.targets.sql import quote
+from tdv.targets.throwaway import Leaving, Name, Throwaway
+
+Failures = Callable[[], AbstractContextManager[None]]
+
+
+class PostgresqlThrowaways:
+    """The throwaways of one server; `settings` are those of any target on it, `failures` translates errors."""
+
+    def __init__(self, settings: TargetSettings, scratch: Path, failures: Failures) -> None:
+        self._settings = settings
+        self._scratch = scratch
+        self._failures = failures
+
+    def create(self, name: Name, load: Load) -> Throwaway:
+        throwaway = Throwaway(str(name), self._named(str(name)))
+        with self._failures(), self._server() as (admin, given):
+            templates = Templates(admin)
+            locale = databases.locale_of(admin, database_of(given))
+            key = key_of(load.key, locale, schema_options(given))
+            template = templates.find(key) or made(templates, Filling(given, load, self._scratch), key, locale)
+            templates.clone(template, throwaway.name)
+            try:
+                with closing(connect(given, throwaway.name)) as connection:
+                    write_state(connection, load.stamped(template.held))
+            except BaseException:
+                databases.try_drop(admin, throwaway.name)
+                raise
+        return throwaway
+
+    def drop(self, leaving: str) -> None:
+        with self._failures(), self._server() as (admin, _):
+            if Name.parse(leaving) is not None:
+                execute(admin, f"DROP DATABASE IF EXISTS {quote(leaving)} WITH (FORCE)")
+            else:
+                Templates(admin).drop(leaving)
+
+    def found(self) -> tuple[Leaving, ...]:
+        with self._failures(), self._server() as (admin, _):
+            return (*_databases(admin), *_images(admin))
+
+    def connect(self, throwaway: Throwaway) -> psycopg.Connection[tuple[Any, ...]]:
+        with self._failures():
+            return psycopg.connect(**parameters(throwaway.url))
+
+    @contextmanager
+    def _server(self) -> Iterator[tuple[Connection, dict[str, Any]]]:
+        given = parameters(self._settings.url)
+        with closing(maintenance(given)) as admin:
+            yield admin, given
+
+    def _named(self, name: str) -> TargetSettings:
+        """The settings that reach the database `name` on this server."""
+        parts = urlsplit(self._settings.url)
+        options = "&".join(word for word in parts.query.split("&") if word and not word.startswith("dbname="))
+        url = f"{parts.scheme}://{parts.netloc}/{percent(name)}" + (f"?{options}" if options else "")
+        return replace(self._settings, name=None, url=url, owns="database", protected=False)
+
+
+def _databases(admin: Connection) -> Iterator[Leaving]:
+    rows = execute(
+        admin, "SELECT datname, pg_database_size(oid) FROM pg_database WHERE datname LIKE 'tdv\\_%%' ORDER BY 1"
+    )
+    for text, size in rows:
+        name = Name.parse(text)
+        if name is not None:
+            yield Leaving("database", text, name.made_at, name.execution_id, size)
+
+
+def _images(admin: Connection) -> Iterator[Leaving]:
+    for template, size in Templates(admin).found():
+        yield Leaving("image", template.name, datetime.fromtimestamp(template.used_at, UTC), "", size)
