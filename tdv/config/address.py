@@ -44,7 +44,7 @@ def is_path(text: str) -> bool:
 def absolute(text: str, directory: Path) -> str:
     """The URL of `text` (a URL or a path), with a relative path counted from `directory`, an absolute one."""
     if not is_url(text):
-        engine = _SUFFIXES.get(Path(text).suffix.lower(), "file")
+        engine = "file" if text.endswith("/") else _SUFFIXES.get(Path(text).suffix.lower(), "file")
         return _file_url(engine, _from(directory, text, ends=text.endswith("/")), "")
     parts = urlsplit(text)
     if _engine(parts.scheme) not in FILES:

@@ -123,6 +123,10 @@ class Settings:
     levels: Mapping[str, Level] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
+    def is_target(self, text: str) -> bool:
+        """True for what `target` takes: a declared name, a URL or a path."""
+        return text in self.targets or text in self.environments or is_url(text) or is_path(text)
+
     def target(self, text: str | None = None, directory: Path | None = None) -> TargetSettings:
         """The target that `text` means: a declared name, an environment's name, a URL or a path.
 
@@ -135,7 +139,7 @@ class Settings:
         entry = self.targets.get(text) or self._of_environment(text)
         if entry is not None:
             found = self._declared(entry)
-        elif is_url(text) or is_path(text):
+        elif self.is_target(text):
             found = self._undeclared(absolute(text, base), text == DEFAULT_TARGET)
         else:
             raise self._unknown(text)

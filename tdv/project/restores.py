@@ -87,11 +87,14 @@ def target_of(ports: Ports, wish: CheckoutWish) -> TargetSettings:
     text = wish.target
     if wish.format is None:
         return ports.settings.target(text, wish.directory)
-    if text is None or text.startswith(("sqlite:", "duckdb:")):
-        raise UsageError("--format is for files", hint="Name a directory too: --target out/ --format csv.")
-    if not text.startswith("file:"):
-        text = text if text.endswith("/") else f"{text}/"
+    if text is not None and not ports.settings.is_target(text):
+        text = f"{text}/"  # with a format, a bare word can only be a directory
     found = ports.settings.target(text, wish.directory)
+    if not found.url.startswith("file:"):
+        raise UsageError(
+            f"--format is for files, and {found.name or found.shown} is a database",
+            hint="Name a directory: --target out/ --format csv.",
+        )
     base, _, query = found.url.partition("?")
     kept = [word for word in query.split("&") if word and not word.startswith("format=")]
     return replace(found, url=f"{base}?{'&'.join([*kept, f'format={wish.format}'])}")

@@ -1,0 +1,71 @@
+"""How `tdv checkout` reads ``--target`` and ``--format``: what is a directory, a database, or a file of others."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import RepositoryBuilder
+from tests.repository import Repository
+
+SPEC = """\
+dataset: shop
+tables:
+  users:
+    rows: 3
+    key: [id]
+    columns:
+      id: {type: int64, generate: {sequence: {start: 1}}}
+"""
+
+
+@pytest.fixture
+def shop(repo: RepositoryBuilder) -> Repository:
+    made = repo().prepared()
+    made.write({"datasets/shop/dataset.yaml": SPEC, "notes.txt": "mine\n", "notes": "mine too\n"}).commit()
+    made.tdv("build", expect=0)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("file", "words"),
+    [
+        ("tdv.yaml", ("tdv.yaml/", "--format", "csv")),
+        ("notes.txt", ("./notes.txt", "--format", "csv")),
+        ("notes", ("file:notes?format=parquet",)),
+    ],
+)
+@pytest.mark.parametrize("more", [(), ("--replace",)], ids=["plain", "replace"])
+def test_ordinary_file_is_never_replaced_by_a_directory(
+    shop: Repository, file: str, words: tuple[str, ...], more: tuple[str, ...]
+) -> None:
+    before = shop.read(file)
+    outcome = shop.tdv("checkout", "shop@workspace", "--target", *words, *more, expect=15)
+    assert f"{shop.root / file} is no directory" in outcome.stderr
+    assert shop.read(file) == before
+
+
+def test_format_for_a_database_is_refused(shop: Repository) -> None:
+    database = shop.root / "f4.db"
+    shop.tdv("checkout", "shop@workspace", "--target", str(database), expect=0)
+    for name in (str(database), f"sqlite:///{database}", "local", "new.duckdb"):
+        outcome = shop.tdv("checkout", "shop@workspace", "--target", name, "--format", "csv", expect=2)
+        assert "--format is for files" in outcome.stderr
+    assert shop.tdv("checkout", "shop@workspace", "--format", "csv").exit_code == 2
+    assert rows(database) == [(1,), (2,), (3,)]
+    assert not (shop.root / "new.duckdb").exists()
+
+
+@pytest.mark.parametrize("name", ["out", "out/", "file:out", "out.db/"])
+def test_word_with_a_format_is_a_directory(shop: Repository, name: str) -> None:
+    shop.tdv("checkout", "shop@workspace", "--target", name, "--format", "csv", expect=0)
+    text = (shop.root / name.removeprefix("file:") / "users.csv").read_text()
+    assert text.split() == ["id", "1", "2", "3"]
+
+
+def rows(database: Path) -> list[tuple[int]]:
+    with closing(sqlite3.connect(database)) as connection:
+        return connection.execute("SELECT id FROM users ORDER BY id").fetchall()
