@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tdv import documents
 from tdv.check import RULES, Checked, Verdict, annotated, lines, markdown
 from tdv.check.privacy import sounds_private
 from tests.repository import Outcome, Repository
@@ -348,6 +349,45 @@ def test_shallow_clone_of_a_branch_finds_where_it_forked(branch: Repository, tmp
     outcome = clone.tdv("check", "--base", "origin/main")
     assert outcome.exit_code == 0, outcome
     assert "bump" in outcome.stdout
+
+
+def test_json_is_as_its_schema_says(branch: Repository) -> None:
+    branch.write({SEED: "id,name\n1,ada\n"}).commit("Edit")
+    answer = gate(branch, "--json").json()
+    documents.validate(documents.plain(answer, "check.json"), "verification")
+    assert answer["base"] == "main"
+
+
+def test_stale_lock_fails(branch: Repository) -> None:
+    branch.tdv("lock", expect=0)
+    branch.commit("Pin")
+    assert broken(branch) == {}
+    branch.tdv("yank", "shop@v1.0.0", "-m", "Wrong", expect=0)
+    branch.commit("Yank")
+    assert set(broken(branch)) == {"locked"}
+
+
+def test_report_is_written_beside_the_answer(branch: Repository) -> None:
+    outcome = gate(branch, "--format", "github", "--report", "check.md")
+    assert outcome.stdout.strip() == ""
+    assert branch.read("check.md").startswith("### ✅ Test data: all 3 rules hold")
+
+
+def test_project_below_the_top_of_its_repository(tmp_path: Path) -> None:
+    whole = Repository.create(tmp_path / "repo", {"README.md": "x"})
+    whole.git("config", "user.name", "Ada")
+    (whole.root / "data").mkdir()
+    inner = Repository(whole.root / "data")
+    inner.tdv("init", expect=0)
+    inner.write({"datasets/shop/dataset.yaml": SPEC, SEED: "id,name\n1,ada\n2,bob\n"})
+    inner.tdv("build", expect=0)
+    whole.commit("Shop")
+    inner.tdv("release", "shop", "1.0.0", "-m", "x", expect=0)
+    whole.git("checkout", "--quiet", "-b", "work")
+    with_row(inner).tdv("release", "shop", "-m", "Eve", expect=0)
+    assert broken(inner) == {}
+    (inner.root / RECORD).write_text(inner.read(RECORD).replace("ada", "bob"))
+    assert {"record-unchanged", "committed"} == set(broken(inner))
 
 
 def test_unknown_base_is_not_found(branch: Repository) -> None:

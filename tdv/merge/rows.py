@@ -102,6 +102,11 @@ def _row(
             return None
         changed = tuple(name for name in columns if kept.cells.get(name) != was.cells.get(name))
         return _Outcome(key, line, "", changed) if other is None else _Outcome(key, "", line, changed)
+    if sheets[1].columns == sheets[2].columns:
+        if mine.line == other.line or (was is not None and other.line == was.line):
+            return _Outcome(key, mine.line)
+        if was is not None and mine.line == was.line:
+            return _Outcome(key, other.line)
     cells = {name: _cell(name, trio, sheets) for name in columns}
     clashing = tuple(name for name, (left, right) in cells.items() if left != right)
     left, right = (
@@ -141,16 +146,16 @@ def _line(row: Row, columns: Sequence[str], write: Writer) -> str:
 
 
 def _written(header: str, outcomes: Sequence[_Outcome], table: str, key: tuple[str, ...], size: int) -> Merged:
-    text, conflicts = header, []
+    parts, conflicts = [header], []
     for outcome in outcomes:
         if outcome.other is None:
-            text += f"{outcome.line}\n"
+            parts.append(f"{outcome.line}\n")
             continue
         name = f"{table}{_shown(key, outcome.key)}, {', '.join(outcome.columns)}"
         sides = [f"{line}\n" if line else "" for line in (outcome.line, outcome.other)]
-        text += marked(name, sides, size)
+        parts.append(marked(name, sides, size))
         conflicts.append(name)
-    return Merged(text.encode("utf-8"), tuple(conflicts))
+    return Merged("".join(parts).encode("utf-8"), tuple(conflicts))
 
 
 def _shown(names: tuple[str, ...], key: tuple[str, ...]) -> str:
@@ -227,6 +232,9 @@ def _records(text: str) -> Iterator[list[str]]:
     inside = False
     text = text.replace("\r\n", "\n")
     text = text if text.endswith("\n") else f"{text}\n"
+    if '"' not in text:
+        yield from (line.split(",") for line in text.split("\n") if line)
+        return
     for at, character in enumerate(text):
         if character == '"':
             inside = not inside
