@@ -140,7 +140,9 @@ def failures(shown: str) -> Iterator[None]:
     try:
         yield
     except psycopg.Error as exc:
-        raise _translated(exc, shown) from exc
+        error = _translated(exc, shown)
+        # The server quotes the row that it refuses.
+        raise error from (None if isinstance(error, DataError) else exc)
 
 
 def _translated(exc: psycopg.Error, shown: str) -> TargetError | DataError:

@@ -85,9 +85,8 @@ class PostgresqlThrowaways:
 
 
 def _databases(admin: Connection) -> Iterator[Leaving]:
-    rows = execute(
-        admin, "SELECT datname, pg_database_size(oid) FROM pg_database WHERE datname LIKE 'tdv\\_%%' ORDER BY 1"
-    )
+    query = "SELECT datname, pg_database_size(oid) FROM pg_database WHERE datname LIKE %s ORDER BY 1"
+    rows = execute(admin, query, databases.literally("tdv_") + "%")
     for text, size in rows:
         name = Name.parse(text)
         if name is not None:

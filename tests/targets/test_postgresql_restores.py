@@ -1,0 +1,248 @@
+"""PostgreSQL: nothing to do, ways back, and faults."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from tdv.errors import DataError, PluginMissing, Refused, TargetBusy, TargetError
+from tdv.servers.postgresql import Server
+from tdv.targets.verification import target_digest
+from tdv.testing import NOW, USERS, checkout, snapshot, table, users, wanted
+from tests.targets.builders import target
+from tests.targets.places import Place
+from tests.targets.servers import database_url, name_of, run_sql
+
+psycopg = pytest.importorskip("psycopg")
+
+
+@pytest.fixture
+def place(tmp_path: Path, empty_postgresql: str) -> Place:
+    return Place(tmp_path, empty_postgresql)
+
+
+@pytest.mark.parametrize("owned", [False, True])
+@pytest.mark.parametrize(
+    "touch",
+    [
+        "UPDATE users SET age = 9 WHERE id = 1",
+        "DELETE FROM users WHERE id = 2",
+        "INSERT INTO users (email, at) VALUES ('x', now())",
+        "TRUNCATE users",
+        "ALTER TABLE users RENAME age TO years",
+        "DROP TABLE users",
+        "SELECT nextval(pg_get_serial_sequence('users', 'id'))",
+        "UPDATE _tdv._tdv_state SET version = '9.9.9'",
+    ],
+)
+def test_whatever_was_touched_is_brought_back(place: Place, owned: bool, touch: str) -> None:
+    if owned:
+        place.owned()
+    place.checkout()
+    assert place.checkout().action == "unchanged"
+    place.sql(touch)
+    assert place.checkout(replace="RENAME" in touch).action == ("cloned" if owned else "loaded")
+    digest = snapshot(place.directory, {USERS: users(5)}).manifest
+    assert target_digest(place.target, digest.schema) == digest.content
+    assert place.sql("INSERT INTO users (email, at) VALUES ('new', now()) RETURNING id") == [(6,)]
+
+
+def test_open_session_forbids_the_proof(place: Place) -> None:
+    place.checkout()
+    with psycopg.connect(place.url) as session:
+        session.execute("SELECT 1")
+        assert place.target.proof() is None
+    assert place.checkout().action in ("unchanged", "loaded")
+
+
+def test_database_in_use_is_filled_and_its_sessions_live_on(place: Place) -> None:
+    place.owned().checkout()
+    with psycopg.connect(place.url, autocommit=True) as session:
+        session.execute("UPDATE users SET age = 1")
+        assert place.checkout(3, "2.0.0").action == "loaded"
+        assert session.execute("SELECT count(*) FROM users").fetchone() == (3,)
+    place.sql("UPDATE users SET age = 1")
+    assert place.checkout(5, "1.0.0").action == "cloned"
+
+
+def test_settings_and_rights_of_a_database_outlive_its_clone(place: Place) -> None:
+    name = name_of(place.url)
+    place.sql(
+        f"ALTER DATABASE {name} SET search_path TO app, public",
+        f"ALTER DATABASE {name} SET work_mem = '7MB'",
+        f"REVOKE CONNECT ON DATABASE {name} FROM PUBLIC",
+        f"COMMENT ON DATABASE {name} IS 'it''s mine'",
+    )
+    query = (
+        "SELECT datacl::text, shobj_description(d.oid, 'pg_database'), (SELECT setconfig FROM pg_db_role_setting"
+        f" WHERE setdatabase = d.oid), d.oid::int FROM pg_database d WHERE datname = '{name}'"
+    )
+    before = place.sql(query)[0]
+    place.owned().checkout()
+    after = place.sql(query)[0]
+    assert after[1:3] == before[1:3]
+    assert set(re.split("[{},]", after[0])) == set(re.split("[{},]", before[0]))
+    assert after[3] != before[3]
+
+
+def test_only_one_template_and_no_clone_is_left(place: Place, postgresql_server: Server) -> None:
+    query = "SELECT datname FROM pg_database WHERE datname LIKE 'tdv%' AND datname NOT LIKE 'tdv_template_%'"
+    place.owned()
+    for _ in range(3):
+        place.checkout(11)
+        place.sql("DELETE FROM users")
+    assert run_sql(postgresql_server.url, query) == []
+
+
+def test_clones_that_a_killed_run_left_are_swept(place: Place, postgresql_server: Server) -> None:
+    place.owned().checkout()
+    from tdv.targets.postgresql.whole import Whole
+
+    prefix = Whole(None, {}, name_of(place.url), place.directory)._prefix  # type: ignore[arg-type]
+    run_sql(postgresql_server.url, f'CREATE DATABASE "{prefix}dead"')
+    place.sql("DELETE FROM users")
+    place.checkout()
+    assert run_sql(postgresql_server.url, f"SELECT 1 FROM pg_database WHERE datname = '{prefix}dead'") == []
+
+
+def test_owned_database_is_dropped_and_no_other(place: Place) -> None:
+    drop: Callable[[], None] = place.target.drop  # type: ignore[attr-defined]
+    with pytest.raises(Refused, match="not tdv's to drop"):
+        drop()
+    place.owned().checkout()
+    place.target.drop()  # type: ignore[attr-defined]
+    assert place.target.held() == ()
+    with pytest.raises(TargetError, match="does not exist"):
+        list(place.target.read(USERS))
+
+
+def test_rows_go_to_the_schema_of_the_search_path(place: Place) -> None:
+    place.sql("CREATE SCHEMA app")
+    url = f"{place.url}&options=-csearch_path%3Dapp"
+    for owns in ("tables", "database"):
+        place.target = target(place.directory, url, owns=owns)
+        place.checkout(4, f"1.0.{len(owns)}")
+        assert place.sql("SELECT count(*) FROM app.users") == [(4,)]
+    place.target = target(place.directory, url.replace("Dapp", "Dabsent"))
+    with pytest.raises(TargetError, match="no schema of the search path absent"):
+        place.checkout()
+
+
+def test_password_is_never_said(place: Place, tmp_path: Path) -> None:
+    secret = "hunter2%zz"
+    for url in (
+        f"postgresql://u:{secret}@127.0.0.1:1/db",
+        "postgresql://u:hunter2@127.0.0.1:1/db",
+        "postgresql://u:hunter2@127.0.0.1:1/db?sslmode=nonsense",
+    ):
+        with pytest.raises(TargetError) as caught:
+            target(tmp_path, url).held()
+        chain: BaseException | None = caught.value
+        while chain is not None and not chain.__suppress_context__:
+            assert "hunter2" not in str(chain)
+            chain = chain.__cause__
+        assert caught.value.hint
+
+
+def test_wrong_password_is_said_in_a_sentence(postgresql_server: Server, tmp_path: Path, place: Place) -> None:
+    run_sql(postgresql_server.url, "DROP ROLE IF EXISTS reader", "CREATE ROLE reader LOGIN PASSWORD 'right'")
+    place.checkout()
+    reader = target(tmp_path, place.url.replace("postgres@", "reader@"))
+    with pytest.raises(TargetError, match="permission denied"):
+        checkout(tmp_path, reader, snapshot(tmp_path, {USERS: users(3)}))
+    with pytest.raises(TargetError, match=r"role .* does not exist"):
+        target(tmp_path, place.url.replace("postgres@", "nobody@")).held()
+
+
+def test_read_only_user_is_told(place: Place) -> None:
+    place.checkout()
+    place.target = target(place.directory, f"{place.url}&options=-cdefault_transaction_read_only%3Don")
+    with pytest.raises(TargetError, match="read-only transaction"):
+        place.checkout(3, "2.0.0")
+    assert place.ids() == [1, 2, 3, 4, 5]
+
+
+def test_lock_of_somebody_else_is_busy(place: Place) -> None:
+    place.checkout()
+    place.target = target(place.directory, f"{place.url}&options=-clock_timeout%3D100")
+    with psycopg.connect(place.url) as session:
+        session.execute("LOCK TABLE users")
+        with pytest.raises(TargetBusy, match="holds a lock"):
+            place.checkout(3, "2.0.0")
+    assert place.ids() == [1, 2, 3, 4, 5]
+
+
+def test_checkout_of_somebody_else_is_named(place: Place) -> None:
+    from tdv.targets.postgresql.session import connect, lock, parameters
+
+    place.target = target(place.directory, f"{place.url}&options=-clock_timeout%3D100")
+    with connect(parameters(place.url)) as other:
+        lock(other, place.target.identity, "it")
+        with pytest.raises(Refused, match=r"in use by session \d+ of postgres"):
+            place.checkout()
+
+
+def test_connection_limit_is_busy(place: Place, postgresql_server: Server) -> None:
+    run_sql(postgresql_server.url, "DROP ROLE IF EXISTS few", "CREATE ROLE few LOGIN CONNECTION LIMIT 0")
+    with pytest.raises(TargetBusy, match="too many connections"):
+        target(place.directory, place.url.replace("postgres@", "few@")).held()
+
+
+def test_missing_database_says_what_to_do(absent_postgresql: str, tmp_path: Path) -> None:
+    place = target(tmp_path, absent_postgresql)
+    assert place.held() == ()
+    with pytest.raises(TargetError, match="does not exist") as caught:
+        checkout(tmp_path, place, snapshot(tmp_path, {USERS: users(3)}))
+    assert "owns: database" in str(caught.value.hint)
+
+
+def test_server_that_is_gone_in_the_middle_leaves_the_old_rows(place: Place) -> None:
+    place.checkout()
+    found = snapshot(place.directory, {USERS: users(9)})
+    real = found.batches
+
+    def cut(name: str, columns: Any = None) -> Any:
+        place.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'tdv'")
+        return real(name, columns)
+
+    found.batches = cut  # type: ignore[method-assign]
+    with pytest.raises(TargetError):
+        checkout(place.directory, place.target, wanted(found, "2.0.0"))
+    assert place.ids() == [1, 2, 3, 4, 5]
+
+
+def test_server_with_another_encoding_refuses_what_it_lacks(place: Place, postgresql_server: Server) -> None:
+    name = f"{name_of(place.url)}_l1"
+    run_sql(postgresql_server.url, f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C'")
+    schema = table("t", {"id": "int64", "s": "string"})
+    for owns in ("tables", "database"):
+        there = target(place.directory, database_url(postgresql_server.url, name), owns=owns)
+        good = snapshot(place.directory, {schema: pa.table({"id": [1], "s": ["é"]})})
+        checkout(place.directory, there, good)
+        assert target_digest(there, good.manifest.schema) == good.manifest.content
+        with pytest.raises(DataError, match="'t'"):
+            checkout(place.directory, there, snapshot(place.directory, {schema: pa.table({"id": [1], "s": ["€"]})}))
+    run_sql(postgresql_server.url, f"DROP DATABASE {name}")
+
+
+def test_clients_time_zone_and_style_do_not_matter(place: Place) -> None:
+    schema = table("t", {"id": "int64", "at": "timestamptz", "on": "date", "b": "binary", "f": "float64"})
+    rows = pa.table({"id": [1], "at": [NOW], "on": [NOW.date()], "b": [b"\0\xff"], "f": [0.1]})
+    styles = "-cTimeZone%3DAsia/Tokyo%20-cDateStyle%3DGerman%20-cbytea_output%3Descape%20-cextra_float_digits%3D-5"
+    place.target = target(place.directory, f"{place.url}&options={styles}")
+    place.checkout_tables({schema: rows})
+    digest = snapshot(place.directory, {schema: rows}).manifest
+    assert target_digest(place.target, digest.schema) == digest.content
+
+
+def test_missing_driver_says_what_to_install(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setitem(sys.modules, "tdv.targets.postgresql.session", None)
+    with pytest.raises(PluginMissing) as caught:
+        target(tmp_path, "postgresql://h/db").held()
+    assert 'pip install "tdv[postgres]"' in str(caught.value.hint)
