@@ -22,6 +22,7 @@ from tdv.store.process import environment, last_line
 
 _OPTION: Final = "-"
 _RAW: Final = re.compile(rb":[0-7]+ [0-7]+ [0-9a-f]+ (?P<new>[0-9a-f]+) [A-Z]\0(?P<path>[^\0]+)")
+_LOCK: Final = re.compile(rb"Unable to create '(?P<path>[^'\n]+\.lock)': File exists")
 _OBJECT: Final = re.compile(rb"[0-9a-f]{40,64} (?P<type>blob|tree|commit|tag) (?P<size>[0-9]+)")
 
 
@@ -301,6 +302,8 @@ class Git:
         changed = [change.path for change in changes]
         done = self._start("commit", "--quiet", "--only", "--file=-", "--", *changed, stdin=message.encode())
         if done.returncode:
+            if _locked(done.stderr):
+                raise self._error("commit", done)
             command = shlex.join(["git", "commit", "--only", "-m", message.strip(), "--", *changed])
             reason = last_line(done.stderr or done.stdout)
             raise GitError(f"Git refused the commit: {reason}", hint=f"Mend that, then run: {command}", command=command)
@@ -353,6 +356,9 @@ class Git:
             raise NotFound(f"There is no directory {self.root}", hint="Check the path.") from exc
 
     def _error(self, verb: str, done: subprocess.CompletedProcess[bytes]) -> GitError:
+        if lock := _locked(done.stderr):
+            hint = f"Wait for the Git process that works here; if there is none: rm {shlex.quote(lock)}"
+            return GitError(f"git {verb} failed: {lock} is in the way", hint=hint, status=done.returncode, path=lock)
         reason = last_line(done.stderr or done.stdout) or f"exit code {done.returncode}"
         return GitError(f"git {verb} failed: {reason}", hint=_hint(verb, done.stderr), status=done.returncode)
 
@@ -366,6 +372,12 @@ def _commit_of(line: str) -> str:
 def _moved(expected: str, found: str) -> Refused:
     hint = "Somebody committed meanwhile; run the command again on the new commit."
     return Refused(f"HEAD moved from {expected[:12]} to {found[:12]}", hint=hint, expected=expected, found=found)
+
+
+def _locked(stderr: bytes) -> str:
+    """The lock file that another Git process holds or left behind, ""."""
+    found = _LOCK.search(stderr)
+    return found["path"].decode("utf-8", "replace") if found else ""
 
 
 def _hint(verb: str, stderr: bytes) -> str:

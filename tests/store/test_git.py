@@ -378,3 +378,15 @@ def test_a_partial_commit_during_a_merge_is_an_error(repository: Repository) -> 
     repository.write({"d/b.txt": "release"})
     with pytest.raises(GitError, match="cannot do a partial commit during a merge"):
         git.commit_only(["d/b.txt"], "Release", git.head())
+
+
+def test_a_lock_that_was_left_behind_is_named(repository: Repository) -> None:
+    git = Git(repository.root, os.environ)
+    repository.write({"a.txt": "changed\n"})
+    lock = repository.root / ".git/index.lock"
+    lock.touch()
+    with pytest.raises(GitError, match=r"\.git/index\.lock is in the way") as caught:
+        git.commit_only(["a.txt"], "Change", None)
+    assert caught.value.hint == f"Wait for the Git process that works here; if there is none: rm {lock}"
+    lock.unlink()
+    git.commit_only(["a.txt"], "Change", None)
