@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from tdv.errors import UsageError
 from tdv.model.compat import Compat, Span
+from tdv.model.history import History, serves_nothing
 from tdv.model.ranges import Range
 from tdv.model.release import Amendment, Release
 from tdv.store.records import ReleaseBook, amendments_path
@@ -52,12 +53,13 @@ class Reason:
 class CompatChange:
     """What to set: a range of app versions, the first migration, the migration that ends the span.
 
-    None leaves a side as it is; "" opens it.
+    None leaves a side as it is; "" opens it. `history` tells which migration comes first, where it is known.
     """
 
     app: str | None = None
     start: str | None = None
     until: str | None = None
+    history: History | None = None
 
 
 def yank(book: ReleaseBook, dataset: str, version: str, reason: Reason, *, undo: bool = False) -> Amended:
@@ -75,7 +77,8 @@ def yank(book: ReleaseBook, dataset: str, version: str, reason: Reason, *, undo:
 def amend_compat(book: ReleaseBook, dataset: str, version: str, change: CompatChange, reason: Reason) -> Amended:
     """Sets the range of app versions or the span of migrations that a release serves.
 
-    Raises `NotFound` for a release that does not exist, `UsageError` for a bad range or without a reason.
+    Raises `NotFound` for a release that does not exist, `UsageError` for a bad range, a span that ends before it
+    begins, or without a reason.
     """
     _require_reason(reason)
     before = book.release(dataset, version)
@@ -95,7 +98,13 @@ def _changed(before: Compat, change: CompatChange) -> Compat:
     span = before.migration or Span()
     start = span.start if change.start is None else (change.start or None)
     until = span.until if change.until is None else (change.until or None)
-    return Compat(app, Span(start, until) if start or until else None)
+    changed = Span(start, until)
+    if serves_nothing(changed, change.history):
+        raise UsageError(
+            f"A span from {start} until {until} holds no migration",
+            hint='Move or open the other side too, as in --until "".',
+        )
+    return Compat(app, changed if start or until else None)
 
 
 def _require_reason(reason: Reason) -> None:

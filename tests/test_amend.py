@@ -5,6 +5,7 @@ import pytest
 from tdv.amend import CompatChange, Reason, amend_compat, yank
 from tdv.errors import NotFound, UsageError
 from tdv.model.compat import Compat, Span
+from tdv.model.history import History, Migration
 from tests.shelf import LATER, Shelf
 
 WHY = Reason("0008 drops users.age", LATER)
@@ -58,3 +59,30 @@ def test_bad_amendments_are_refused(shelf: Shelf) -> None:
     with pytest.raises(UsageError, match="range"):
         amend_compat(shelf.book, "shop", "1.0.0", CompatChange(app="what"), WHY)
     assert shelf.book.amendments("shop") == ()
+
+
+CHAIN = History.chain("migrations", (Migration(name) for name in ("add", "drop", "rename")))
+
+
+@pytest.mark.parametrize(
+    ("change", "is_refused"),
+    [
+        (CompatChange(until="0007"), False),
+        (CompatChange(until="0003"), True),
+        (CompatChange(until="0002"), True),
+        (CompatChange(start="0009", until="0007"), True),
+        (CompatChange(start="add", until="rename"), False),
+        (CompatChange(start="same", until="same"), True),
+        (CompatChange(start="add", until="rename", history=CHAIN), False),
+        (CompatChange(start="rename", until="add", history=CHAIN), True),
+        (CompatChange(start="drop", until="drop", history=CHAIN), True),
+        (CompatChange(start="rename", until="elsewhere", history=CHAIN), False),
+    ],
+)
+def test_span_that_serves_nothing_is_refused(shelf: Shelf, change: CompatChange, is_refused: bool) -> None:
+    if is_refused:
+        with pytest.raises(UsageError, match="holds no migration"):
+            amend_compat(shelf.book, "shop", "1.0.0", change, WHY)
+        assert shelf.book.amendments("shop") == ()
+    else:
+        assert amend_compat(shelf.book, "shop", "1.0.0", change, WHY).path

@@ -273,6 +273,22 @@ class Unplaced:
         return ""
 
 
+def serves_nothing(span: Span, history: History | None) -> bool:
+    """Whether the span ends where it begins or before, as far as its two revisions can be compared: in the history,
+    or by the numbers that they begin with."""
+    if span.start is None or span.until is None:
+        return False
+    starts = [history.find(word) for word in _words(span.start)] if history is not None else []
+    ends = [history.find(word) for word in _words(span.until)] if history is not None else []
+    if history is not None and all(starts) and all(ends):
+        applied = history.ancestors(revision for found in starts for revision in found)
+        return any(revision in applied for found in ends for revision in found)
+    start, until = _number(span.start), _number(span.until)
+    if start is None or until is None or not _comparable(span.start, span.until):
+        return span.start == span.until
+    return until <= start
+
+
 def _words(text: str) -> tuple[str, ...]:
     return tuple(word for word in SEPARATOR.split(text) if word)
 

@@ -215,12 +215,15 @@ class Project:
     def compat(self, ref: str, change: CompatChange, reason: str) -> Amended:
         """Amends what a release serves; a change that says nothing only shows it."""
         from tdv import amend
+        from tdv.project import resolutions
 
         record = self._release(ref)
         if change == amend.CompatChange():
             release = self.ports.book.release(record.dataset, record.version)
             return amend.Amended(release, release, "")
         why = amend.Reason(reason, now())
+        if self.settings.migrations is not None:
+            change = replace(change, history=resolutions.history(self.ports))
         return amend.amend_compat(self.ports.book, record.dataset, record.version, change, why)
 
     def adopt(self, ref: str) -> Adopted:
