@@ -66,6 +66,18 @@ def test_word_with_a_format_is_a_directory(shop: Repository, name: str) -> None:
     assert text.split() == ["id", "1", "2", "3"]
 
 
+def test_workspace_that_is_not_built_is_said(shop: Repository) -> None:
+    words = ("checkout", "shop@workspace", "--target", "app.db", "--json")
+    assert "notes" not in shop.tdv(*words, expect=0).json()
+    shop.write({"datasets/shop/dataset.yaml": SPEC.replace("rows: 3", "rows: 4")})
+    outcome = shop.tdv(*words, expect=0)
+    said = "The sources of shop changed since it was built: tdv build shop"
+    assert outcome.json()["notes"] == [said]
+    assert said in outcome.stderr
+    shop.tdv("build", expect=0)
+    assert "notes" not in shop.tdv(*words, expect=0).json()
+
+
 def rows(database: Path) -> list[tuple[int]]:
     with closing(sqlite3.connect(database)) as connection:
         return connection.execute("SELECT id FROM users ORDER BY id").fetchall()

@@ -70,7 +70,21 @@ def _named(ports: Ports, texts: tuple[str, ...], fit: Fit) -> Picked:
         raise UsageError(f"{twice} is named twice", hint="A target holds one version of a dataset; name one of them.")
     if all(_is_release(ref) for ref in refs):
         return _resolved(ports, texts, fit)
-    return Picked(with_required(ports, [states.find(ports, text) for text in texts]))
+    found = with_required(ports, [states.find(ports, text) for text in texts])
+    as_built = (name for ref, name in zip(refs, names, strict=True) if ref.kind == "workspace")
+    edited = [name for name in as_built if not _is_built(ports, name)]
+    notes = (f"The sources of {name} changed since it was built: tdv build {name}" for name in edited)
+    return Picked(found, tuple(notes))
+
+
+def _is_built(ports: Ports, dataset: str) -> bool:
+    """Whether what was built last is what the sources in the work tree make."""
+    from tdv.store.fingerprint import Fingerprints, stage_status
+
+    prints = Fingerprints(ports.root)
+    status = stage_status(ports.root, dataset, prints)
+    prints.save()
+    return status.sources_unchanged
 
 
 def _is_release(ref: Ref) -> bool:
