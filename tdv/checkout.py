@@ -211,7 +211,7 @@ def _verify_files(snapshot: Snapshot) -> None:
                 raise IntegrityError(
                     f"the part {part.file} of {snapshot.manifest.dataset} "
                     + ("is missing" if digest is None else "is damaged: its bytes are not those of the manifest"),
-                    hint="Run `tdv verify` to see what is damaged, then `tdv pull` to fetch it again.",
+                    hint="`tdv pull --verify` fetches what is damaged anew; `tdv verify` names it.",
                     file=part.file,
                 )
 

@@ -82,6 +82,6 @@ def matching(keys: pa.Table, wanted: pa.Table) -> pa.Array:
 def _no_key(schema: TableSchema) -> IntegrityError:
     return IntegrityError(
         f"the manifest holds a key that does not fit the table {schema.name!r}",
-        hint="Run `tdv verify` to see what is damaged, then `tdv pull` to fetch it again.",
+        hint="`tdv pull --verify` fetches what is damaged anew; `tdv verify` names it.",
         table=schema.name,
     )

@@ -71,7 +71,7 @@ def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
     except (pa.ArrowException, OSError, ValueError, KeyError) as exc:
         raise IntegrityError(
             f"the part {path} is no readable Parquet file: {exc}",
-            hint="Run `tdv verify` to see what is damaged, then `tdv pull` to fetch it again.",
+            hint="`tdv pull --verify` fetches what is damaged anew; `tdv verify` names it.",
             path=str(path),
         ) from exc
 

@@ -159,6 +159,6 @@ def _check_file(file: str) -> None:
 def _damaged(place: str, problem: str) -> IntegrityError:
     return IntegrityError(
         f"{place} is damaged: {problem}",
-        hint="Run `tdv verify` to see what is damaged, then `tdv pull` to fetch it again.",
+        hint="`tdv pull --verify` fetches what is damaged anew; `tdv verify` names it.",
         path=place,
     )

@@ -54,7 +54,7 @@ def scenario_rows(scenario: ScenarioManifest, snapshot: Snapshot) -> dict[str, p
     if _digest(found, snapshot.manifest.schema) != scenario.digest:
         raise IntegrityError(
             f"the snapshot of {snapshot.manifest.dataset} does not hold the rows of its scenario {scenario.name}",
-            hint="Run `tdv verify` to see what is damaged, then `tdv pull` to fetch it again.",
+            hint="`tdv pull --verify` fetches what is damaged anew; `tdv verify` names it.",
             scenario=scenario.name,
         )
     return found

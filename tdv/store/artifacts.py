@@ -52,7 +52,7 @@ def open_artifact(cache: Cache, md5: str, manifest: str | None = None) -> Snapsh
     if manifest is not None and found != manifest:
         raise IntegrityError(
             f"The manifest of the artifact {md5} is {found}, the record promises {manifest}",
-            hint="`tdv pull` fetches the artifact anew; `tdv verify` names what differs.",
+            hint="`tdv pull --verify` fetches the artifact anew; `tdv verify` names what differs.",
         )
 
     def locate(file: str) -> Path:

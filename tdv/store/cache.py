@@ -95,7 +95,7 @@ class Cache:
         except FileNotFoundError as exc:
             raise _absent(md5) from exc
         if hashlib.md5(data, usedforsecurity=False).hexdigest() != md5.removesuffix(DIR):
-            raise _damaged(md5, path)
+            raise _damaged(md5)
         return data
 
     def add_bytes(self, data: bytes) -> Stored:
@@ -150,7 +150,7 @@ class Cache:
         try:
             return parse_dir(self.read(md5), md5)
         except (ValueError, KeyError, TypeError) as exc:
-            raise _damaged(md5, self.path(md5)) from exc
+            raise _damaged(md5) from exc
 
     def verify(self, md5: str) -> None:
         """Reads the object, and for a directory every file of it. Raises `NotFound` or `IntegrityError`."""
@@ -164,7 +164,7 @@ class Cache:
         except FileNotFoundError as exc:
             raise _absent(md5) from exc
         if found != md5:
-            raise _damaged(md5, path)
+            raise _damaged(md5)
 
     def objects(self) -> Iterator[tuple[str, os.stat_result]]:
         """Every object that is there, with its status; files that are none are left out."""
@@ -364,6 +364,6 @@ def _absent(md5: str) -> NotFound:
     return NotFound(f"The object {md5} is not in the cache", hint="tdv pull", md5=md5)
 
 
-def _damaged(md5: str, path: Path) -> IntegrityError:
-    hint = f"Remove {path} and run `tdv pull`."
+def _damaged(md5: str) -> IntegrityError:
+    hint = "`tdv pull --verify` fetches it anew."
     return IntegrityError(f"The cache object {md5} holds other bytes than its name says", hint=hint, md5=md5)
