@@ -8,16 +8,18 @@ arrives on a remote after all of its files; what was fetched has the md5 it was 
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import shutil
 import tempfile
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
+from tdv import durable
 from tdv.errors import IntegrityError, PluginMissing, Refused, RemoteError, TdvError
 from tdv.store.cache import DIR, Cache
 from tdv.store.process import redacted
@@ -45,11 +47,7 @@ def fetch(settings: DvcSettings, md5s: Iterable[str], remote: str | None = None)
     if not _absent_here(settings.cache, wanted):
         return Transfer()
     where = settings.remote(remote)
-    if where.directory is not None and not where.directory.is_dir():
-        raise RemoteError(
-            f"The DVC remote {where.name} is gone: {where.directory} does not exist",
-            hint=f"Mount it, or `dvc remote modify {where.name} url URL`.",
-        )
+    _require_directory(where)
     with _opened(settings, where) as store:
         lists = store.download([md5 for md5 in wanted if not settings.cache.has(md5)])
         files = store.download(_absent_here(settings.cache, wanted))
@@ -71,9 +69,11 @@ def fetch_objects(settings: DvcSettings, md5s: Iterable[str], remote: str | None
 def push(settings: DvcSettings, md5s: Iterable[str], remote: str | None = None) -> Transfer:
     """Brings objects, and the files of directories, to the remote, and looks whether each one arrived.
 
-    Raises `RemoteError` when one is neither here nor there, or cannot be sent.
+    Raises `RemoteError` when one is neither here nor there or cannot be sent, or the remote is gone.
     """
-    with _opened(settings, settings.remote(remote)) as store:
+    where = settings.remote(remote)
+    _refuse_vanished(settings, where)
+    with _opened(settings, where) as store:
         wanted = store.expand(md5s)
         absent = store.absent(wanted)
         nowhere = sorted(md5 for md5 in absent if not settings.cache.has(md5))
@@ -93,8 +93,10 @@ def push(settings: DvcSettings, md5s: Iterable[str], remote: str | None = None) 
 
 def missing(settings: DvcSettings, md5s: Iterable[str], remote: str | None = None) -> frozenset[str]:
     """The md5s that the remote lacks, files of directories included; the list of a directory that is
-    nowhere stands for its files."""
-    with _opened(settings, settings.remote(remote)) as store:
+    nowhere stands for its files. Raises `RemoteError` when the remote is gone."""
+    where = settings.remote(remote)
+    _refuse_vanished(settings, where)
+    with _opened(settings, where) as store:
         return frozenset(store.absent(store.expand(md5s)))
 
 
@@ -109,7 +111,9 @@ def sweep(
     settings: DvcSettings, keep: Collection[str], remote: str | None = None, *, dry_run: bool = False
 ) -> tuple[str, ...]:
     """Removes every object from the remote that is not in `keep`; returns their md5s, sorted."""
-    with _opened(settings, settings.remote(remote)) as store:
+    where = settings.remote(remote)
+    _require_directory(where)
+    with _opened(settings, where) as store:
         return store.sweep(keep, dry_run=dry_run)
 
 
@@ -131,6 +135,34 @@ def hardlink_lock(file: Path, *, wait: float) -> Iterator[None]:
         yield
     finally:
         lock.unlock()
+
+
+def _require_directory(remote: Remote) -> None:
+    if remote.directory is not None and not remote.directory.is_dir():
+        raise RemoteError(
+            f"The DVC remote {remote.name} is gone: {remote.directory} does not exist",
+            hint=f"Mount it, or `dvc remote modify {remote.name} url URL`; `mkdir` makes it anew.",
+        )
+
+
+def _refuse_vanished(settings: DvcSettings, remote: Remote) -> None:
+    """DVC makes a directory that is not there. That is right once; one that was there before is not mounted now,
+    and what was pushed would be hidden when it is. One inside the repository comes and goes with Git's commits."""
+    if settings.inside(remote.name) is None and _note(settings, remote).exists():
+        _require_directory(remote)
+
+
+def _note(settings: DvcSettings, remote: Remote) -> Path:
+    """The file that says that the directory of a remote was there."""
+    name = hashlib.sha256(str(remote.directory).encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return settings.root / ".tdv" / "remotes" / name
+
+
+def _remember(settings: DvcSettings, remote: Remote) -> None:
+    note = _note(settings, remote)
+    if remote.directory is not None and remote.directory.is_dir() and not note.exists():
+        with suppress(OSError):
+            durable.write_text(note, f"{remote.directory}\n")
 
 
 def _absent_here(cache: Cache, md5s: Iterable[str]) -> list[str]:
@@ -239,6 +271,7 @@ def _opened(settings: DvcSettings, remote: Remote) -> Iterator[_Store]:
             project = _project(Path(scratch), settings)
             there = project.cloud.get_remote_odb(remote.name)
             yield _Store(remote.name, settings.cache, project.cache.local, there)
+            _remember(settings, remote)
         except TdvError:
             raise
         except Exception as exc:
