@@ -16,7 +16,7 @@ from tdv.store.records import ReleaseBook
 from tdv.store.tags import Tag
 
 FORMAT: Final = "tdv.status/v1"
-Kind = Literal["edited", "unbuilt", "unreleased", "pending", "untagged", "unadopted", "unlocked", "drifted"]
+Kind = Literal["edited", "unbuilt", "unreleased", "pending", "untagged", "unadopted", "unlocked", "drifted", "gone"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
+import shutil
 from pathlib import Path
 
 import pytest
 
 from tdv.status import DatasetStatus, Notice, StageFacts, StatusPorts, status
 from tdv.tag import TagOptions, tag
+from tests.conftest import RepositoryBuilder
 from tests.shelf import SOURCE, Shelf
 
 
@@ -69,3 +71,28 @@ def test_notices_of_others_are_kept(shelf: Shelf) -> None:
 def test_shallow_clone_without_tags_is_not_blamed(shelf: Shelf, tmp_path: Path) -> None:
     clone = Shelf(shelf.repository.clone(tmp_path / "clone", "--depth=1").root)
     assert look(clone).notices == ()
+
+
+def test_dataset_that_is_gone_is_named_while_dvc_builds_it(repo: RepositoryBuilder) -> None:
+    made = repo().prepared()
+    for name in ("shop", "stock"):
+        made.tdv("new", name, expect=0)
+    made.tdv("build", expect=0)
+    made.commit()
+    shutil.rmtree(made.root / "datasets/shop")
+    found = {item["dataset"]: item["notices"] for item in made.tdv("status", "--json", expect=0).json()["datasets"]}
+    (notice,) = found["shop"]
+    assert notice["kind"] == "gone"
+    assert "git restore datasets/shop, or dvc remove shop" in notice["hint"]
+    assert "gone" not in {notice["kind"] for notice in found["stock"]}
+    made.git("restore", "datasets/shop")
+    found = {item["dataset"]: item["notices"] for item in made.tdv("status", "--json", expect=0).json()["datasets"]}
+    assert "gone" not in {notice["kind"] for notice in found["shop"]}
+
+
+def test_spec_that_is_gone_beside_its_releases_is_named(repo: RepositoryBuilder) -> None:
+    made = repo().prepared()
+    made.tdv("new", "shop", expect=0)
+    made.commit().tdv("release", "shop", "1.0.0", "-m", "First", expect=0)
+    (made.root / "datasets/shop/dataset.yaml").unlink()
+    assert "gone" in made.tdv("status", expect=0).stdout
