@@ -103,9 +103,9 @@ def review(repository: Repository, tmp_path: Path) -> Outcome:
 
 def test_github_reviews_a_good_pull_request_from_a_fork(origin: Path, tmp_path: Path) -> None:
     repository = checkout(origin, tmp_path / "runner", "refs/pull/12/merge")
+    assert repository.git("rev-parse", "--is-shallow-repository") == "true"
     outcome = review(repository, tmp_path)
     assert outcome.exit_code == 0, outcome
-    assert repository.git("rev-parse", "--is-shallow-repository") == "true"
     assert "### ✅ Test data" in repository.read("tdv-review/check.md")
     diff = repository.read("tdv-review/diff.md")
     assert "users" in diff, diff
