@@ -9,17 +9,18 @@ below the top of its repository, are served as well.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from tdv import durable
+from tdv import config, durable
 from tdv.errors import ConfigError, GitError
 from tdv.store import drivers
 from tdv.store import settings as dvc
 from tdv.store.git import Git
 
-FORMAT: Final = "tdv.prepared/v1"
+FORMAT: Final = "tdv.init/v1"
 TDV_YAML: Final = "tdv.yaml"
 
 _SETTINGS: Final = """\
@@ -49,11 +50,15 @@ GIT_CONFIG: Final = ".git/config"
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """What was done in `root`: files that are new, and files that got lines added; paths are POSIX, from `root`."""
+    """What was done in `root`: files that are new, and files that got lines added; paths are POSIX, from `root`.
+
+    `within` is the project that `root` lies in, None where it lies in none.
+    """
 
     root: Path
     created: tuple[str, ...]
     changed: tuple[str, ...]
+    within: Path | None = None
 
     def to_plain(self) -> dict[str, object]:
         """The JSON form."""
@@ -62,6 +67,7 @@ class Prepared:
             "root": str(self.root),
             "created": list(self.created),
             "changed": list(self.changed),
+            "within": str(self.within) if self.within else None,
         }
 
 
@@ -84,7 +90,16 @@ def prepare(git: Git, environ: Mapping[str, str]) -> Prepared:
     files.add_lines(".gitattributes", (*_ATTRIBUTES, *(f"{path}/** -text -diff" for path in remotes)))
     if drivers.register(git):
         files.changed.append(GIT_CONFIG)
-    return Prepared(git.root, tuple(files.created), tuple(files.changed))
+    return Prepared(git.root, tuple(files.created), tuple(files.changed), _around(git.root))
+
+
+def _around(root: Path) -> Path | None:
+    """The project of the same repository that the directory lies in."""
+    if (root / ".git").exists():
+        return None
+    with suppress(ConfigError):
+        return config.find_root(root.parent)
+    return None
 
 
 def _remotes_inside(root: Path, environ: Mapping[str, str]) -> list[str]:

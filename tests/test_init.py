@@ -12,7 +12,7 @@ from tdv.errors import ConfigError, GitError
 from tdv.init import Prepared, prepare
 from tdv.store.git import Git
 from tests.conftest import RepositoryBuilder
-from tests.repository import Repository, run
+from tests.repository import Repository, run, tdv_in_process
 
 FILES = (".dvc/config", ".dvc/.gitignore", "tdv.yaml", "dvc.yaml", ".gitignore", ".dvcignore", ".gitattributes")
 
@@ -100,6 +100,17 @@ def test_init_serves_a_directory_of_a_larger_repository(repo: RepositoryBuilder)
     status = Repository(root).dvc("status")
     assert status.exit_code == 0, status
     assert run("git", "check-ignore", "-q", ".tdv/x", cwd=root).exit_code == 0
+
+
+def test_init_within_a_project_says_so(repo: RepositoryBuilder) -> None:
+    outer = repo().prepared()
+    inner = outer.root / "services/orders"
+    inner.mkdir(parents=True)
+    outcome = tdv_in_process("init", cwd=inner)
+    assert outcome.exit_code == 0
+    assert f"{outer.root} is a project already" in outcome.stderr
+    assert tdv_in_process("init", "--json", cwd=inner).json()["within"] == str(outer.root)
+    assert outer.tdv("init", "--json", expect=0).json()["within"] is None
 
 
 def test_init_outside_git_is_refused(tmp_path: Path) -> None:

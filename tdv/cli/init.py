@@ -34,7 +34,7 @@ def command(
 
     prepared = prepare(invocation(ctx).directory)
     if json:
-        terminal.json({"format": "tdv.init/v1", "created": prepared.created, "changed": prepared.changed})
+        terminal.json(prepared.to_plain())
         return
     for path in prepared.created:
         terminal.out(f"created  {path}")
@@ -42,6 +42,8 @@ def command(
         terminal.out(f"extended {path}")
     if not prepared.created and not prepared.changed:
         terminal.out("Everything is there already.")
+    if prepared.within is not None:
+        terminal.note(f"{prepared.within} is a project already; this directory in it is now one of its own.")
     terminal.note("Next: `tdv new NAME`, or `tdv new NAME --from sqlite:///app.db --rows`")
 
 
