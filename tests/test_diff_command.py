@@ -177,3 +177,19 @@ def test_only_parts_that_differ_are_fetched(repo: RepositoryBuilder) -> None:
     held = [path for path in (made.root / ".dvc/cache/files/md5").rglob("*") if path.is_file()]
     # Of each state the list of files, the manifest and the users; the cities are the same and stay where they are.
     assert len(held) == 6
+
+
+def test_stale_work_tree_is_told(repo: RepositoryBuilder) -> None:
+    made = shop(repo)
+    assert made.tdv("diff", expect=0).stderr == ""
+    made.write({"datasets/shop/seeds/users.csv": USERS})
+    assert "`tdv build shop` first" in made.tdv("diff", expect=0).stderr
+
+
+def test_compatibility_is_part_of_the_change(repo: RepositoryBuilder) -> None:
+    made = shop(repo)
+    made.write({"datasets/shop/seeds/users.csv": USERS, "datasets/shop/dataset.yaml": SPEC + "compat: {app: '>=2'}\n"})
+    made.tdv("build", expect=0)
+    plain = made.tdv("diff", "--json", expect=0).json()
+    assert ([rule["rule"] for rule in plain["rules"]], plain["bump"]) == (["compat-changed"], "patch")
+    assert plain["tables"]["users"]["changed"] == 0

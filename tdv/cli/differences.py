@@ -55,12 +55,13 @@ class Face:
 
 def show(face: Face, reports: tuple[DiffReport, ...]) -> None:
     """Prints the reports, or writes the page."""
+    for note in (note for report in reports for note in report.notes):
+        terminal.note(terminal.clean(note))
     if face.name == "json":
         terminal.json(plain_reports(reports))
     elif face.name == "jsonl":
-        for report in reports:
-            for line in report.to_lines():
-                terminal.json_line(line)
+        for line in (line for report in reports for line in report.to_lines()):
+            terminal.json_line(line)
     elif face.name == "markdown":
         from tdv.diff.markdown import markdown
 

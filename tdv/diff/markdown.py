@@ -97,6 +97,8 @@ def _size(lines: Iterable[str]) -> int:
 
 def _summary(report: DiffReport) -> list[str]:
     lines = [f"{_text(report.old)} → {_text(report.new)}", ""]
+    for note in report.notes:
+        lines += [f"> {_plain(note, 300)}", ""]
     changed = [table for table in report.tables if table.total]
     if changed:
         lines += ["| table | rows | added | removed | changed |", "| :-- | --: | --: | --: | --: |"]

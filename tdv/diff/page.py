@@ -59,6 +59,7 @@ def page(reports: Sequence[DiffReport]) -> str:
 def _report(report: DiffReport) -> Iterator[str]:
     yield f"<h1>{_text(report.dataset)} <span class='badge {report.bump}'>{report.bump}</span></h1>"
     yield f"<p class='states'>{_text(report.old)} → {_text(report.new)}</p>"
+    yield from (f"<p class='badge changed'>{_text(note)}</p>" for note in report.notes)
     if not (report.differs or report.findings):
         yield "<p>No difference.</p>"
         return

@@ -184,7 +184,8 @@ class ScenarioChange:
 class DiffReport:
     """The difference of one dataset. `old` and `new` name the states, as in ``movies@v1.0.0``.
 
-    `findings` and the bump are those of the whole change, also where the reader asked to see a part of it.
+    `findings` and the bump are those of the whole change, also where the reader asked to see a part of it; `notes`
+    say what limits the comparison.
     """
 
     dataset: str
@@ -194,6 +195,7 @@ class DiffReport:
     schema: tuple[SchemaChange, ...] = ()
     tables: tuple[TableReport, ...] = ()
     scenarios: tuple[ScenarioChange, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def bump(self) -> Level:
@@ -226,6 +228,7 @@ class DiffReport:
             "schema": [change.to_plain() for change in self.schema],
             "tables": {table.name: table.to_plain() for table in self.tables},
             "scenarios": [scenario.to_plain() for scenario in self.scenarios],
+            "notes": list(self.notes),
         }
 
     def to_lines(self) -> Iterator[dict[str, Any]]:

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING
 
 from tdv.config.address import is_path, is_url
 from tdv.errors import NotFound, TdvError, UsageError
-from tdv.model.diff import Level, TableChange
+from tdv.model.compat import Compat
+from tdv.model.diff import Finding, Level, TableChange
 from tdv.model.diff_report import DiffReport, ReportOptions, TableReport
 from tdv.model.reference import DATASET
 from tdv.project import obtain, states
 from tdv.project.states import State
 from tdv.store import pipeline
+from tdv.store.fingerprint import Fingerprints, stage_status
 
 if TYPE_CHECKING:
     from tdv.content.snapshot import Snapshot
@@ -184,12 +186,44 @@ def _report(ports: Ports, pair: Pair, shown: ReportOptions) -> DiffReport:
         state = pair[1]
         assert isinstance(state, State)
         same = tuple(TableReport(name, TableChange(), rows, rows) for name, rows in state.tables.items())
-        return DiffReport(state.dataset, *names, tables=same)
-    with _opened(ports, pair) as (old, new):
-        from tdv.diff.report import report
+        found = DiffReport(state.dataset, *names, tables=same)
+    else:
+        with _opened(ports, pair) as (old, new):
+            from tdv.diff.report import report
 
-        levels = _levels(ports, new.manifest.dataset)
-        return report(old, new, names, replace(shown, levels=levels))
+            levels = _levels(ports, new.manifest.dataset)
+            found = report(old, new, names, replace(shown, levels=levels))
+    findings = (*found.findings, *_compat(ports, pair))
+    return replace(found, findings=findings, notes=tuple(_stale(ports, pair)))
+
+
+def _compat(ports: Ports, pair: Pair) -> tuple[Finding, ...]:
+    """What releases serve and require is promised, too; of the work tree the spec says it."""
+    old, new = pair
+    if not (isinstance(old, State) and isinstance(new, State)) or old.record is None or old.dataset != new.dataset:
+        return ()
+    from tdv.release import compat_findings
+
+    if new.record is not None:
+        serves = new.record.compat, new.record.requires
+    elif new.version == "workspace":
+        from tdv.project import resolutions
+
+        spec = ports.spec(new.dataset)
+        serves = Compat(spec.app, spec.migration or resolutions.default_span(ports)), spec.requires
+    else:
+        return ()
+    return tuple(compat_findings(old.record, serves, _levels(ports, new.dataset)))
+
+
+def _stale(ports: Ports, pair: Pair) -> Iterator[str]:
+    """What a reader must know of a work tree that was edited since it was built."""
+    for state in pair:
+        if isinstance(state, State) and state.version == "workspace":
+            prints = Fingerprints(ports.root)
+            if not stage_status(ports.root, state.dataset, prints).sources_unchanged:
+                yield f"The sources of {state.dataset} changed since it was built: `tdv build {state.dataset}` first."
+            prints.save()
 
 
 def _levels(ports: Ports, dataset: str) -> Mapping[str, Level]:
