@@ -21,7 +21,7 @@ from tdv.cli.options import Invocation
 SECTIONS: Final[dict[str, tuple[str, ...]]] = {
     "Make": ("init", "new", "sample", "build", "validate"),
     "Release": ("status", "diff", "merge", "release", "tag", "adopt", "yank", "compat"),
-    "Use": ("checkout", "exec", "resolve", "lock", "log", "show", "bisect"),
+    "Use": ("checkout", "exec", "resolve", "lock", "log", "show", "bisect", "serve-db"),
     "Environments": ("health", "cleanup"),
     "Trust": ("verify", "check", "comment", "push", "pull", "gc"),
 }

@@ -54,6 +54,12 @@ def out(text: str = "") -> None:
     sys.stdout.write(text + "\n")
 
 
+def out_now(text: str) -> None:
+    """Prints one result line that a reader waits for."""
+    out(text)
+    sys.stdout.flush()
+
+
 def note(text: str) -> None:
     """Prints a line that is not the result; ``-q`` silences it."""
     if _Volume.level >= 0:

@@ -15,14 +15,14 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
 from tdv.errors import PluginMissing, TargetError
-from tdv.servers.private import Account, Running, new_directory
+from tdv.servers.private import Account, new_directory
+from tdv.servers.server import Options, Running, Server
 
 USER: Final = "postgres"
 DATABASE: Final = "postgres"
@@ -44,28 +44,6 @@ _SETTINGS: Final = {
     "timezone": "UTC",
     "log_timezone": "UTC",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """`port` 0 is a free one; None opens no port, so that only this user, and root, reach the server by its socket.
-
-    `directory` is where the data directory is made, None the system's temporary directory.
-    """
-
-    port: int | None = 0
-    directory: Path | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A running server; `url` holds its password, `binaries` its programs."""
-
-    url: str = field(repr=False)
-    version: str
-    directory: Path
-    binaries: Path
-    process: Running = field(repr=False)
 
 
 def binaries(search_path: str) -> Path:

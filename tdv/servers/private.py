@@ -1,21 +1,16 @@
-"""A server process in a private directory: who runs it, how it is stopped, and that nothing of it stays.
+"""Who runs a server, and the private directory that it runs in.
 
-In: a command. Out: a running process with its directory. Always holds: the server ends and its directory is removed
-when it is stopped and when this process ends, even by ``kill -9``; as root, which database servers refuse to run
-as, it runs under an account without rights.
+In: the present user. Out: an account, a directory. Always holds: a server that is started by root, which database
+servers refuse to run as, runs under an account without rights.
 """
 
 from __future__ import annotations
 
 import os
 import pwd
-import shutil
-import signal
 import stat
-import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,24 +18,7 @@ from typing import Any, Final
 
 from tdv.errors import TargetError
 
-START_WAIT: Final = 60.0
-"""Seconds until a server that does not answer counts as failed."""
-_STOP_WAIT: Final = 20.0
-_POLL: Final = 0.005
 _ACCOUNTS: Final = ("postgres", "nobody")
-_LOG_LINES: Final = 5
-_LOG_END: Final = 4096
-# The shell outlives a killed parent: it sees the end of its standard input, stops the server and cleans up.
-_SUPERVISOR: Final = """
-directory=$1 signal=$2; shift 2
-exec 3<&0 </dev/null
-"$@" 3<&- & server=$!
-{ cat <&3 >/dev/null; kill -s "$signal" "$server"; } 2>/dev/null &
-wait "$server"
-status=$?
-rm -rf -- "$directory"
-exit "$status"
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,54 +60,3 @@ def new_directory(account: Account, parent: Path | None) -> Path:
     path = Path(tempfile.mkdtemp(prefix="tdv-", dir=parent))
     os.chown(path, account.user, account.group)
     return path
-
-
-class Running:
-    """A server process in its directory."""
-
-    def __init__(self, command: Sequence[str | Path], directory: Path, account: Account, stop_signal: str) -> None:
-        self.directory = directory
-        # Unnamed, so that the end of it can be read when the supervisor has removed the directory.
-        self._log = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115 - open as long as the server runs
-        # Without a session of its own, Ctrl-C in a terminal would reach the server too.
-        self._process = subprocess.Popen(
-            ["/bin/sh", "-c", _SUPERVISOR, "sh", directory, stop_signal, *command],
-            stdin=subprocess.PIPE,
-            stdout=self._log,
-            stderr=self._log,
-            cwd=directory,
-            start_new_session=True,
-            **account.options,
-        )
-
-    def wait_until(self, is_ready: Callable[[], bool], what: str) -> None:
-        """Waits for a server that starts; raises `TargetError` with the end of its log when it does not."""
-        deadline = time.monotonic() + START_WAIT
-        while not is_ready():
-            if self._process.poll() is not None or time.monotonic() >= deadline:
-                self.stop()
-                raise TargetError(
-                    f"{what} did not start: {self._last_lines()}", hint="Look at free space, memory and rights."
-                )
-            time.sleep(_POLL)
-
-    def wait(self) -> int:
-        """Waits for the end of the server, whoever ends it, and returns its exit code."""
-        return self._process.wait()
-
-    def stop(self) -> None:
-        """Ends the server and removes its directory."""
-        assert self._process.stdin is not None
-        self._process.stdin.close()
-        try:
-            self._process.wait(_STOP_WAIT)
-        except subprocess.TimeoutExpired:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
-        shutil.rmtree(self.directory, ignore_errors=True)
-
-    def _last_lines(self) -> str:
-        # Not through the file object: the server writes where the offset, which both share, stands.
-        size = os.fstat(self._log.fileno()).st_size
-        text = os.pread(self._log.fileno(), _LOG_END, max(size - _LOG_END, 0)).decode("utf-8", "replace")
-        return " / ".join(line.strip() for line in text.splitlines()[-_LOG_LINES:]) or "it says nothing"

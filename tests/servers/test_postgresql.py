@@ -13,13 +13,15 @@ import pytest
 
 from tdv.errors import PluginMissing, TargetError
 from tdv.servers import postgresql
-from tdv.servers.postgresql import Options, serve
+from tdv.servers.postgresql import serve
+from tdv.servers.server import Options
 
 psycopg = pytest.importorskip("psycopg")
 
 HOLDER = """
 import os, sys
-from tdv.servers.postgresql import Options, binaries, start
+from tdv.servers.postgresql import binaries, start
+from tdv.servers.server import Options
 server = start(binaries(os.environ["PATH"]), Options(port=None))
 print(server.directory, flush=True)
 sys.stdin.read()

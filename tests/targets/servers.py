@@ -16,7 +16,7 @@ import pytest
 
 from tdv.errors import PluginMissing, TdvError
 from tdv.servers import postgresql
-from tdv.servers.postgresql import Options, Server
+from tdv.servers.server import Options, Server
 
 FAST = Path("/dev/shm")
 """A file system in memory, where making a database takes a tenth of the time."""

@@ -13,7 +13,7 @@ from tdv.checkout import CheckoutOptions, load_of
 from tdv.errors import DataError
 from tdv.model.schema import Column, Rules, TableSchema
 from tdv.model.types import LogicalType
-from tdv.servers.postgresql import Server
+from tdv.servers.server import Server
 from tdv.targets.protocol import Target
 from tdv.targets.throwaway import Name, throwaways_of
 from tdv.targets.verification import target_digest

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from tdv.errors import DataError, PluginMissing, Refused, TargetBusy, TargetError
-from tdv.servers.postgresql import Server
+from tdv.servers.server import Server
 from tdv.targets.verification import target_digest
 from tdv.testing import NOW, USERS, checkout, snapshot, table, users, wanted
 from tests.targets.builders import target

