@@ -102,14 +102,14 @@ def table(
 ) -> None:
     """Prints aligned columns; `right` are the indices of columns to align right, `styles` that of each row.
 
-    No rows print nothing.
+    A line break or tab in a cell is shown as ``\\n`` or ``\\t``. No rows print nothing.
     """
     from rich.cells import cell_len
 
-    texts = [[clean(str(cell)) for cell in row] for row in rows]
+    texts = [[_on_one_line(clean(str(cell))) for cell in row] for row in rows]
     if not texts:
         return
-    titles = [*header]
+    titles = [_on_one_line(clean(title)) for title in header]
     lines = [titles, *texts] if any(titles) else texts
     widths = [max(cell_len(line[index]) for line in lines) for index in range(len(titles))]
     for number, line in enumerate(lines):
@@ -123,6 +123,10 @@ def table(
         else:
             row = number - any(titles)
             out(styled(text, styles[row]) if styles else text)
+
+
+def _on_one_line(text: str) -> str:
+    return text.replace("\n", "\\n").replace("\t", "\\t")
 
 
 @contextmanager

@@ -53,10 +53,11 @@ def row_text(row: Mapping[str, object]) -> str:
 
 
 def cell_text(value: object) -> str:
-    """A JSON value as a cell of a table."""
+    """A JSON value as a cell of a table. Text is in quotes where it would look like NULL, like nothing or quoted."""
     if value is None:
         return "NULL"
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    is_plain = isinstance(value, str) and value not in ("", "NULL") and not value.startswith('"')
+    return str(value) if is_plain else json.dumps(value, ensure_ascii=False)
 
 
 def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:

@@ -16,7 +16,7 @@ _LONGEST: Final = 80
 
 def is_private(schema: TableSchema, columns: Sequence[str]) -> bool:
     """True if any of `columns` is declared private."""
-    return any(schema.column(name).privacy is not None for name in columns)
+    return any(schema.column(name).privacy for name in columns)
 
 
 def mark(column: Column) -> str:
@@ -26,7 +26,7 @@ def mark(column: Column) -> str:
 
 def shown(column: Column, value: Any) -> str:
     """`value` for an error message: its Python notation, at most 80 characters, or the mark."""
-    if column.privacy is not None:
+    if column.privacy:
         return mark(column)
     text = "NULL" if value is None else ascii(value) if not isinstance(value, str) else _quoted(value)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
@@ -40,7 +40,7 @@ def shown_key(schema: TableSchema, columns: Sequence[str], values: Sequence[Any]
 
 def redacted(schema: TableSchema, row: Mapping[str, Any]) -> dict[str, Any]:
     """The row with the mark in each private column; columns that the schema lacks stay."""
-    private = {column.name: mark(column) for column in schema.columns if column.privacy is not None}
+    private = {column.name: mark(column) for column in schema.columns if column.privacy}
     return {name: private.get(name, value) if value is not None else None for name, value in row.items()}
 
 

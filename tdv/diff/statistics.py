@@ -49,7 +49,7 @@ def _leaves(table: TableManifest, column: str) -> list[str]:
 def _shift(pair: Pair, old: Column | None, new: Column | None, *, reveal: bool) -> ColumnShift:
     column = new or old
     assert column is not None
-    is_private = any(item is not None and item.privacy is not None for item in (old, new)) and not reveal
+    is_private = any(item is not None and item.privacy for item in (old, new)) and not reveal
     facts = [_facts(side, item, is_private) for side, item in ((pair.old, old), (pair.new, new))]
     bars: tuple[Bar, ...] = ()
     if old and new and not is_private and column.name in pair.common.column_names:

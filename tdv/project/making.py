@@ -159,24 +159,28 @@ def toolchain() -> Mapping[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """Generated rows of one table as JSON values."""
+    """Generated rows of one table, of `generated` in all, as column → JSON value."""
 
     dataset: str
     table: str
     columns: tuple[str, ...]
-    rows: tuple[tuple[Any, ...], ...]
+    rows: tuple[Mapping[str, Any], ...]
+    generated: int
 
     def to_plain(self) -> dict[str, Any]:
         """The JSON form."""
-        rows = [dict(zip(self.columns, row, strict=True)) for row in self.rows]
+        rows = [dict(row) for row in self.rows]
         return {"format": "tdv.sample/v1", "dataset": self.dataset, "table": self.table, "rows": rows}
 
 
-def sample(ports: Ports, dataset: str, table: str, rows: range) -> Sample:
-    """Generated rows of one table as the build would make them; nothing is stored."""
+def sample(ports: Ports, dataset: str, table: str, rows: range, *, reveal: bool = False) -> Sample:
+    """Generated rows of one table as the build would make them; nothing is stored.
+
+    Values of private columns are hidden unless `reveal`: a factory may take them from files of real data.
+    """
     from tdv import build
     from tdv.content.arrow import canonical
-    from tdv.content.text import to_plain
+    from tdv.content.examples import plain_rows
     from tdv.project import sources as build_sources
     from tdv.project.builds import scratch
 
@@ -184,7 +188,6 @@ def sample(ports: Ports, dataset: str, table: str, rows: range) -> Sample:
     with scratch(ports) as directory, placed_mistakes(ports, spec):
         inputs = inputs_of(ports, spec, build_sources.find(ports, spec), directory)
         made = build.sample(spec, inputs, table, rows)
-        schema = spec.table(table).schema
-        values = canonical(made, schema)
-        columns = [to_plain(values.column(column.name), column.type) for column in schema.columns]
-    return Sample(dataset, table, schema.column_names, tuple(zip(*columns, strict=True)))
+    found = spec.table(table)
+    plain = plain_rows(canonical(made, found.schema), found.schema, reveal=reveal)
+    return Sample(dataset, table, found.schema.column_names, tuple(plain), found.rows)

@@ -151,11 +151,11 @@ class Project:
 
         return validations.validate(self.ports, tuple(refs), reveal=reveal)
 
-    def sample(self, dataset: str, table: str, rows: range) -> Sample:
+    def sample(self, dataset: str, table: str, rows: range, *, reveal: bool = False) -> Sample:
         """Generated rows of one table, nothing written."""
         from tdv.project import making
 
-        return making.sample(self.ports, dataset, table, rows)
+        return making.sample(self.ports, dataset, table, rows, reveal=reveal)
 
     # -- release
 

@@ -26,3 +26,11 @@ def test_shown_value_is_short_and_harmless() -> None:
     assert shown(NAME, b"\x00") == "b'\\x00'"
     assert len(shown(NAME, "x" * 1000)) == 80
     assert shown(NAME, "a\x1b[2J\u202e\n") == "'a\\x1b[2J\\u202e\\n'"
+
+
+def test_column_that_was_found_to_hold_nothing_private_is_shown() -> None:
+    looked_at = Column("kind", LogicalType("string"), privacy="")
+    schema = TableSchema("users", (looked_at,))
+    assert not is_private(schema, ["kind"])
+    assert shown(looked_at, "a") == "'a'"
+    assert redacted(schema, {"kind": "a"}) == {"kind": "a"}
