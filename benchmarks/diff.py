@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,8 @@ from tdv.project.ports import Ports
 from tdv.project.states import at_revision
 
 RUNS: Final = 3
+PEERS: Final = 1_000_000
+"""Rows up to which the other tools are run: they take minutes from there on."""
 SIZES: Final = (1_000_000, 10_000_000)
 LARGE: Final = 10_000_000
 
@@ -31,6 +34,41 @@ print(duckdb.sql(f'''
 ''').fetchall())
 """
 
+_CSV: Final = """
+import duckdb, sys
+for name in sys.argv[1:]:
+    duckdb.sql(f"COPY (FROM read_parquet('{name}.parquet')) TO '{name}.csv' (HEADER)")
+    duckdb.connect(f'{name}.duckdb').execute(f"CREATE TABLE events AS FROM read_parquet('{name}.parquet')")
+"""
+_PEERS: Final = {
+    "datacompy": """
+import sys, datacompy, polars
+old, new = (polars.read_parquet(f'{name}.parquet') for name in sys.argv[1:3])
+print(datacompy.PolarsCompare(old, new, join_columns=sys.argv[3]).report())
+""",
+    "reladiff": """
+import os, sys, reladiff
+places = [f'duckdb:///{os.path.abspath(name)}.duckdb' for name in sys.argv[1:3]]
+old, new = (reladiff.connect_to_table(place, ('main', 'events'), sys.argv[3]) for place in places)
+print(len(list(reladiff.diff_tables(old, new, extra_columns=('score', 'note')))))
+""",
+    "csv_diff": """
+import sys
+from csv_diff import compare, load_csv
+old, new = (load_csv(open(f'{name}.csv'), key=sys.argv[3]) for name in sys.argv[1:3])
+print(len(compare(old, new)['changed']))
+""",
+    "daff": """
+import csv, sys, daff
+old, new = (daff.PythonTableView(list(csv.reader(open(f'{name}.csv')))) for name in sys.argv[1:3])
+flags = daff.CompareFlags()
+flags.addPrimaryKey(sys.argv[3])
+result = []
+daff.TableDiff(daff.compareTables(old, new, flags).align(), flags).hilite(daff.PythonTableView(result))
+print(len(result))
+""",
+}
+
 
 def main(sizes: tuple[int, ...] = SIZES) -> bool:
     """Prints the ratios; returns whether the promises hold."""
@@ -41,6 +79,8 @@ def main(sizes: tuple[int, ...] = SIZES) -> bool:
             held.append(_identical(root))
             held.extend(_against_join(root, rows, kind) for kind in CHANGES)
             held.append(_storage(root, rows))
+            if rows <= PEERS:
+                held.extend(_against_peers(root))
     harness.versions("tdv", "duckdb")
     return all(held)
 
@@ -71,6 +111,22 @@ def _most(rows: int, kind: str) -> float:
     if rows < LARGE:
         return 1.0 if kind != "scattered" else 1.2
     return 1.2 if kind == "scattered" else 1 / 8
+
+
+def _against_peers(root: Path) -> list[bool]:
+    """Each tool that is installed, once, on the Parquet or CSV files of the scattered change."""
+    own = harness.run(_diff("old", "scattered"), root).seconds
+    harness.run([sys.executable, "-c", _CSV, "../old", "../scattered"], root)
+    held = []
+    for name, script in _PEERS.items():
+        if find_spec(name) is None:
+            harness.figure(name, "not installed")
+            continue
+        words = [sys.executable, "-c", script, "../old", "../scattered", next(iter(TYPES))]
+        peer = harness.run(words, root).seconds
+        harness.figure(name, f"{peer:.1f} s")
+        held.append(harness.ratio(f"tdv / {name}", own / peer, "< 1", holds=own < peer))
+    return held
 
 
 def _storage(root: Path, rows: int) -> bool:
