@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ from tdv.durable import LOCK_WAIT, locked
 from tdv.errors import IntegrityError, NotFound, TargetError
 from tdv.model.receipt import Action, Receipt, ReceiptRelease
 from tdv.targets import state
-from tdv.targets.protocol import Content, Held, Item, Load, Plan, TableContent, Target
+from tdv.targets.protocol import Content, Held, Item, Load, TableContent, Target
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -38,13 +38,15 @@ _THREADS: Final = 2
 class Wanted:
     """One dataset to restore; `version` is without ``v``, "workspace" or a Git revision.
 
-    `open` finds the snapshot, fetching or rebuilding it when it must; its manifest is already verified.
+    `open` finds the snapshot, fetching or rebuilding it when it must; its manifest is already verified. `tables` are
+    the rows of each table as the record promises them, for a plan that opens nothing.
     """
 
     dataset: str
     version: str
     digest: str
     open: Callable[[], Snapshot] = field(repr=False)
+    tables: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ def _restored(wanted: Sequence[Wanted], target: Target, options: CheckoutOptions
         return unchanged
     load = load_of(wanted, options)
     if options.dry_run:
-        return _planned(target.plan(load), wanted, target, options)
+        return _planned(load, wanted, target, options)
     with _alone(target, options):
         # Another checkout, which the lock was waited for, may have done the work.
         if state.remembered(options.work, target) != seen:
@@ -224,8 +226,12 @@ def _sha256(path: Path) -> str | None:
         return None
 
 
-def _planned(plan: Plan, wanted: Sequence[Wanted], target: Target, options: CheckoutOptions) -> Receipt:
-    releases = tuple(ReceiptRelease(item.dataset, item.version, item.digest, {}) for item in wanted)
+def _planned(load: Load, wanted: Sequence[Wanted], target: Target, options: CheckoutOptions) -> Receipt:
+    plan = target.plan(load)
+    tables = {item.dataset: item.tables for item in wanted}
+    if options.scenarios:
+        tables = {item.dataset: {table.name: table.rows for table in item.content().tables} for item in load.items}
+    releases = tuple(ReceiptRelease(item.dataset, item.version, item.digest, tables[item.dataset]) for item in wanted)
     return Receipt(releases, target.shown, "planned", options.execution_id, 0.0, plan.steps)
 
 

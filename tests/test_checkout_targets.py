@@ -78,6 +78,20 @@ def test_workspace_that_is_not_built_is_said(shop: Repository) -> None:
     assert "notes" not in shop.tdv(*words, expect=0).json()
 
 
+def test_plan_counts_the_rows(shop: Repository) -> None:
+    words = ("checkout", "shop@workspace", "--target", "plan.db", "--dry-run")
+    assert shop.tdv(*words, "--json", expect=0).json()["releases"][0]["tables"] == {"users": {"rows": 3}}
+    assert "3 rows in 1 table" in shop.tdv(*words, expect=0).stdout
+    assert not (shop.root / "plan.db").exists()
+
+
+def test_plan_counts_the_rows_of_the_scenario(shop: Repository) -> None:
+    text = "scenario: one\ntitle: One user\nrows: {users: {ada: {id: 7}}}\n"
+    shop.write({"datasets/shop/scenarios/one.yaml": text}).tdv("build", expect=0)
+    words = ("checkout", "shop@workspace", "--scenario", "one", "--target", "plan.db", "--dry-run", "--json")
+    assert shop.tdv(*words, expect=0).json()["releases"][0]["tables"] == {"users": {"rows": 1}}
+
+
 def rows(database: Path) -> list[tuple[int]]:
     with closing(sqlite3.connect(database)) as connection:
         return connection.execute("SELECT id FROM users ORDER BY id").fetchall()

@@ -76,7 +76,7 @@ def choose(ports: Ports, wish: CheckoutWish) -> Chosen:
     picked = pick(ports, wish.refs, wish.fit)
     _refuse_unfit(place, picked.states, wish)
     wanted = tuple(
-        Wanted(state.dataset, state.version, state.digest, partial(obtain.open_state, ports, state))
+        Wanted(state.dataset, state.version, state.digest, partial(obtain.open_state, ports, state), state.tables)
         for state in picked.states
     )
     return Chosen(place, picked.states, wanted, picked.notes)
