@@ -19,7 +19,7 @@ def command(
         str | None, typer.Option("--format", metavar="FORMAT", help="For files: parquet, csv, jsonl or sql.")
     ] = None,
     scenario: Scenarios = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace rows that tdv did not put there.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace rows that were there before tdv.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only show what would be done.")] = False,
     allow_protected: Annotated[bool, typer.Option("--allow-protected", help="Write to a protected target.")] = False,
     app: App = None,

@@ -27,7 +27,7 @@ def command(
     scenario: Scenarios = None,
     env: Annotated[str, typer.Option("--env", metavar="NAME", help="The variable for the URL.")] = "DATABASE_URL",
     keep: Annotated[bool, typer.Option("--keep", help="Do not drop the throwaway database afterwards.")] = False,
-    replace: Annotated[bool, typer.Option("--replace", help="Replace rows that tdv did not put there.")] = False,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace rows that were there before tdv.")] = False,
     allow_protected: Annotated[bool, typer.Option("--allow-protected", help="Write to a protected target.")] = False,
 ) -> None:
     """Run a command with a database of its own, told by DATABASE_URL.
