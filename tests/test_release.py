@@ -262,6 +262,13 @@ def test_words_that_are_no_version(shelf: Shelf, wanted: str) -> None:
         shelf.release(wanted)
 
 
+@pytest.mark.parametrize("wanted", ["99999999999999999999.0.0", "v1.2147483648.0"])
+def test_version_too_large_for_other_tools(shelf: Shelf, wanted: str) -> None:
+    with pytest.raises(UsageError, match="too large a version"):
+        shelf.release(wanted)
+    assert shelf.book.versions("shop") == ()
+
+
 @pytest.mark.parametrize(
     ("wanted", "base", "level", "expected"),
     [

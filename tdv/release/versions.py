@@ -17,6 +17,8 @@ from tdv.model.version import Version, parse_version
 
 AUTO: Final = "auto"
 _WORDS: Final[dict[str, Level]] = {"major": "major", "minor": "minor", "patch": "patch"}
+_HIGHEST: Final = 2**31 - 1
+"""What tools that keep the parts of a version in 32 bits can read."""
 _FIRST: Final = {
     AUTO: Version(1, 0, 0),
     "major": Version(1, 0, 0),
@@ -33,12 +35,15 @@ def explicit(wanted: str) -> Version | None:
     if wanted == AUTO or wanted in _WORDS:
         return None
     try:
-        return parse_version(wanted)
+        version = parse_version(wanted)
     except ValueError as exc:
         raise UsageError(
             f"{wanted!r} is neither a version nor a level",
             hint="Write auto, major, minor, patch or a version such as 1.1.0.",
         ) from exc
+    if max(version.core) > _HIGHEST:
+        raise UsageError(f"{wanted!r} is too large a version", hint=f"No part of it may be above {_HIGHEST}.")
+    return version
 
 
 def base_of(wanted: str, known: Sequence[Version]) -> Version | None:

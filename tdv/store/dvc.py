@@ -255,7 +255,7 @@ class _Store:
         count = len(complaints.failed)
         if isinstance(problem, FileNotFoundError) and verb == "delivers":
             return RemoteError(
-                f"The remote {self.name} lacks {count} objects, first {md5}",
+                f"The remote {self.name} lacks {count} object{'s' if count != 1 else ''}, first {md5}",
                 hint="`tdv push` on the machine that built or released them brings them there.",
                 missing=sorted(complaints.failed),
             )

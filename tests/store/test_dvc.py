@@ -91,7 +91,7 @@ def test_a_remote_that_has_the_list_but_not_the_files_is_mended(repository: Repo
     assert dvc.missing(configured, [md5]) == {lost}
     assert dvc.push(configured, [md5]).objects == 1
     _object(tmp_path / "storage", lost).unlink()
-    with pytest.raises(RemoteError, match=f"lacks 1 objects, first {lost}"):
+    with pytest.raises(RemoteError, match=f"lacks 1 object, first {lost}"):
         dvc.fetch(_emptied(configured), [md5])
     with pytest.raises(RemoteError, match="neither in the cache nor on the remote") as caught:
         dvc.push(configured, [md5])
