@@ -1,4 +1,4 @@
-"""What is left to do in a repository: edited, unbuilt, unreleased, pending, untagged, not adopted.
+"""What is left to do in a repository: edited, unbuilt, altered, unreleased, pending, untagged, not adopted.
 
 In: Git, the book of releases, what the project knows of each dataset's stage. Out: a `Status`. Always holds: each
 notice names the command that settles it; nothing is asked of any remote, and nothing is written.
@@ -12,11 +12,24 @@ from typing import Any, Final, Literal
 
 from tdv.model.release import Release
 from tdv.store.git import Git
+from tdv.store.history import faults_of_tags
 from tdv.store.records import ReleaseBook
 from tdv.store.tags import Tag
 
 FORMAT: Final = "tdv.status/v1"
-Kind = Literal["edited", "unbuilt", "unreleased", "pending", "untagged", "unadopted", "unlocked", "drifted", "gone"]
+Kind = Literal[
+    "edited",
+    "unbuilt",
+    "altered",
+    "unreleased",
+    "pending",
+    "untagged",
+    "moved",
+    "unadopted",
+    "unlocked",
+    "drifted",
+    "gone",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +47,12 @@ class Notice:
 @dataclass(frozen=True, slots=True)
 class StageFacts:
     """What the project knows of a dataset's work tree: the paths of its sources, whether the built snapshot is that
-    of the sources, and its digest (None before the first build)."""
+    of the sources, its digest (None before the first build), and the files of it that are not as they were built."""
 
     sources: tuple[str, ...]
     built: bool
     digest: str | None
+    altered: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,22 +127,28 @@ def _work(ports: StatusPorts, dataset: str, releases: Sequence[Release]) -> Iter
         yield Notice("edited", f"not committed: {names}", "git add and git commit")
     if not stage.built:
         yield Notice("unbuilt", "the built snapshot is not that of the sources", f"tdv build {dataset}")
-    elif stage.digest is not None and all(release.record.digest != stage.digest for release in releases):
+    elif stage.altered:
+        yield Notice("altered", f"not as it was built: {', '.join(stage.altered)}", f"tdv build {dataset}")
+    if stage.built and stage.digest is not None and all(release.record.digest != stage.digest for release in releases):
         yield Notice("unreleased", "the built snapshot is no release", f"tdv release {dataset}")
 
 
 def _records(ports: StatusPorts, dataset: str, releases: Sequence[Release], tags: Sequence[Tag]) -> Iterator[Notice]:
-    tagged = [tag.version for tag in tags if tag.dataset == dataset and tag.kind == "version"]
-    known = [release.version for release in releases]
+    tagged = {tag.version: tag for tag in tags if tag.dataset == dataset and tag.kind == "version"}
     # A shallow clone brings no tags along, so that none here says nothing.
     blind = not tags and ports.git.is_shallow()
-    for version in known:
-        if version in tagged or blind:
+    for release in releases:
+        version, is_tagged = release.version, release.version in tagged
+        if blind and not is_tagged:
             continue
-        if ports.published(dataset, version):
-            yield Notice("untagged", f"v{version} has no tag", "tdv tag --push")
-        else:
+        if not ports.published(dataset, version):
             yield Notice("pending", f"v{version} is not on the main branch of the remote yet", "merge it, then tdv tag")
-    for version in tagged:
-        if version not in known:
-            yield Notice("unadopted", f"v{version} has a tag and no record here", f"tdv adopt {dataset}@v{version}")
+        elif not is_tagged:
+            yield Notice("untagged", f"v{version} has no tag", "tdv tag --push")
+    pairs = [(tagged[release.version], release.record) for release in releases if release.version in tagged]
+    for (tag, _), fault in zip(pairs, faults_of_tags(ports.git, pairs, ports.book), strict=True):
+        if fault:
+            yield Notice("moved", f"the tag {tag.name} {fault}", f"git tag --delete {tag.name}, then tdv tag")
+    known = {release.version for release in releases}
+    for version in (version for version in tagged if version not in known):
+        yield Notice("unadopted", f"v{version} has a tag and no record here", f"tdv adopt {dataset}@v{version}")

@@ -17,7 +17,7 @@ from tdv.errors import DocumentError, GitError, Refused
 from tdv.model.release import Artifact, Record, Release
 from tdv.store.artifacts import data_path
 from tdv.store.git import Git
-from tdv.store.history import book_at
+from tdv.store.history import book_at, faults_of_tags
 from tdv.store.pipeline import DVC_LOCK, DVC_YAML, artifact_paths, parse_lock
 from tdv.store.records import ReleaseBook, parse_record, record_path
 from tdv.store.tags import RemoteTag, Tag, version_tag
@@ -63,23 +63,26 @@ class Tagged:
 
 @dataclass(frozen=True, slots=True)
 class Tagging:
-    """Every tag that the records at HEAD ask for, oldest version first within a dataset."""
+    """Every tag that the records at HEAD ask for, oldest version first within a dataset; `notes` say what was not
+    looked at."""
 
     tags: tuple[Tagged, ...]
+    notes: tuple[str, ...] = ()
 
     def to_plain(self) -> dict[str, Any]:
-        return {"format": FORMAT, "tags": [tag.to_plain() for tag in self.tags]}
+        return {"format": FORMAT, "tags": [tag.to_plain() for tag in self.tags], "notes": list(self.notes)}
 
 
 def tag(git: Git, options: TagOptions, upload: Callable[[Sequence[Artifact]], object]) -> Tagging:
     """Creates each missing tag; running it again changes nothing.
 
     `upload` returns when all objects of the artifacts are on the DVC remote, if there is one. Raises
-    `Refused` when a tag of that name promises another digest, `GitError` when a record has no taggable commit
-    (after creating all other tags) or a remote fails.
+    `Refused` when a tag of that name is not that of the record, `GitError` when a record has no taggable commit
+    (after creating all other tags), or the Git remote fails while something is to be pushed.
     """
     book = book_at(git, "HEAD")
-    work = _Work(git, book, options.remote, dict(git.remote_tags(remote=options.remote)))
+    remote_tags, notes = _remote_tags(git, options)
+    work = _Work(git, book, options.remote, remote_tags)
     done: list[Tagged] = []
     missing: list[tuple[Release, str]] = []
     failed: list[str] = []
@@ -102,7 +105,17 @@ def tag(git: Git, options: TagOptions, upload: Callable[[Sequence[Artifact]], ob
         done = work.push(done)
     if failed:
         raise _untaggable(failed, done)
-    return Tagging(tuple(done))
+    return Tagging(tuple(done), notes)
+
+
+def _remote_tags(git: Git, options: TagOptions) -> tuple[dict[str, RemoteTag], tuple[str, ...]]:
+    """The tags of the remote; without a push, a remote that cannot be reached is only noted."""
+    try:
+        return git.remote_tags(remote=options.remote), ()
+    except GitError as exc:
+        if options.push:
+            raise
+        return {}, (f"The tags of the Git remote were not looked at: {exc.message}",)
 
 
 @dataclass
@@ -130,12 +143,21 @@ class _Work:
         found = self.local.get(name)
         if found is None:
             return None
+        self._refuse_faulty(found, record)
         self._refuse_other(found, record)
         return Tagged(name, record.dataset, record.version, found.commit, action)
 
+    def _refuse_faulty(self, found: Tag, record: Record) -> None:
+        (fault,) = faults_of_tags(self.git, [(found, record)], self.book)
+        if not fault:
+            return
+        there = self.remote_tags.get(found.name)
+        hint = f"git tag --delete {found.name}, then `tdv tag` {'fetches that of the remote' if there else 'makes it'}."
+        if there is not None and there.object == found.object:
+            hint = f"The remote has it, too: `tdv verify {found.name}` says more; release the data as the next version."
+        raise Refused(f"The tag {found.name} {fault}", hint=hint, tag=found.name)
+
     def _refuse_other(self, found: Tag, record: Record) -> None:
-        if found.digest and found.digest != record.digest:
-            raise _clash(found.name, found.digest, record.digest)
         there = self.remote_tags.get(found.name)
         if there is None or there.object == found.object or there.commit == found.commit:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -52,3 +53,121 @@ def test_conflict_without_a_merge_is_named(shop: Repository) -> None:
     assert run("git", "stash", "pop", cwd=shop.root).exit_code != 0
     refused = shop.tdv("release", "shop", expect=11)
     assert f"there are conflicts in {SPEC_PATH}" in refused.stderr
+
+
+# -- tags
+
+
+def tags(shop: Repository) -> list[str]:
+    return shop.git("tag").splitlines()
+
+
+def test_amend_takes_its_own_tag_along_while_that_is_not_pushed(shop: Repository) -> None:
+    with_rows(shop, 6).tdv("release", "shop", expect=0)
+    shop.tdv("tag", expect=0)
+    assert "pending" in shop.tdv("status", expect=0).stdout
+    with_rows(shop, 7)
+    amended = shop.tdv("release", "shop", "--amend", expect=0)
+    assert "The tag shop@v1.3.0 was removed, it was not pushed" in amended.stderr
+    shop.tdv("verify", expect=0)
+    assert "shop@v1.3.0  created" in shop.tdv("tag", expect=0).stdout
+    shop.tdv("verify", expect=0)
+
+
+def test_amend_to_another_version_leaves_no_tag_behind(shop: Repository) -> None:
+    with_rows(shop, 6).tdv("release", "shop", expect=0)
+    shop.tdv("tag", expect=0)
+    with_rows(shop, 7).tdv("release", "shop", "2.0.0", "--amend", expect=0)
+    assert "shop@v1.3.0" not in tags(shop)
+    shop.tdv("tag", expect=0)
+    assert "shop@v2.0.0" in tags(shop)
+    shop.tdv("verify", expect=0)
+
+
+def test_amend_that_is_refused_keeps_the_tag(shop: Repository) -> None:
+    with_rows(shop, 6).tdv("release", "shop", expect=0)
+    shop.tdv("tag", expect=0)
+    shop.write({SPEC_PATH: SPEC.format(rows=9)})
+    shop.tdv("release", "shop", "--amend", expect=11)
+    assert "shop@v1.3.0" in tags(shop)
+
+
+def test_version_that_is_tagged_on_another_branch_is_refused(shop: Repository) -> None:
+    shop.git("switch", "--quiet", "--create", "hotfix", "shop@v1.0.0")
+    shop.write({"datasets/shop/seeds/users.csv": "id,email\n500,fix@example.test\n"}).commit()
+    shop.tdv("release", "shop", "1.0.1", expect=0)
+    shop.tdv("tag", expect=0)
+    shop.git("switch", "--quiet", "--create", "other", "shop@v1.0.0")
+    shop.write({"datasets/shop/seeds/users.csv": "id,email\n500,other@example.test\n"}).commit()
+    for version in ("1.0.1", "auto"):
+        refused = shop.tdv("release", "shop", version, expect=11)
+        assert "shop@v1.0.1 is tagged already, by a release that is not on this branch" in refused.stderr
+        assert not (shop.root / record("1.0.1")).exists()
+    shop.tdv("release", "shop", "1.0.2", expect=0)
+
+
+def test_version_that_is_tagged_on_the_remote_only_is_refused(shop: Repository, tmp_path: Path) -> None:
+    other = Repository(tmp_path / "origin.git").clone(tmp_path / "other")
+    with_rows(other, 5).tdv("release", "shop", expect=0)
+    other.git("push", "--quiet", "origin", "HEAD:refs/heads/work")
+    other.tdv("tag", "--push", expect=0)
+    refused = with_rows(shop, 6).tdv("release", "shop", expect=11)
+    assert "shop@v1.3.0 is tagged already on the Git remote" in refused.stderr
+
+
+def test_release_without_the_git_remote_says_what_it_did_not_look_at(shop: Repository, tmp_path: Path) -> None:
+    shutil.rmtree(tmp_path / "origin.git")
+    made = with_rows(shop, 6).tdv("release", "shop", expect=0)
+    assert "The tags of the Git remote were not looked at" in made.stderr
+
+
+def test_tag_without_a_push_needs_no_network(shop: Repository, tmp_path: Path) -> None:
+    with_rows(shop, 6).tdv("release", "shop", expect=0)
+    shutil.rmtree(tmp_path / "origin.git")
+    tagged = shop.tdv("tag", expect=0)
+    assert "shop@v1.3.0  created" in tagged.stdout
+    assert "The tags of the Git remote were not looked at" in tagged.stderr
+    shop.tdv("tag", "--push", expect=14)
+
+
+def test_word_that_is_no_version_comes_before_other_complaints(shop: Repository) -> None:
+    shop.write({SPEC_PATH: SPEC.format(rows=9)})
+    assert "neither a version nor a level" in shop.tdv("release", "shop", "1.0", expect=2).stderr
+
+
+# -- what status and tag say of tags and data
+
+
+@pytest.mark.parametrize("options", [(), ("--annotate", "--message", "x")])
+def test_moved_tag_is_told_by_status_and_refused_by_tag(shop: Repository, options: tuple[str, ...]) -> None:
+    shop.git("tag", "--force", *options, "shop@v1.2.0", "shop@v1.1.0^{commit}")
+    assert "the tag shop@v1.2.0 was moved to" in shop.tdv("status", expect=0).stdout
+    refused = shop.tdv("tag", expect=11)
+    assert "git tag --delete shop@v1.2.0, then `tdv tag` fetches that of the remote" in refused.stderr
+    shop.tdv("verify", expect=13)
+    shop.git("tag", "--delete", "shop@v1.2.0")
+    shop.tdv("tag", expect=0)
+    shop.tdv("verify", expect=0)
+    assert "nothing to do" in shop.tdv("status", expect=0).stdout
+
+
+def test_status_tells_built_data_that_was_altered(shop: Repository) -> None:
+    part = next((shop.root / "datasets/shop/data/users").glob("*.parquet"))
+    data = part.read_bytes()
+    part.chmod(0o644)
+    part.write_bytes(data[:-1] + b"x")
+    (notice,) = shop.tdv("status", "--json", expect=0).json()["datasets"][0]["notices"]
+    assert (notice["kind"], notice["hint"]) == ("altered", "tdv build shop")
+    shop.tdv("build", expect=0)
+    assert part.read_bytes() == data
+    assert "nothing to do" in shop.tdv("status", expect=0).stdout
+
+
+def test_status_of_a_clone_without_data_is_not_altered(shop: Repository, tmp_path: Path) -> None:
+    clone = Repository(tmp_path / "origin.git").clone(tmp_path / "clone")
+    assert "altered" not in clone.tdv("status", expect=0).stdout
+
+
+def test_status_reads_a_broken_tdv_yaml(shop: Repository) -> None:
+    shop.write({"tdv.yaml": "defualt: {dataset: shop}\n"})
+    assert "tdv.yaml" in shop.tdv("status", expect=3).stderr

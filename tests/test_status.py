@@ -36,8 +36,13 @@ def kinds(found: DatasetStatus) -> list[str]:
     return [notice.kind for notice in found.notices]
 
 
-def test_nothing_left_to_do(shelf: Shelf) -> None:
+def publish(shelf: Shelf) -> None:
     tag(shelf.git, TagOptions(("shop",)), lambda _: None)
+    shelf.published.add("1.0.0")
+
+
+def test_nothing_left_to_do(shelf: Shelf) -> None:
+    publish(shelf)
     assert look(shelf) == DatasetStatus("shop", "1.0.0", ())
 
 
@@ -47,8 +52,13 @@ def test_pending_and_untagged(shelf: Shelf) -> None:
     assert kinds(look(shelf)) == ["untagged"]
 
 
-def test_edited_unbuilt_and_unreleased(shelf: Shelf) -> None:
+def test_release_with_a_tag_of_this_clone_only_is_pending(shelf: Shelf) -> None:
     tag(shelf.git, TagOptions(("shop",)), lambda _: None)
+    assert kinds(look(shelf)) == ["pending"]
+
+
+def test_edited_unbuilt_and_unreleased(shelf: Shelf) -> None:
+    publish(shelf)
     shelf.repository.write({SOURCE: '{"1": "eve"}'})
     assert kinds(look(shelf, built=False)) == ["edited", "unbuilt"]
     shelf.repository.commit()
@@ -56,14 +66,14 @@ def test_edited_unbuilt_and_unreleased(shelf: Shelf) -> None:
 
 
 def test_tag_without_a_record_is_to_be_adopted(shelf: Shelf) -> None:
-    tag(shelf.git, TagOptions(("shop",)), lambda _: None)
+    publish(shelf)
     shelf.repository.git("tag", "--annotate", "--message", "x", "shop@v0.9.0")
     (notice,) = look(shelf).notices
     assert (notice.kind, notice.hint) == ("unadopted", "tdv adopt shop@v0.9.0")
 
 
 def test_notices_of_others_are_kept(shelf: Shelf) -> None:
-    tag(shelf.git, TagOptions(("shop",)), lambda _: None)
+    publish(shelf)
     drifted = Notice("drifted", "local holds other rows", "tdv checkout")
     assert look(shelf, more=(drifted,)).notices == (drifted,)
 

@@ -32,5 +32,7 @@ def command(
     for tag in tagging.tags:
         pushed = ", pushed" if tag.pushed else ""
         terminal.out(f"{tag.name}  {tag.action} on {tag.commit[:10]}{pushed}")
+    for note in tagging.notes:
+        terminal.note(terminal.clean(note))
     if not tagging.tags:
         terminal.note("No release to tag: `tdv release NAME 1.0.0` makes the first one.")

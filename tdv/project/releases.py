@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from tdv import durable
 from tdv import release as verb
-from tdv.errors import NotFound
 from tdv.model.compat import Compat
 from tdv.model.release import Artifact, Record
 from tdv.project import builds, obtain, resolutions, states
@@ -23,7 +22,6 @@ from tdv.project import sources as build_sources
 from tdv.project.rebuild import again
 from tdv.store import dvc, pipeline
 from tdv.store.artifacts import open_artifact, summary_path
-from tdv.store.records import record_path
 from tdv.store.tags import version_tag
 
 if TYPE_CHECKING:
@@ -132,21 +130,19 @@ class _Wiring:
 
     def published(self, version: str) -> bool:
         """True once the record is on the remote's default branch or tagged there."""
-        if is_published(self.ports, self.dataset, version):
+        if version in published(self.ports, self.dataset):
             return True
         return version_tag(self.dataset, version) in self.ports.git.remote_tags(self.dataset)
 
 
-def is_published(ports: Ports, dataset: str, version: str) -> bool:
-    """True if this clone knows that the record is on the remote's default branch, or is tagged."""
+def published(ports: Ports, dataset: str) -> frozenset[str]:
+    """The versions of which this clone knows that they are on the remote's default branch; without one, the tagged."""
     git = ports.git
     branch = git.default_remote_branch()
     if branch is None:
-        return any(tag.name == version_tag(dataset, version) for tag in git.tags(dataset))
-    with suppress(NotFound):
-        git.show(branch, record_path(dataset, version))
-        return True
-    return False
+        return frozenset(tag.version for tag in git.tags(dataset) if tag.kind == "version")
+    names = (PurePosixPath(path).name for path in git.ls_tree(branch, f"datasets/{dataset}/releases"))
+    return frozenset(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
 
 
 def upload(ports: Ports, artifacts: Sequence[Artifact]) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 
 from tdv import status as verb
 from tdv.errors import TdvError
 from tdv.project import sources as build_sources
 from tdv.project.builds import command
-from tdv.project.releases import is_published
+from tdv.project.releases import published
 from tdv.store import pipeline
 from tdv.store.fingerprint import Fingerprints, stage_status
 from tdv.targets import state as target_state
@@ -24,13 +25,14 @@ if TYPE_CHECKING:
 def status(ports: Ports, names: tuple[str, ...]) -> verb.Status:
     """What is left to do for the datasets named, or for all."""
     prints = Fingerprints(ports.root)
+    known = cache(partial(published, ports))
     gone = _gone(ports)
     drifted = _drifted(ports)
     looked = verb.StatusPorts(
         git=ports.git,
         book=ports.book,
         stage=lambda dataset: _stage(ports, dataset, prints),
-        published=lambda dataset, version: is_published(ports, dataset, version),
+        published=lambda dataset, version: version in known(dataset),
         more={name: [*gone.get(name, ()), *drifted.get(name, ())] for name in {**gone, **drifted}},
     )
     found = verb.status(looked, ports.chosen(names) if names else sorted({*ports.book.datasets(), *gone}))
@@ -44,12 +46,14 @@ def _stage(ports: Ports, dataset: str, prints: Fingerprints) -> verb.StageFacts:
     if not (ports.directory(dataset) / build_sources.SPEC).is_file():
         return verb.StageFacts((), built=True, digest=None)
     sources = build_sources.find(ports, ports.spec(dataset)).deps
-    built = stage_status(ports.root, dataset, prints).sources_unchanged
+    looked = stage_status(ports.root, dataset, prints)
+    # What is not there at all was not pulled yet.
+    altered = tuple(path for path in looked.outs if (ports.root / path).exists())
     try:
         digest = states.workspace(ports, dataset).digest
     except TdvError:
         return verb.StageFacts(sources, built=False, digest=None)
-    return verb.StageFacts(sources, built, digest)
+    return verb.StageFacts(sources, looked.sources_unchanged, digest, altered)
 
 
 def _gone(ports: Ports) -> dict[str, list[verb.Notice]]:
@@ -62,8 +66,9 @@ def _gone(ports: Ports) -> dict[str, list[verb.Notice]]:
 
 def _drifted(ports: Ports) -> dict[str, list[verb.Notice]]:
     """What the default target was given and holds no longer; a target that cannot be asked says nothing."""
+    settings = ports.settings
     try:
-        target = open_target(ports.settings.target(), ports.state)
+        target = open_target(settings.target(), ports.state)
         held = target.held()
         changed = bool(held) and target_state.untouched(ports.state, target) is None
     except TdvError:

@@ -22,6 +22,7 @@ from tdv.model.release import Change, Record, TableSummary
 from tdv.model.version import Version, parse_version
 from tdv.release import versions
 from tdv.release.ports import Candidate, Pushed, Released, ReleaseOptions, Steps
+from tdv.release.tags import VersionTags
 from tdv.store import changelog, conflicts
 from tdv.store.git import Git
 from tdv.store.records import record_path
@@ -47,27 +48,32 @@ def release(steps: Steps, options: ReleaseOptions) -> Released:
     `DataError` (rows break the spec, or the second build differs), `RemoteError`, `GitError`, and what the
     steps raise.
     """
+    versions.explicit(options.version)
     _require_committed(steps, options)
     head = steps.git.head()
     standing = _standing(steps, options)
     known = _known_versions(steps, options, standing)
     wanted = _wanted(options, standing, known)
     named = versions.explicit(wanted)
+    tags = VersionTags(steps.git, options.dataset, standing if options.amend else ())
     if named is not None:
         versions.refuse_taken(options.dataset, named, known)
+        tags.refuse_taken(named)
     candidate = steps.build()
     base = versions.base_of(wanted, known)
     change = _change(steps, options, base, candidate)
     version = _version(options, wanted, base, change)
     versions.refuse_taken(options.dataset, version, known)
+    tags.refuse_taken(version)
     _refuse_leftover(options, standing, version)
     _require_same(options.dataset, candidate.manifest, steps.rebuild())
     pushed = steps.push(candidate.artifact)
     record = _record(options, candidate, (version, base, change), standing)
+    tags.remove_own()
     files = _write(steps, record, change.findings, standing)
     paths = tuple(dict.fromkeys((*files, *candidate.files, *pushed.paths)))
     commit = steps.git.commit_only(paths, _message(record), head) if options.commit else None
-    return Released(record, change, paths, commit, pushed, _warnings(pushed))
+    return Released(record, change, paths, commit, pushed, (*_warnings(pushed), *tags.notes))
 
 
 def require_settled(git: Git) -> None:

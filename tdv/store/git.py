@@ -268,6 +268,10 @@ class Git:
             raise Refused(f"The tag {name} exists already", hint=f"git show {name!r} shows what it holds.", tag=name)
         raise self._error("tag", done)
 
+    def delete_tag(self, name: str) -> None:
+        """Removes a tag of this clone."""
+        self._run("tag", "--delete", name)
+
     def push_tags(self, names: Sequence[str], remote: str | None = None) -> None:
         """Pushes all of the tags or none; raises `Refused` when the remote has another tag of that name."""
         if not names:

@@ -7,12 +7,16 @@ takes every md5 in sight, so that a record that cannot be read any more still pr
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
+from tdv.errors import DocumentError
+from tdv.model.release import Record
 from tdv.store.git import Git
-from tdv.store.records import DATASETS, ReleaseBook
+from tdv.store.pipeline import DVC_LOCK, parse_lock
+from tdv.store.records import DATASETS, ReleaseBook, record_path
+from tdv.store.tags import Tag
 
 RECORDS: Final = ("**/datasets/*/releases/*.yaml", "**/tdv.lock")
 POINTERS: Final = ("**/dvc.lock", "**/*.dvc")
@@ -31,6 +35,45 @@ def book_at(git: Git, revision: str) -> ReleaseBook:
         for place in (path, *path.parents):
             names.setdefault(str(place.parent), {})[place.name] = None
     return ReleaseBook(git.root, contents.get, lambda directory: tuple(names.get(directory, ())))
+
+
+def faults_of_tags(git: Git, tagged: Sequence[tuple[Tag, Record]], book: ReleaseBook) -> list[str]:
+    """What is wrong with each version tag as that of a record of `book`: "" or the end of a sentence, by one process.
+
+    A tag without a digest, as plain Git or GTO makes it, is judged by its commit.
+    """
+    paths = [(tag.commit, record_path(record.dataset, record.version)) for tag, record in tagged]
+    found = git.objects(f"{commit}:./{name}" for commit, path in paths for name in (path, DVC_LOCK))
+    data = (book.record_bytes(record.dataset, record.version) for _, record in tagged)
+    return [
+        _fault(tag, record, (mine, there, lock))
+        for (tag, record), mine, there, lock in zip(tagged, data, found, found, strict=True)
+    ]
+
+
+def _fault(tag: Tag, record: Record, contents: tuple[bytes, bytes | None, bytes | None]) -> str:
+    data, there, lock = contents
+    if tag.digest and tag.digest != record.digest:
+        return f"promises {tag.digest}, the record {record.digest}"
+    path = record_path(record.dataset, record.version)
+    if there is None:
+        return f"was moved to {tag.commit[:12]}, which has no {path}"
+    if there != data:
+        return f"was moved to {tag.commit[:12]}, which has another {path}"
+    if _locked_md5(lock, record.dataset) != record.artifact.md5:
+        return f"is on {tag.commit[:12]}, whose dvc.lock has other data"
+    return ""
+
+
+def _locked_md5(lock: bytes | None, dataset: str) -> str | None:
+    if lock is None:
+        return None
+    try:
+        stage = parse_lock(lock).get(dataset)
+    except DocumentError:
+        return None
+    entry = stage.out(f"{DATASETS}/{dataset}/data") if stage else None
+    return entry.md5 if entry else None
 
 
 def named_objects(git: Git) -> frozenset[str]:

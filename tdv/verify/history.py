@@ -9,11 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import cached_property
 
-from tdv.errors import DocumentError, GitError
+from tdv.errors import GitError
 from tdv.model.release import Record
 from tdv.model.report import Promise
-from tdv.store.artifacts import data_path
-from tdv.store.pipeline import DVC_LOCK, parse_lock
+from tdv.store.history import faults_of_tags
 from tdv.store.records import record_path
 from tdv.store.tags import Tag
 from tdv.verify.ports import Sources, Subject
@@ -90,24 +89,5 @@ class HistoryPromises:
         tag = self._tags.get(record.reference)
         if tag is None:
             return subject.kept("tag", "there is no tag in this clone")
-        if tag.digest != record.digest:
-            promised = tag.digest or "no digest"
-            return subject.broken("tag", f"the tag {tag.name} promises {promised}, the record {record.digest}")
-        path = record_path(record.dataset, record.version)
-        there, lock = self._git.objects(f"{tag.commit}:./{name}" for name in (path, DVC_LOCK))
-        if there is None:
-            return subject.broken("tag", f"the tag {tag.name} was moved to {tag.commit[:12]}, which has no {path}")
-        if _locked_md5(lock, record) != record.artifact.md5:
-            return subject.broken("tag", f"the tag {tag.name} is on {tag.commit[:12]}, whose dvc.lock has other data")
-        return subject.kept("tag")
-
-
-def _locked_md5(lock: bytes | None, record: Record) -> str | None:
-    if lock is None:
-        return None
-    try:
-        stage = parse_lock(lock).get(record.dataset)
-    except DocumentError:
-        return None
-    entry = stage.out(data_path(record.dataset)) if stage else None
-    return entry.md5 if entry else None
+        (fault,) = faults_of_tags(self._git, [(tag, record)], self._book)
+        return subject.broken("tag", f"the tag {tag.name} {fault}") if fault else subject.kept("tag")
