@@ -279,18 +279,16 @@ class _Run:
         """A database that is as it was made, for one user at a time; `give_back` it."""
         return self._shared.pop(self.wish(ask), None) or self.create(ask)
 
-    def give_back(self, ask: _Ask, database: Database, proof: Any) -> None:
-        """Undoes what `connection` did not commit; drops a database that was written to all the same."""
-        if database.is_connected:
-            try:
-                database.connection.rollback()
-            except Exception:  # noqa: BLE001 - every driver has errors of its own, and the connection is given up
-                with suppress(Exception):
-                    database.disconnect()
-        if database.proof() != proof:
-            database.drop()
-        else:
+    def give_back(self, ask: _Ask, database: Database, begun: Any) -> None:
+        """Undoes what `connection` did not commit; drops a database that may have been written to all the same."""
+        try:
+            clean = database.undo(begun)
+        except Exception:  # noqa: BLE001 - every driver has its own for a connection that the test closed or broke
+            clean = False
+        if clean:
             self._shared[self.wish(ask)] = database
+        else:
+            database.drop()
 
     def close(self) -> None:
         """Drops what is shared; a run that left nothing leaves no trace."""
@@ -338,13 +336,13 @@ def _lent(request: pytest.FixtureRequest, ask: _Ask) -> Iterator[Database]:
     """A database for the scope of a fixture."""
     run = _run(request)
     database = _told(lambda: run.borrow(ask) if ask.rollback else run.create(ask))
-    proof = database.proof() if ask.rollback else None
+    begun = _told(database.begin) if ask.rollback else None
     _use(request, database)
     yield database
     if _is_kept(request):
         _keep(run, database)
     elif ask.rollback:
-        run.give_back(ask, database, proof)
+        run.give_back(ask, database, begun)
     else:
         database.drop()
 

@@ -1,7 +1,7 @@
 """A repository with two releases of a small dataset and a lock, for tests of what uses releases.
 
 In: a directory. Out: a `Repository` there. Always holds: it is built once per process and copied then, since a copy is
-faster than two releases.
+faster than two releases; it is built by processes of their own, since pytester forgets modules that its tests import.
 """
 
 from __future__ import annotations
@@ -56,13 +56,14 @@ def released_shop(root: Path) -> Repository:
 def _original() -> Path:
     root = Path(tempfile.mkdtemp(prefix="tdv-shop-")) / "repo"
     atexit.register(shutil.rmtree, root.parent, ignore_errors=True)
-    repository = Repository.create(root, {"README.md": "Shop\n"}).prepared()
+    repository = Repository.create(root, {"README.md": "Shop\n"})
+    repository.tdv_process("init", expect=0)
     for version, rows, more in (("1.0.0", 10, {}), ("1.1.0", 12, {"datasets/shop/scenarios/retry.yaml": RETRY})):
         repository.write({"datasets/shop/dataset.yaml": SPEC.format(rows=rows), **more})
-        repository.tdv("build", "shop", expect=0)
-        repository.commit("Data").tdv("release", "shop", version, "-m", "Data", expect=0)
+        repository.tdv_process("build", "shop", expect=0)
+        repository.commit("Data").tdv_process("release", "shop", version, "-m", "Data", expect=0)
         if version == "1.0.0":
-            repository.tdv("lock", expect=0)
+            repository.tdv_process("lock", expect=0)
             repository.commit("Lock")
     shutil.rmtree(root / ".tdv")
     return root

@@ -199,7 +199,7 @@ def test_keep_leaves_the_database_of_a_failed_test(pytester: pytest.Pytester, sh
     query = f"import sqlite3; print(sqlite3.connect({str(shop.root / '.tdv/throwaway' / name)!r})"
     query += ".execute('SELECT count(*) FROM users').fetchone()[0])"
     assert subprocess.run([sys.executable, "-c", query], capture_output=True, text=True, check=True).stdout == "0\n"
-    shop.tdv("cleanup", "--execution", name.split("_")[2], expect=0)
+    shop.tdv_process("cleanup", "--execution", name.split("_")[2], expect=0)
     assert leavings(shop) == []
 
 
@@ -209,7 +209,7 @@ def test_keep_works_in_workers(pytester: pytest.Pytester, shop: Repository) -> N
     result.assert_outcomes(failed=1)
     assert len(leavings(shop)) == 2
     result.stdout.fnmatch_lines([f"sqlite:///*{name}" for name in leavings(shop)])
-    shop.tdv("cleanup", expect=0)
+    shop.tdv_process("cleanup", expect=0)
     assert leavings(shop) == []
 
 
@@ -325,6 +325,6 @@ def test_databases_of_a_killed_run_are_cleaned_up(pytester: pytest.Pytester, sho
     pytester.makepyfile("import os\n\ndef test_dies(tdv_database):\n    os.kill(os.getpid(), 9)\n")
     pytester.runpytest_subprocess()
     assert len(leavings(shop)) == 1
-    shop.tdv("cleanup", expect=0)
+    shop.tdv_process("cleanup", expect=0)
     assert leavings(shop) == []
     assert Path(shop.root / ".tdv/images").is_dir()

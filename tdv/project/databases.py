@@ -26,7 +26,7 @@ from tdv.targets.throwaway import Name, Throwaway, Throwaways, throwaways_of
 if TYPE_CHECKING:
     from tdv.project.ports import Ports
     from tdv.project.states import State
-    from tdv.targets.protocol import Load, Target
+    from tdv.targets.protocol import Load
 
 _FILES: Final = ("sqlite", "duckdb")
 
@@ -101,9 +101,16 @@ class Database:
         if connection is not None:
             connection.close()
 
-    def proof(self) -> Any | None:
-        """A value that changes when the database is written to; None where the engine gives none."""
-        return self._made.target.proof()
+    def begin(self) -> Any:
+        """Notes how the database is, for `undo`."""
+        return self._made.throwaways.begin(self._made.throwaway, lambda: self.connection)
+
+    def undo(self, begun: Any) -> bool:
+        """Rolls `connection` back, and says whether the database is provably as it was at `begin`."""
+        connection = self.__dict__.get("connection")
+        if not self._made.throwaways.keeps_connection:
+            self.__dict__.pop("connection", None)
+        return self._made.throwaways.undone(self._made.throwaway, connection, begun)
 
     def drop(self) -> None:
         """Removes the database."""
@@ -125,7 +132,6 @@ class _Made:
 
     throwaway: Throwaway
     throwaways: Throwaways
-    target: Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +190,7 @@ class Databases:
             releases={release.dataset: release for release in recipe.releases},
             asked=recipe.asked,
             execution_id=self.execution_id,
-            _made=_Made(throwaway, recipe.throwaways, open_target(throwaway.settings, self._ports.state)),
+            _made=_Made(throwaway, recipe.throwaways),
         )
 
     def _asked(self, wish: DatabaseWish, chosen: restores.Chosen) -> tuple[str, ...]:

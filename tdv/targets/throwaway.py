@@ -8,6 +8,7 @@ tdv did not make is ever listed or dropped.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Final, Literal, Protocol
@@ -80,8 +81,11 @@ class Leaving:
 class Throwaways(Protocol):
     """The throwaway databases beside one target: on the same server, or under the repository's ``.tdv``.
 
-    Every method raises `TargetError` when the place cannot be reached or written.
+    `keeps_connection` says that `undone` leaves the connection open, since opening one is expensive; else it closes
+    it. Every method raises `TargetError` when the place cannot be reached or written.
     """
+
+    keeps_connection: ClassVar[bool]
 
     def create(self, name: Name, load: Load) -> Throwaway:
         """A new database with exactly these rows, cloned from an image that the first call for `load.key` makes.
@@ -97,7 +101,14 @@ class Throwaways(Protocol):
         """All databases and images that tdv made beside this target, of whatever run."""
 
     def connect(self, throwaway: Throwaway) -> Any:
-        """A connection of the engine's usual Python driver, with a transaction that begins with the first statement."""
+        """A connection of the engine's usual Python driver, as the driver opens it."""
+
+    def begin(self, throwaway: Throwaway, connection: Callable[[], Any]) -> Any:
+        """Notes how the database is, for `undone`; calls `connection` only where the engine needs it for that."""
+
+    def undone(self, throwaway: Throwaway, connection: Any | None, begun: Any) -> bool:
+        """Rolls back what is not committed on `connection`, if there is one, and says whether the database is now
+        provably as it was at `begin`. Raises what the driver raises on a connection that is broken."""
 
 
 class Spawning(Protocol):

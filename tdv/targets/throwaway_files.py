@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from tdv.durable import locked
 from tdv.errors import TargetError
@@ -31,6 +31,8 @@ _IMAGE: Final = re.compile(r"([0-9a-f]{40})\.[0-9]+\.[a-z]+")
 
 class FileThrowaways:
     """The throwaways of one engine in one repository; `like` is any target of that engine, `work` its ``.tdv``."""
+
+    keeps_connection: ClassVar[bool] = False
 
     def __init__(self, like: OneFile, work: Path) -> None:
         self._like = like
@@ -75,6 +77,14 @@ class FileThrowaways:
         target = type(self._like)(throwaway.settings, self._work)
         with target.failures():
             return target.connect()
+
+    def begin(self, throwaway: Throwaway, connection: Callable[[], Any]) -> Any:
+        return type(self._like)(throwaway.settings, self._work).proof()
+
+    def undone(self, throwaway: Throwaway, connection: Any | None, begun: Any) -> bool:
+        if connection is not None:
+            connection.close()
+        return begun is not None and self.begin(throwaway, lambda: connection) == begun
 
     def _databases(self) -> Iterator[Leaving]:
         for entry in _entries(self._directory):

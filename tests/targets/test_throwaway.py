@@ -134,3 +134,16 @@ def test_checkout_into_the_target_uses_the_same_image(tmp_path: Path) -> None:
     place(tmp_path).create(Name(NOW, "run1", "a"), load(tmp_path))
     found = snapshot(tmp_path, {USERS: users(5)})
     assert checkout(tmp_path, target(tmp_path, f"sqlite:///{tmp_path}/app.sqlite"), found).action == "cloned"
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_was_committed_is_noticed_and_what_was_not_is_undone(tmp_path: Path, engine: str) -> None:
+    throwaways = place(tmp_path, engine)
+    made = throwaways.create(Name(NOW, "run1", "a"), load(tmp_path))
+    for end, clean in (("SELECT 1", True), ("COMMIT", False)):
+        connection = throwaways.connect(made)
+        begun = throwaways.begin(made, lambda: 1 / 0)
+        for statement in ("BEGIN", "DELETE FROM users", end):
+            connection.execute(statement)
+        assert throwaways.undone(made, connection, begun) is clean
+    assert throwaways.undone(made, None, throwaways.begin(made, lambda: 1 / 0))

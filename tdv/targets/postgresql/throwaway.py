@@ -12,11 +12,12 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Final, LiteralString
 from urllib.parse import quote as percent
 from urllib.parse import urlsplit
 
 import psycopg
+from psycopg.rows import tuple_row
 
 from tdv.config import TargetSettings
 from tdv.targets.postgresql import databases
@@ -28,11 +29,19 @@ from tdv.targets.protocol import Load
 from tdv.targets.sql import quote
 from tdv.targets.throwaway import Leaving, Name, Throwaway
 
+_SESSIONS_SINCE: Final = 140_000
+_SESSIONS: Final = "SELECT sessions FROM pg_stat_database WHERE datname = current_database()"
+"""A session that has gone is counted before it leaves `pg_stat_activity`, where those that are there stand."""
+_OTHERS: Final = """
+SELECT count(*) FROM pg_stat_activity
+  WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"""
 Failures = Callable[[], AbstractContextManager[None]]
 
 
 class PostgresqlThrowaways:
     """The throwaways of one server; `settings` are those of any target on it, `failures` translates errors."""
+
+    keeps_connection: ClassVar[bool] = True
 
     def __init__(self, settings: TargetSettings, scratch: Path, failures: Failures) -> None:
         self._settings = settings
@@ -70,6 +79,26 @@ class PostgresqlThrowaways:
         with self._failures():
             return psycopg.connect(**parameters(throwaway.url))
 
+    def begin(self, throwaway: Throwaway, connection: Callable[[], Any]) -> Any:
+        """The transaction that the connection is in from now on, and how many sessions there have been."""
+        if connection().info.server_version < _SESSIONS_SINCE:
+            return None
+        return _first(connection(), f"SELECT pg_current_xact_id()::text, ({_SESSIONS})")
+
+    def undone(self, throwaway: Throwaway, connection: Any | None, begun: Any) -> bool:
+        """True if the connection was in one transaction all the time, and nobody else had one to the database."""
+        if connection is None or begun is None:
+            return False
+        try:
+            same = _first(connection, "SELECT pg_current_xact_id_if_assigned()::text")[0] == begun[0]
+        except psycopg.errors.InFailedSqlTransaction:
+            same = False
+        connection.rollback()
+        # A new transaction, since statistics are read once per transaction.
+        sessions, others = _first(connection, f"SELECT ({_SESSIONS}), ({_OTHERS})")
+        connection.rollback()
+        return same and sessions == begun[1] and not others
+
     @contextmanager
     def _server(self) -> Iterator[tuple[Connection, dict[str, Any]]]:
         given = parameters(self._settings.url)
@@ -82,6 +111,13 @@ class PostgresqlThrowaways:
         options = "&".join(word for word in parts.query.split("&") if word and not word.startswith("dbname="))
         url = f"{parts.scheme}://{parts.netloc}/{percent(name)}" + (f"?{options}" if options else "")
         return replace(self._settings, name=None, url=url, owns="database", protected=False)
+
+
+def _first(connection: psycopg.Connection[Any], query: LiteralString) -> tuple[Any, ...]:
+    """The first row of a query, on a connection whose row factory may be anybody's."""
+    with connection.cursor(row_factory=tuple_row) as cursor:
+        row = cursor.execute(query).fetchone()
+    return row or ()
 
 
 def _databases(admin: Connection) -> Iterator[Leaving]:

@@ -1,0 +1,96 @@
+"""Throwaway databases on a real PostgreSQL server, and the plug-in on them."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tdv.servers.server import Server
+from tdv.targets.throwaway import Name, Throwaway, Throwaways, throwaways_of
+from tdv.testing import NOW
+from tests.shop import released_shop
+from tests.targets.builders import target
+from tests.targets.servers import run_sql
+from tests.targets.test_throwaway import load
+
+psycopg = pytest.importorskip("psycopg")
+pytest_plugins = ["pytester", "tests.targets.servers"]
+
+
+@pytest.fixture
+def throwaways(tmp_path: Path, postgresql_server: Server) -> Throwaways:
+    return throwaways_of(target(tmp_path, postgresql_server.url))
+
+
+@pytest.fixture
+def made(tmp_path: Path, throwaways: Throwaways) -> Throwaway:
+    return throwaways.create(Name(NOW, "run1", tmp_path.name[-12:].lower().replace("_", "x")), load(tmp_path))
+
+
+def test_transaction_is_undone_on_a_connection_that_stays(throwaways: Throwaways, made: Throwaway) -> None:
+    connection = throwaways.connect(made)
+    for _ in range(2):
+        begun = throwaways.begin(made, lambda: connection)
+        connection.execute("DELETE FROM users")
+        assert throwaways.undone(made, connection, begun)
+    assert connection.execute("SELECT count(*) FROM users").fetchone() == (5,)
+    connection.close()
+    throwaways.drop(made.name)
+
+
+@pytest.mark.parametrize("end", ["COMMIT", "ROLLBACK", "DO $$BEGIN RAISE 'broken'; END$$"])
+def test_other_ends_of_a_transaction_prove_nothing(throwaways: Throwaways, made: Throwaway, end: str) -> None:
+    connection = throwaways.connect(made)
+    begun = throwaways.begin(made, lambda: connection)
+    with suppress(psycopg.errors.RaiseException):
+        connection.execute(end)
+    assert not throwaways.undone(made, connection, begun)
+    connection.close()
+    throwaways.drop(made.name)
+
+
+@pytest.mark.parametrize("stays", [True, False])
+def test_session_of_somebody_else_is_noticed(throwaways: Throwaways, made: Throwaway, *, stays: bool) -> None:
+    connection = throwaways.connect(made)
+    begun = throwaways.begin(made, lambda: connection)
+    other = throwaways.connect(made)
+    if not stays:
+        other.close()
+    assert not throwaways.undone(made, connection, begun)
+    other.close()
+    connection.close()
+    throwaways.drop(made.name)
+
+
+def test_plug_in_and_exec_clone_on_the_server(pytester: pytest.Pytester, postgresql_server: Server) -> None:
+    shop = released_shop(pytester.path)
+    pytester.makepyfile(
+        """
+        import pytest
+        names = []
+
+        @pytest.mark.parametrize("number", range(3))
+        def test_rows(tdv_database, number):
+            connection = tdv_database.connection
+            assert connection.execute("SELECT count(*) FROM users").fetchone() == (10,)
+            connection.execute("DELETE FROM orders")
+            connection.commit()
+
+        @pytest.mark.tdv(rollback=True)
+        @pytest.mark.parametrize("number", range(3))
+        def test_shared(tdv_database, number):
+            assert tdv_database.connection.execute("DELETE FROM orders").rowcount == 20
+            names.append(tdv_database.name)
+
+        def test_one_was_shared():
+            assert len(names) == 3 and len(set(names)) == 1
+        """
+    )
+    result = pytester.runpytest_subprocess("--tdv-target", postgresql_server.url)
+    result.assert_outcomes(passed=7)
+    outcome = shop.tdv_process("exec", "-t", postgresql_server.url, "--fresh", "--", "sh", "-c", "echo $DATABASE_URL")
+    assert outcome.stdout.startswith("postgresql://")
+    query = "SELECT count(*) FROM pg_database WHERE datname LIKE 'tdv\\_2%' AND datname NOT LIKE '%\\_run1\\_%'"
+    assert run_sql(postgresql_server.url, query) == [(0,)]
