@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from tdv.model.canonical import dumps
-from tdv.model.manifest import Source
-from tdv.model.schema import DatasetSchema
+if TYPE_CHECKING:
+    from tdv.model.manifest import Source
+    from tdv.model.schema import DatasetSchema
 
 PREFIX: Final = "tdv1:"
 
@@ -40,6 +40,9 @@ def content_digest(tables: Mapping[str, str]) -> str:
 
 def schema_digest(schema: DatasetSchema, scenarios: Iterable[str] = ()) -> str:
     """``tdv1:<hex>`` of what `DatasetSchema.identity` covers, with the names of the scenarios."""
+    # Imported here: checking a record needs no schema.
+    from tdv.model.canonical import dumps
+
     hasher = hashlib.sha256()
     hash_text(hasher, "tdv1 schema")
     hash_bytes(hasher, dumps(schema.identity(tuple(scenarios))))
