@@ -150,7 +150,7 @@ def test_pull_of_what_the_remote_lacks_names_it(repository: Repository, tmp_path
     record = _released(repository, "1.0.0")
     (tmp_path / "storage").mkdir()
     shutil.rmtree(settings(repository).cache_dir)
-    with pytest.raises(RemoteError, match="lacks 1 objects"):
+    with pytest.raises(RemoteError, match="lacks 1 object, first"):
         pull([record], [], settings(repository))
 
 
