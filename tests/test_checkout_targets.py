@@ -95,3 +95,52 @@ def test_plan_counts_the_rows_of_the_scenario(shop: Repository) -> None:
 def rows(database: Path) -> list[tuple[int]]:
     with closing(sqlite3.connect(database)) as connection:
         return connection.execute("SELECT id FROM users ORDER BY id").fetchall()
+
+
+def test_empty_target_is_not_the_default_one(shop: Repository) -> None:
+    outcome = shop.tdv("checkout", "shop@workspace", "--target", "", expect=2)
+    assert "The target is empty" in outcome.stderr
+    assert not (shop.root / ".tdv" / "local.db").exists()
+
+
+def test_replaced_rows_leave_the_tables_of_the_application_as_they_are(shop: Repository) -> None:
+    database = shop.root / "app.db"
+    with closing(sqlite3.connect(database)) as connection:
+        connection.executescript("""
+            CREATE TABLE users (id INTEGER PRIMARY KEY CHECK (id > 0), note TEXT DEFAULT 'new');
+            CREATE TABLE log (id INTEGER);
+            CREATE TRIGGER seen AFTER DELETE ON users BEGIN INSERT INTO log VALUES (old.id); END;
+            INSERT INTO users VALUES (77, 'mine');
+        """)
+    shop.tdv("checkout", "shop@workspace", "--target", str(database), expect=11)
+    shop.tdv("checkout", "shop@workspace", "--target", str(database), "--replace", expect=0)
+    with closing(sqlite3.connect(database)) as connection:
+        assert connection.execute("SELECT id, note FROM users ORDER BY id").fetchall() == [
+            (1, "new"),
+            (2, "new"),
+            (3, "new"),
+        ]
+        (sql,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'users'").fetchone()
+        assert "CHECK (id > 0)" in sql
+        assert connection.execute("SELECT count(*) FROM sqlite_master WHERE type = 'trigger'").fetchone() == (1,)
+
+
+def test_replaced_rows_leave_a_duckdb_table_of_the_application_as_it_is(shop: Repository) -> None:
+    import duckdb
+
+    database = shop.root / "app.duckdb"
+    with closing(duckdb.connect(str(database))) as connection:
+        connection.execute("CREATE TABLE users (id BIGINT, note VARCHAR DEFAULT 'new')")
+        connection.execute("INSERT INTO users VALUES (77, 'mine')")
+    shop.tdv("checkout", "shop@workspace", "--target", str(database), "--replace", expect=0)
+    with closing(duckdb.connect(str(database))) as connection:
+        assert connection.execute("SELECT id, note FROM users ORDER BY id").fetchall() == [
+            (1, "new"),
+            (2, "new"),
+            (3, "new"),
+        ]
+
+
+def test_unknown_dataset_is_told_with_the_nearest_name(shop: Repository) -> None:
+    assert "hint: Did you mean shop?" in shop.tdv("build", "shp", expect=10).stderr
+    assert "There is no dataset 'nope'" in shop.tdv("lock", "--upgrade", "nope", expect=10).stderr

@@ -147,33 +147,30 @@ def _replace_rows(connection: duckdb.DuckDBPyConnection, image: Image, load: Loa
     query = f"SELECT table_name, sql FROM duckdb_tables() WHERE database_name = {text(_IMAGE)}"
     wanted = dict(rows_of(connection, query))
     for table in tables:
-        _replace_table(connection, table, wanted[table], found, may_drop=load.replace or _own(found, table, recorded))
+        present = found.objects.get(f"table {table}")
+        own = present is not None and present != wanted[table] and found.is_own(f"table {table}", recorded)
+        columns = None if present is None or own else _shared(connection, table, may_drop=load.replace)
+        if columns is not None:
+            _refill(connection, table, listed(columns))
+            continue
+        if present is not None:
+            connection.sql(f"DROP TABLE main.{quote(table)}")
+        connection.sql(wanted[table])
+        connection.sql(f"INSERT INTO main.{quote(table)} SELECT * FROM {_IMAGE}.main.{quote(table)}")
 
 
-def _own(found: Survey, table: str, recorded: Mapping[str, str]) -> bool:
-    return found.is_own(f"table {table}", recorded)
-
-
-def _replace_table(
-    connection: duckdb.DuckDBPyConnection, table: str, statement: str, found: Survey, *, may_drop: bool
-) -> None:
-    """Fills a table as it is where it has the columns, and makes it anew where tdv may."""
+def _refill(connection: duckdb.DuckDBPyConnection, table: str, columns: str) -> None:
+    """Replaces the rows of a table that stays as it is."""
     name = quote(table)
-    present = found.objects.get(f"table {table}")
-    if present is not None and present != statement and may_drop:
-        connection.sql(f"DROP TABLE main.{name}")
-        present = None
-    if present is None:
-        connection.sql(statement)
-        connection.sql(f"INSERT INTO main.{name} SELECT * FROM {_IMAGE}.main.{name}")
-        return
-    columns = listed(_shared(connection, table))
     connection.sql(f"DELETE FROM main.{name}")
     connection.sql(f"INSERT INTO main.{name} ({columns}) SELECT {columns} FROM {_IMAGE}.main.{name}")
 
 
-def _shared(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
-    """The columns to fill in a table of somebody else; raises `Refused` when these rows do not fit into it."""
+def _shared(connection: duckdb.DuckDBPyConnection, table: str, *, may_drop: bool) -> list[str] | None:
+    """The columns to fill in a table that stays, which may be somebody else's.
+
+    Where these rows do not fit into it: None if it may be made anew, else raises `Refused`.
+    """
     query = (
         "SELECT column_name, is_nullable, column_default FROM duckdb_columns() "
         "WHERE database_name = {} AND schema_name = 'main' AND table_name = {}"
@@ -183,6 +180,8 @@ def _shared(connection: duckdb.DuckDBPyConnection, table: str) -> list[str]:
     lowered = {name.lower() for name in ours}
     missing = [name for name in ours if name.lower() not in theirs]
     needed = [row[0] for name, row in theirs.items() if name not in lowered and not row[1] and row[2] is None]
+    if (missing or needed) and may_drop:
+        return None
     if missing or needed:
         lacks = f"it lacks {', '.join(missing)}" if missing else f"it needs values for {', '.join(needed)}"
         raise Refused(

@@ -123,13 +123,14 @@ class Loading:
         return self._found.qualified(table)
 
     def _decide(self) -> _Steps:
-        """Drops the tables that tdv made and nobody altered, and any under ``--replace``; all others are kept."""
+        """Drops the tables that tdv made and nobody altered, and under ``--replace`` those that the rows do not fit
+        into; all others are kept."""
         survey = self._found.survey
         recorded = survey.recorded(self._load)
         names = {table.name: table for table in self._tables}
         old = [table for held in survey.of_load(self._load) for table in held.tables]
         present = [name for name in dict.fromkeys((*names, *old)) if survey.has_table(name)]
-        own = [n for n in present if survey.is_own(_TABLE + n, recorded) or (self._load.replace and n in names)]
+        own = [n for n in present if survey.is_own(_TABLE + n, recorded) or (n in names and self._must_go(names[n]))]
         kept = [name for name in present if name not in own]
         aside = self._put_aside(kept)
         if own and not self._drop(own):
@@ -141,6 +142,16 @@ class Loading:
             obsolete=[name for name in kept if name not in names],
             aside=aside,
         )
+
+    def _must_go(self, table: TableContent) -> bool:
+        """True for somebody else's table that the rows do not fit into, where it may be made anew."""
+        if not self._load.replace:
+            return False
+        try:
+            fitting(self._connection, self._place(table.name), table.schema)
+        except Refused:
+            return True
+        return False
 
     def _put_aside(self, tables: Iterable[str]) -> list[ForeignKey]:
         """Drops the references that these tables declare, so that the order of tables is free."""

@@ -103,7 +103,7 @@ class Merge:
             execute(f"INSERT INTO main.{name} SELECT * FROM {_IMAGE}.{name}")
             return
         own = self._found.is_own(f"table {table}", recorded)
-        columns = self._shared(table, own or self._load.replace) if present is not None else None
+        columns = self._shared(table) if present is not None and not own else None
         if columns is not None:
             execute(f"DELETE FROM main.{name}")
             execute(f"INSERT INTO main.{name} ({listed(columns)}) SELECT {listed(columns)} FROM {_IMAGE}.{name}")
@@ -118,19 +118,19 @@ class Merge:
         for sql in [*indexes, *additions]:
             execute(sql)
 
-    def _shared(self, table: str, may_drop: bool) -> list[str] | None:
-        """The columns to fill of a table that is not as the image has it; None to make it anew.
+    def _shared(self, table: str) -> list[str] | None:
+        """The columns to fill of somebody else's table, which keeps all that it has besides.
 
-        Raises `Refused` for a table of somebody else that these rows do not fit into.
+        Where these rows do not fit into it: None to make it anew under ``--replace``, else raises `Refused`.
         """
-        if may_drop:
-            return None
         theirs = self._connection.execute(f"PRAGMA main.table_xinfo({quote(table)})").fetchall()
         ours = [row[1] for row in self._connection.execute(f"PRAGMA {_IMAGE}.table_info({quote(table)})")]
         known = {row[1].lower(): row for row in theirs}
         missing = [name for name in ours if name.lower() not in known]
         lowered = {name.lower() for name in ours}
         needed = [row[1] for row in theirs if row[1].lower() not in lowered and _needs_value(row)]
+        if (missing or needed) and self._load.replace:
+            return None
         if missing or needed:
             raise Refused(
                 f"table {table!r} of the target has another schema: " + "; ".join(_differences(missing, needed)),
