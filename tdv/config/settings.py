@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from tdv.config.address import absolute, hosts, identity, is_path, is_url, without_credentials
 from tdv.documents.words import did_you_mean, nearest
-from tdv.errors import ConfigError, NotFound, Refused
+from tdv.errors import ConfigError, NotFound, Refused, UsageError
 
 if TYPE_CHECKING:
     from tdv.model.diff import Level
@@ -132,8 +132,10 @@ class Settings:
 
         None is the default target. Relative paths in `text` count from `directory` (default: the root), those in
         ``tdv.yaml`` from the root. Raises `NotFound` for an unknown name, `ConfigError` for a variable that is
-        not set, `Refused` for a host that `policy.never` excludes.
+        not set, `Refused` for a host that `policy.never` excludes, `UsageError` for empty text.
         """
+        if text is not None and not text.strip():
+            raise UsageError("The target is empty", hint="Name one, or leave --target out for the default target.")
         base = self.root if text is None or directory is None else directory
         text = text or self.default_target
         entry = self.targets.get(text) or self._of_environment(text)

@@ -66,6 +66,8 @@ def lock(ports: Ports, wish: LockWish) -> Locked:
         raise UsageError(
             "The lock holds all datasets together", hint=f"Move one of them with --upgrade {' '.join(wish.names)}."
         )
+    for name in wish.names:
+        ports.dataset(name)
     asked, needed = resolutions.asked(ports), resolutions.need(ports, wish.app, wish.migration)
     held = _read(ports, settle=True)
     before = held or Lock()

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tdv import config
-from tdv.documents.words import did_you_mean
+from tdv.documents.words import nearest
 from tdv.errors import NotFound
 from tdv.store import settings as dvc_settings
 from tdv.store.cache import Cache
@@ -107,6 +107,7 @@ class Ports:
     def unknown(self, dataset: str) -> NotFound:
         """The error for a dataset that does not exist."""
         known = self.book.datasets()
-        near = did_you_mean(dataset, known)
-        hint = near or (f"There are {', '.join(known)}." if known else f"Make it with `tdv new {dataset}`.")
+        near = nearest(dataset, known)
+        listed = f"There are {', '.join(known)}." if known else f"Make it with `tdv new {dataset}`."
+        hint = f"Did you mean {near}?" if near else listed
         return NotFound(f"There is no dataset {dataset!r}", hint=hint, dataset=dataset)

@@ -96,10 +96,12 @@ def require_settled(git: Git) -> None:
 def _require_committed(steps: Steps, options: ReleaseOptions) -> None:
     changes = steps.git.changes(options.sources)
     if changes:
-        named = ", ".join(change.path for change in changes[:5]) + (" …" if len(changes) > 5 else "")
+        paths = [change.path for change in changes]
+        named = ", ".join(paths[:_SHOWN]) + (" …" if len(paths) > _SHOWN else "")
+        added = " ".join(paths) if len(paths) <= _SHOWN else f"datasets/{options.dataset}"
         raise Refused(
             f"Sources of {options.dataset} are not committed: {named}",
-            hint=f"git add {' '.join(change.path for change in changes[:5])} && git commit, then release again.",
+            hint=f"git add {added} && git commit, then release again.",
             paths=[change.path for change in changes],
         )
 
