@@ -10,14 +10,15 @@ import pyarrow as pa
 import pytest
 
 from tdv.checkout import CheckoutOptions, load_of
-from tdv.errors import DataError
+from tdv.content.arrow import arrow_schema
+from tdv.errors import DataError, IntegrityError
 from tdv.model.schema import Column, Rules, TableSchema
 from tdv.model.types import LogicalType
 from tdv.servers.server import Server
 from tdv.targets.protocol import Target
 from tdv.targets.throwaway import Name, throwaways_of
 from tdv.targets.verification import target_digest
-from tdv.testing import NOW, USERS, TargetContract, snapshot, table, users, wanted
+from tdv.testing import EDGES, NOW, USERS, TargetContract, snapshot, table, users, wanted
 from tests.targets.builders import target
 from tests.targets.places import ORDERS, Place, shop
 from tests.targets.servers import name_of
@@ -93,6 +94,44 @@ def test_any_name_is_only_a_name(place: Place, name: str) -> None:
         place.checkout_tables({schema: rows}, replace=True)
     digest = snapshot(place.directory, {schema: rows}).manifest
     assert target_digest(place.target, digest.schema) == digest.content
+
+
+def test_values_that_the_server_sends_in_binary_come_back(place: Place) -> None:
+    kinds = [kind for kind in EDGES if kind != "decimal(38,10)"]
+    schema = table("t", {"id": "int64", **{kind: f"{kind}?" for kind in kinds}, "small": "decimal(18,0)?"})
+    decimals = ["1", "-1", "999999999999999999", "-999999999999999999", "10000", "100000000", "0", None]
+    count = len(decimals)
+    values = {kind: [EDGES[kind][number % 3] if number % 3 < 2 else None for number in range(count)] for kind in kinds}
+    ids = list(range(count))
+    small = pa.array(decimals, pa.string()).cast(pa.decimal128(18, 0))
+    rows = pa.table({"id": ids, **values, "small": small}, schema=arrow_schema(schema))
+    place.checkout_tables({schema: rows})
+    digest = snapshot(place.directory, {schema: rows}).manifest
+    assert target_digest(place.target, digest.schema) == digest.content
+
+
+@pytest.mark.parametrize(
+    ("kind", "written"),
+    [
+        ("timestamp", "'infinity'::timestamp"),
+        ("timestamptz", "'-infinity'::timestamptz"),
+        ("date", "'infinity'::date"),
+        ("date", "'10000-01-01'::date"),
+        ("timestamp", "'0044-03-15 BC'::timestamp"),
+        ("time", "'24:00:00'::time"),
+        ("decimal(5,2)", "'NaN'::numeric"),
+        ("decimal(5,2)", "1.234::numeric"),
+        ("decimal(5,2)", "1000::numeric"),
+        ("decimal(5,2)", "1e30::numeric"),
+        ("int16", "70000::int"),
+        ("uuid", "'no uuid'::text"),
+        ("list<int32>", "'{{1,2},{3,4}}'::int[]"),
+    ],
+)
+def test_value_of_no_such_type_is_damage(place: Place, kind: str, written: str) -> None:
+    place.sql(f"CREATE TABLE t AS SELECT 1::bigint AS id, {written} AS c")
+    with pytest.raises(IntegrityError, match="'t'"):
+        list(place.target.read(table("t", {"id": "int64", "c": f"{kind}?"})))
 
 
 def test_name_that_would_be_cut_is_refused(place: Place) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from psycopg import errors
+
 from tdv.targets.postgresql.ddl import STATE
 from tdv.targets.postgresql.session import Connection, execute
 
@@ -48,8 +50,12 @@ def proof(connection: Connection) -> Any | None:
     """What `Target.proof` promises; None for a database without tdv's state, for one in use, and before version 15."""
     if connection.info.server_version < SINCE:
         return None
-    ((there,),) = execute(connection, "SELECT to_regclass(%s) IS NOT NULL", STATE)
-    rows = execute(connection, _PROOF) if there else []
+    try:
+        ((there,),) = execute(connection, "SELECT to_regclass(%s) IS NOT NULL", STATE)
+        rows = execute(connection, _PROOF) if there else []
+    except (errors.InternalError, errors.UndefinedTable, errors.UndefinedColumn):
+        # Somebody makes the tables anew at this moment.
+        return None
     return rows[0][0] if rows else None
 
 

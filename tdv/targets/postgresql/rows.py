@@ -1,7 +1,8 @@
 """Rows into and out of tables by ``COPY``, the fastest way that PostgreSQL has.
 
 In: contents and connections. Out: filled tables, canonical rows. Always holds: memory is bounded by a few parts;
-while one block is on its way, the next one is encoded or decoded on another thread.
+while one block is sent, the next one is encoded on another thread. Decoding on one would be slower: it and the loop
+over the rows that arrive would wait for each other at every row.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from psycopg import errors
 
 from tdv.errors import TargetError
 from tdv.model.schema import TableSchema
-from tdv.targets.postgresql.codec import decode, encode, selected
+from tdv.targets.postgresql.binary import HEADER, TRAILER
+from tdv.targets.postgresql.codec import decode, decode_binary, encode, is_binary, selected, selected_binary
 from tdv.targets.postgresql.session import Connection
 from tdv.targets.protocol import TableContent
 from tdv.targets.sql import listed
@@ -47,10 +49,12 @@ def read(connection: Connection, place: str, table: TableSchema) -> Iterator[pa.
 
     Raises `IntegrityError` for a value of no such type, `TargetError` for a table or column that is missing.
     """
-    statement = f"COPY (SELECT {selected(table)} FROM {place}) TO STDOUT WITH (FORMAT csv)"
     try:
-        with connection.cursor() as cursor, cursor.copy(statement) as copy:
-            yield from _ahead(lambda data: decode(data, table), _blocks(copy))
+        oids = _oids(connection, place, table)
+        if is_binary(table, oids):
+            yield from _read_binary(connection, place, table)
+        else:
+            yield from _read_csv(connection, place, table)
     except (errors.UndefinedTable, errors.UndefinedColumn, errors.InvalidSchemaName) as exc:
         raise TargetError(
             f"table {table.name!r} cannot be read: {exc.diag.message_primary}",
@@ -59,18 +63,45 @@ def read(connection: Connection, place: str, table: TableSchema) -> Iterator[pa.
         ) from exc
 
 
-def _blocks(lines: Iterable[Any]) -> Iterator[bytes]:
-    """Whole rows together, some megabytes each."""
+def _oids(connection: Connection, place: str, table: TableSchema) -> list[int]:
+    """The types of the columns in the target."""
+    cursor = connection.execute(f"SELECT {listed(table.column_names)} FROM {place} LIMIT 0")
+    return [column.type_code for column in cursor.description or ()]
+
+
+def _read_csv(connection: Connection, place: str, table: TableSchema) -> Iterator[pa.Table]:
+    statement = f"COPY (SELECT {selected(table)} FROM {place}) TO STDOUT WITH (FORMAT csv)"
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        yield from (decode(b"".join(lines), table) for lines in _blocks(copy))
+
+
+def _read_binary(connection: Connection, place: str, table: TableSchema) -> Iterator[pa.Table]:
+    statement = f"COPY (SELECT {selected_binary(table)} FROM {place}) TO STDOUT WITH (FORMAT binary)"
+
+    frame = HEADER
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for messages in _blocks(copy):
+            lengths = list(map(len, messages))
+            # The header comes with the first row; the trailer, which is shorter than any row, is a message of its own.
+            lengths[0] -= frame
+            rows = [length for length in lengths if length > TRAILER]
+            if rows:
+                yield decode_binary(b"".join(messages)[frame:], rows, table)
+            frame = 0
+
+
+def _blocks(messages: Iterable[Any]) -> Iterator[list[Any]]:
+    """Rows together, some megabytes each."""
     held: list[Any] = []
     size = 0
-    for line in lines:
-        held.append(line)
-        size += len(line)
+    for message in messages:
+        held.append(message)
+        size += len(message)
         if size >= _BYTES:
-            yield b"".join(held)
+            yield held
             held, size = [], 0
     if held:
-        yield b"".join(held)
+        yield held
 
 
 def _ahead(step: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_Out]:

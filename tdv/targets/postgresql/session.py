@@ -34,6 +34,7 @@ _SETTINGS: Final = (
     ("synchronize_seqscans", "off"),
     ("jit", "off"),
     ("row_security", "off"),
+    ("maintenance_work_mem", "256MB"),
 )
 _IN_COPY: Final = re.compile(r"COPY (.+), line \d+(?:, column ([^:]+))?")
 _REFUSALS: Final = (

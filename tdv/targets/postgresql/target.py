@@ -76,8 +76,10 @@ class PostgresqlTarget:
             return Plan((way, *(f"delete {count} rows of {name!r}" for name, count in deleted), *restores))
 
     def load(self, load: Load) -> Outcome:
-        with self._failures():
-            return self._replaced_whole(load) or self._replaced_rows(load)
+        with self._failures(), self._maintained() as whole:
+            # Its lock is kept while tables are filled, too: no clone may come between.
+            outcome = whole.replace(load) if whole is not None else None
+            return outcome or self._replaced_rows(load)
 
     def drop(self) -> None:
         """Removes the database, which must be one that tdv owns, with everybody who is connected to it."""
@@ -112,11 +114,6 @@ class PostgresqlTarget:
 
             with self._connected() as connection:
                 return inspect(connection)
-
-    def _replaced_whole(self, load: Load) -> Outcome | None:
-        """A clone in the place of the database; None where that must not or cannot be."""
-        with self._maintained() as whole:
-            return whole.replace(load) if whole is not None else None
 
     def _replaced_rows(self, load: Load) -> Outcome:
         from tdv.targets.postgresql.loading import Loading
