@@ -5,7 +5,18 @@ from __future__ import annotations
 import importlib
 import sys
 
-NAMES = ("start", "nothing_to_do", "version_to_files", "build", "sqlite", "postgresql", "memory", "diff", "pytest", "resolve")
+NAMES = (
+    "start",
+    "nothing_to_do",
+    "version_to_files",
+    "build",
+    "sqlite",
+    "postgresql",
+    "memory",
+    "diff",
+    "pytest",
+    "resolve",
+)
 
 
 def main(names: list[str]) -> int:

@@ -96,8 +96,8 @@ def test_any_name_is_only_a_name(place: Place, name: str) -> None:
     assert target_digest(place.target, digest.schema) == digest.content
 
 
-def test_values_that_the_server_sends_in_binary_come_back(place: Place) -> None:
-    kinds = [kind for kind in EDGES if kind != "decimal(38,10)"]
+def test_values_at_the_edges_come_back_beside_null(place: Place) -> None:
+    kinds = list(EDGES)
     schema = table("t", {"id": "int64", **{kind: f"{kind}?" for kind in kinds}, "small": "decimal(18,0)?"})
     decimals = ["1", "-1", "999999999999999999", "-999999999999999999", "10000", "100000000", "0", None]
     count = len(decimals)

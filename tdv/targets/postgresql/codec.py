@@ -1,13 +1,13 @@
-"""Rows as PostgreSQL's ``COPY`` takes them, CSV, and as it gives them, CSV or binary.
+"""Rows as PostgreSQL's CSV, which ``COPY`` reads and writes, and back.
 
-In: canonical Arrow tables, or what the server writes. Out: the other. Always holds: NULL is an empty field and
+In: canonical Arrow tables, or CSV as the server writes it. Out: the other. Always holds: NULL is an empty field and
 the empty text is ``""``; what `decode` gives back is what `encode` was given, or an error names the column.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import numpy as np
@@ -21,7 +21,6 @@ from tdv.errors import DataError, IntegrityError
 from tdv.model.schema import Column, TableSchema
 from tdv.model.types import LogicalType
 from tdv.targets.losses import refused_value
-from tdv.targets.postgresql import binary
 from tdv.targets.postgresql.types import is_array
 from tdv.targets.sql import quote
 
@@ -46,54 +45,12 @@ def encode(rows: pa.Table, table: TableSchema) -> pa.Buffer:
 
 def selected(table: TableSchema) -> str:
     """The columns as `decode` expects them, for a ``SELECT``."""
-    return ", ".join(_as_text(column) for column in table.columns)
-
-
-def selected_binary(table: TableSchema) -> str:
-    """The columns as `decode_binary` expects them."""
     return ", ".join(
-        quote(column.name) if _kind_sent(column) else f"{_as_text(column)}::text" for column in table.columns
+        f"to_json({quote(column.name)})" if is_array(column.type) else quote(column.name) for column in table.columns
     )
 
 
-def is_binary(table: TableSchema, oids: Sequence[int]) -> bool:
-    """True for a table, whose columns have these types, that `decode_binary` reads."""
-    return all(
-        _kind_sent(column) is None or binary.is_binary(column.type, oid)
-        for column, oid in zip(table.columns, oids, strict=True)
-    )
-
-
-def _as_text(column: Column) -> str:
-    return f"to_json({quote(column.name)})" if is_array(column.type) else quote(column.name)
-
-
-def _kind_sent(column: Column) -> LogicalType | None:
-    """The type that the server sends in its binary form, None for those that it sends as text."""
-    return None if column.type.name in ("json", "list", "struct") else column.type
-
-
-def decode_binary(data: bytes, lengths: list[int], table: TableSchema) -> pa.Table:
-    """Canonical rows of whole rows of the binary format, each so many bytes long; raises as `decode` does."""
-    try:
-        arrays = binary.decode(data, lengths, [_kind_sent(column) for column in table.columns])
-    except (binary.Unreadable, IndexError) as exc:
-        raise _misread(table.name, None) from exc
-    columns = [
-        array if _kind_sent(column) else _decoded(array, column, table.name)
-        for array, column in zip(arrays, table.columns, strict=True)
-    ]
-    return _canonical(columns, table)
-
-
-def _canonical(columns: Sequence[pa.Array], table: TableSchema) -> pa.Table:
-    try:
-        return canonical(pa.Table.from_arrays(columns, names=list(table.column_names)), table)
-    except DataError as exc:
-        raise IntegrityError(exc.message, hint="Something else than tdv wrote it; `tdv checkout` mends it.") from exc
-
-
-def decode(data: bytes, table: TableSchema) -> pa.Table:
+def decode(data: bytes | bytearray, table: TableSchema) -> pa.Table:
     """Canonical rows of whole lines of CSV; raises `IntegrityError` for a value that is none of its column's type."""
     names = [str(index) for index in range(len(table.columns))]
     kinds = {name: _csv_type(column.type) for name, column in zip(names, table.columns, strict=True)}
@@ -112,11 +69,13 @@ def decode(data: bytes, table: TableSchema) -> pa.Table:
             _decoded(one_chunk(array), column, table.name)
             for array, column in zip(found.columns, table.columns, strict=True)
         ]
-        return _canonical(columns, table)
+        return canonical(pa.Table.from_arrays(columns, names=list(table.column_names)), table)
     except pa.ArrowInvalid as exc:
         number = _OF_COLUMN.search(str(exc))
         column = table.columns[int(number[1])] if number else None
         raise _misread(table.name, column) from exc
+    except DataError as exc:
+        raise IntegrityError(exc.message, hint="Something else than tdv wrote it; `tdv checkout` mends it.") from exc
 
 
 def _misread(table: str, column: Column | None) -> IntegrityError:

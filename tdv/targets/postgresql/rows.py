@@ -15,8 +15,7 @@ from psycopg import errors
 
 from tdv.errors import TargetError
 from tdv.model.schema import TableSchema
-from tdv.targets.postgresql.binary import HEADER, TRAILER
-from tdv.targets.postgresql.codec import decode, decode_binary, encode, is_binary, selected, selected_binary
+from tdv.targets.postgresql.codec import decode, encode, selected
 from tdv.targets.postgresql.session import Connection
 from tdv.targets.protocol import TableContent
 from tdv.targets.sql import listed
@@ -49,12 +48,10 @@ def read(connection: Connection, place: str, table: TableSchema) -> Iterator[pa.
 
     Raises `IntegrityError` for a value of no such type, `TargetError` for a table or column that is missing.
     """
+    statement = f"COPY (SELECT {selected(table)} FROM {place}) TO STDOUT WITH (FORMAT csv)"
     try:
-        oids = _oids(connection, place, table)
-        if is_binary(table, oids):
-            yield from _read_binary(connection, place, table)
-        else:
-            yield from _read_csv(connection, place, table)
+        with connection.cursor() as cursor, cursor.copy(statement) as copy:
+            yield from (decode(data, table) for data in _blocks(copy))
     except (errors.UndefinedTable, errors.UndefinedColumn, errors.InvalidSchemaName) as exc:
         raise TargetError(
             f"table {table.name!r} cannot be read: {exc.diag.message_primary}",
@@ -63,45 +60,19 @@ def read(connection: Connection, place: str, table: TableSchema) -> Iterator[pa.
         ) from exc
 
 
-def _oids(connection: Connection, place: str, table: TableSchema) -> list[int]:
-    """The types of the columns in the target."""
-    cursor = connection.execute(f"SELECT {listed(table.column_names)} FROM {place} LIMIT 0")
-    return [column.type_code for column in cursor.description or ()]
+def _blocks(messages: Iterable[Any]) -> Iterator[bytearray]:
+    """Rows together, some megabytes each.
 
-
-def _read_csv(connection: Connection, place: str, table: TableSchema) -> Iterator[pa.Table]:
-    statement = f"COPY (SELECT {selected(table)} FROM {place}) TO STDOUT WITH (FORMAT csv)"
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        yield from (decode(b"".join(lines), table) for lines in _blocks(copy))
-
-
-def _read_binary(connection: Connection, place: str, table: TableSchema) -> Iterator[pa.Table]:
-    statement = f"COPY (SELECT {selected_binary(table)} FROM {place}) TO STDOUT WITH (FORMAT binary)"
-
-    frame = HEADER
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for messages in _blocks(copy):
-            lengths = list(map(len, messages))
-            # The header comes with the first row; the trailer, which is shorter than any row, is a message of its own.
-            lengths[0] -= frame
-            rows = [length for length in lengths if length > TRAILER]
-            if rows:
-                yield decode_binary(b"".join(messages)[frame:], rows, table)
-            frame = 0
-
-
-def _blocks(messages: Iterable[Any]) -> Iterator[list[Any]]:
-    """Rows together, some megabytes each."""
-    held: list[Any] = []
-    size = 0
+    They are copied at once: hundreds of thousands of views would keep the garbage collector busy.
+    """
+    data = bytearray()
     for message in messages:
-        held.append(message)
-        size += len(message)
-        if size >= _BYTES:
-            yield held
-            held, size = [], 0
-    if held:
-        yield held
+        data += message
+        if len(data) >= _BYTES:
+            yield data
+            data = bytearray()
+    if data:
+        yield data
 
 
 def _ahead(step: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_Out]:

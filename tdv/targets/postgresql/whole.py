@@ -18,7 +18,6 @@ from psycopg import errors
 
 from tdv.targets.postgresql import databases
 from tdv.targets.postgresql.catalogue import held_in, survey, write_state
-from tdv.targets.postgresql.loading import Loading
 from tdv.targets.postgresql.session import Connection, connect, execute
 from tdv.targets.postgresql.templates import Template, Templates, key_of
 from tdv.targets.protocol import Held, Load, Outcome
@@ -44,6 +43,9 @@ def made(templates: Templates, filling: Filling, key: str, locale: databases.Loc
     """The template of `key`, filled now; raises what `Target.load` raises for its rows."""
 
     def build(name: str) -> tuple[Held, ...]:
+        # A clone needs no Arrow.
+        from tdv.targets.postgresql.loading import Loading
+
         with closing(connect(filling.given, name)) as connection:
             _make_schema(connection)
             return Loading(connection, filling.load, (), filling.scratch).run()
