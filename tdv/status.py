@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 from tdv.model.release import Release
 from tdv.store.git import Git
 from tdv.store.history import faults_of_tags
-from tdv.store.records import ReleaseBook
+from tdv.store.records import ReleaseBook, amendments_path
 from tdv.store.tags import Tag
 
 FORMAT: Final = "tdv.status/v1"
@@ -121,7 +121,7 @@ def _dataset(ports: StatusPorts, dataset: str, tags: Sequence[Tag]) -> DatasetSt
 
 def _work(ports: StatusPorts, dataset: str, releases: Sequence[Release]) -> Iterator[Notice]:
     stage = ports.stage(dataset)
-    edited = ports.git.changes(stage.sources) if stage.sources else ()
+    edited = ports.git.changes((*stage.sources, amendments_path(dataset)))
     if edited:
         names = ", ".join(change.path for change in edited[:3]) + (" …" if len(edited) > 3 else "")
         yield Notice("edited", f"not committed: {names}", "git add and git commit")

@@ -106,3 +106,11 @@ def test_spec_that_is_gone_beside_its_releases_is_named(repo: RepositoryBuilder)
     made.commit().tdv("release", "shop", "1.0.0", "-m", "First", expect=0)
     (made.root / "datasets/shop/dataset.yaml").unlink()
     assert "gone" in made.tdv("status", expect=0).stdout
+
+
+def test_amendment_that_is_not_committed_is_told(repo: RepositoryBuilder) -> None:
+    spec = "dataset: shop\ntables:\n  users: {key: [id], columns: {id: {type: int64}}}\n"
+    made = repo({"datasets/shop/dataset.yaml": spec}).prepared()
+    made.tdv("release", "shop", "1.0.0", expect=0)
+    made.tdv("yank", "v1.0.0", "-m", "Wrong prices", expect=0)
+    assert "not committed: datasets/shop/amendments.yaml" in made.tdv("status", expect=0).stdout
