@@ -139,6 +139,18 @@ class Load:
         """The names of the datasets to restore."""
         return frozenset(item.dataset for item in self.items)
 
+    def mark(self, item: Item, tables: Iterable[TableContent]) -> Held:
+        """What a target says of `item` once its `tables` are loaded; an engine adds what it made for them."""
+        return Held(
+            dataset=item.dataset,
+            version=item.version,
+            digest=item.digest,
+            loaded_at=self.loaded_at,
+            execution_id=self.execution_id,
+            tables={table.name: table.rows for table in tables},
+            scenarios=item.scenarios,
+        )
+
     def stamped(self, held: Iterable[Held]) -> tuple[Held, ...]:
         """What an image holds, as this load brings it: another version may have had the same content."""
         versions = {item.dataset: item.version for item in self.items}

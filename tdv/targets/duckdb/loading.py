@@ -122,17 +122,8 @@ def _fill(connection: duckdb.DuckDBPyConnection, table: TableContent) -> None:
 
 def _held(item: Item, content: Content, load: Load, made: Mapping[str, str]) -> Held:
     names = [f"table {table.name}" for table in content.tables]
-    return Held(
-        dataset=item.dataset,
-        version=item.version,
-        digest=item.digest,
-        loaded_at=load.loaded_at,
-        execution_id=load.execution_id,
-        tables={table.name: table.rows for table in content.tables},
-        scenarios=item.scenarios,
-        objects={name: definition(made[name]) for name in names},
-        whole=True,
-    )
+    objects = {name: definition(made[name]) for name in names}
+    return replace(load.mark(item, content.tables), objects=objects, whole=True)
 
 
 def _replace_rows(connection: duckdb.DuckDBPyConnection, image: Image, load: Load, found: Survey) -> None:

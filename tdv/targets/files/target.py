@@ -26,7 +26,7 @@ from tdv.targets import disk
 from tdv.targets.files import mark, swap
 from tdv.targets.files.losses import LOSSES
 from tdv.targets.files.mark import Mark
-from tdv.targets.protocol import Capabilities, Content, Held, Item, Load, Loss, Outcome, Plan, TableContent
+from tdv.targets.protocol import Capabilities, Content, Held, Load, Loss, Outcome, Plan, TableContent
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -218,7 +218,7 @@ class FilesTarget:
         self, load: Load, contents: Mapping[str, Content], before: Mark, names: Mapping[str, tuple[str, ...]]
     ) -> Mark:
         others = tuple(replace(held, whole=False) for held in before.held if held.dataset not in contents)
-        held = [_held(item, contents[item.dataset], load) for item in load.items]
+        held = [load.mark(item, contents[item.dataset].tables) for item in load.items]
         kept = {dataset: files for dataset, files in before.files.items() if dataset not in contents}
         everything = sorted([*others, *held], key=lambda item: item.dataset)
         return Mark(tuple(everything), {**kept, **names})
@@ -280,18 +280,6 @@ def _files_of(table: TableContent, suffix: str) -> tuple[str, ...]:
     if suffix != "parquet" or len(table.files) < 2:
         return (name,)
     return tuple(f"{name}/part-{number:05}.parquet" for number in range(len(table.files)))
-
-
-def _held(item: Item, content: Content, load: Load) -> Held:
-    return Held(
-        dataset=item.dataset,
-        version=item.version,
-        digest=item.digest,
-        loaded_at=load.loaded_at,
-        execution_id=load.execution_id,
-        tables={table.name: table.rows for table in content.tables},
-        scenarios=item.scenarios,
-    )
 
 
 def _restores(load: Load) -> list[str]:

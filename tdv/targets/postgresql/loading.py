@@ -244,14 +244,5 @@ class Loading:
 
     def _held(self, item: Item, content: Content, objects: Mapping[str, str], *, whole: bool) -> Held:
         names = [_TABLE + table.name for table in content.tables]
-        return Held(
-            dataset=item.dataset,
-            version=item.version,
-            digest=item.digest,
-            loaded_at=self._load.loaded_at,
-            execution_id=self._load.execution_id,
-            tables={table.name: table.rows for table in content.tables},
-            scenarios=item.scenarios,
-            objects={name: objects[name] for name in names if name in objects},
-            whole=whole,
-        )
+        made = {name: objects[name] for name in names if name in objects}
+        return replace(self._load.mark(item, content.tables), objects=made, whole=whole)

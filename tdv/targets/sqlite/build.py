@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -122,17 +123,7 @@ def _finish(connection: sqlite3.Connection, schemas: Sequence[TableSchema], name
 
 
 def _held(connection: sqlite3.Connection, item: Item, content: Content, load: Load) -> Held:
-    tables = {table.name: table.rows for table in content.tables}
+    held = load.mark(item, content.tables)
     found = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master WHERE sql IS NOT NULL")
-    objects = {f"{kind} {name}": definition(sql) for kind, name, table, sql in found if table in tables}
-    return Held(
-        dataset=item.dataset,
-        version=item.version,
-        digest=item.digest,
-        loaded_at=load.loaded_at,
-        execution_id=load.execution_id,
-        tables=tables,
-        scenarios=item.scenarios,
-        objects=objects,
-        whole=True,
-    )
+    objects = {f"{kind} {name}": definition(sql) for kind, name, table, sql in found if table in held.tables}
+    return replace(held, objects=objects, whole=True)
