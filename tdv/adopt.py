@@ -39,12 +39,6 @@ class Adopted:
         }
 
 
-def adoptable(git: Git, book: ReleaseBook, dataset: str) -> tuple[str, ...]:
-    """The versions of `dataset` that have a tag and no record here, in the order of the tags' names."""
-    known = set(book.versions(dataset))
-    return tuple(tag.version for tag in git.tags(dataset) if tag.kind == "version" and tag.version not in known)
-
-
 def adopt(git: Git, book: ReleaseBook, dataset: str, version: str) -> Adopted:
     """Writes record and changelog section into the work tree.
 

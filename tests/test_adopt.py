@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from tdv.adopt import adopt, adoptable
+from tdv.adopt import adopt
 from tdv.errors import IntegrityError, NotFound, Refused
 from tdv.tag import TagOptions, tag
 from tests.shelf import Shelf
@@ -24,13 +24,11 @@ def shelf(tmp_path: Path) -> Shelf:
 
 
 def test_record_and_section_come_byte_for_byte(shelf: Shelf) -> None:
-    assert adoptable(shelf.git, shelf.book, "shop") == ("1.0.1",)
     done = adopt(shelf.git, shelf.book, "shop", "1.0.1")
     assert done.files == ("datasets/shop/releases/1.0.1.yaml", "CHANGELOG.md")
     assert shelf.book.record_bytes("shop", "1.0.1") == shelf.git.show("line", done.files[0])
     headings = [line for line in shelf.repository.read("CHANGELOG.md").splitlines() if line.startswith("## ")]
     assert [heading.split()[2] for heading in headings] == ["v2.0.0", "v1.0.1", "v1.0.0"]
-    assert adoptable(shelf.git, shelf.book, "shop") == ()
     assert adopt(shelf.git, shelf.book, "shop", "1.0.1").files == ()
 
 

@@ -76,14 +76,6 @@ class Permuted:
 
 
 @dataclass(frozen=True)
-class Straight:
-    """Row n gets ordinal n."""
-
-    def ordinals(self, rows: Rows) -> Rows:
-        return rows
-
-
-@dataclass(frozen=True)
 class Digit:
     """One place of a permuted number in mixed radix: no two rows share the digits of all places."""
 

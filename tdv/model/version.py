@@ -65,17 +65,6 @@ class Version:
         smaller: dict[Level, Level] = {"major": "minor", "minor": "patch"}
         return self.bumped(smaller.get(level, level))
 
-    def step_from(self, before: Version) -> Level:
-        """The level of the step from `before` to this version, which is above it.
-
-        A step out of a pre-release counts from the release that it leads to, whose level was fixed there.
-        """
-        if self.major != before.major:
-            return "major"
-        if self.minor != before.minor:
-            return "minor"
-        return "patch" if self != before else "none"
-
     def order(self) -> tuple[int, int, int, int, tuple[tuple[int, int, str], ...]]:
         """A key to sort many versions by, faster than comparing them one with another."""
         identifiers = tuple(

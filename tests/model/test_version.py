@@ -71,19 +71,5 @@ def test_bumped(before: str, level: Level, after: str) -> None:
     assert parse_version(before).bumped(level) == parse_version(after)
 
 
-@pytest.mark.parametrize(
-    ("before", "after", "level"),
-    [
-        ("1.2.3", "2.0.0", "major"),
-        ("1.2.3", "1.3.0", "minor"),
-        ("1.2.3", "1.2.9", "patch"),
-        ("1.2.3", "1.2.3", "none"),
-        ("1.2.3-a", "1.2.3", "patch"),
-    ],
-)
-def test_step_between_versions(before: str, after: str, level: Level) -> None:
-    assert parse_version(after).step_from(parse_version(before)) == level
-
-
 def test_is_a_value() -> None:
     assert {Version(1, 0, 0), parse_version("1.0.0")} == {Version(1, 0, 0)}
