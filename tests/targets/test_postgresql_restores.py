@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,23 @@ def test_whatever_was_touched_is_brought_back(place: Place, owned: bool, touch: 
     digest = snapshot(place.directory, {USERS: users(5)}).manifest
     assert target_digest(place.target, digest.schema) == digest.content
     assert place.sql("INSERT INTO users (email, at) VALUES ('new', now()) RETURNING id") == [(6,)]
+
+
+def test_connection_that_meets_a_swap_reaches_the_new_database(place: Place, postgresql_server: Server) -> None:
+    """Whoever connects while the names are exchanged waits, and is then told that the old database is gone."""
+    place.owned().checkout()
+    name = name_of(place.url)
+    waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'object' AND NOT granted"
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(postgresql_server.url) as swap:
+        run_sql(postgresql_server.url, f'CREATE DATABASE "{name}_new" TEMPLATE "{name}"')
+        swap.execute(f'ALTER DATABASE "{name}" RENAME TO "{name}_old"')
+        swap.execute(f'ALTER DATABASE "{name}_new" RENAME TO "{name}"')
+        held = pool.submit(place.target.held)
+        while not run_sql(postgresql_server.url, waiting):
+            assert not held.done()
+        swap.commit()
+        assert [item.dataset for item in held.result()] == ["shop"]
+    run_sql(postgresql_server.url, f'DROP DATABASE "{name}_old"')
 
 
 def test_open_session_forbids_the_proof(place: Place) -> None:

@@ -22,6 +22,8 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 _CONNECT_WAIT: Final = "10"
 _APPLICATION: Final = "tdv"
+_RENAMED: Final = 9
+"""How often in a row a database may be replaced while a connection to it is being opened."""
 _MAINTENANCE: Final = ("postgres", "template1")
 _SETTINGS: Final = (
     ("TimeZone", "UTC"),
@@ -85,11 +87,26 @@ def connect(given: dict[str, Any], database: str | None = None) -> Connection:
     words["client_encoding"] = "UTF8"
     if database is not None:
         words["dbname"] = database
-    connection = psycopg.connect(**words, autocommit=True, prepare_threshold=None)
+    connection = _opened(words)
     known = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in _SETTINGS)
     waits = "CASE current_setting('lock_timeout') WHEN '0' THEN %s ELSE current_setting('lock_timeout') END"
     execute(connection, f"SELECT {known}, set_config('lock_timeout', {waits}, false)", f"{int(LOCK_WAIT)}s")
     return connection
+
+
+def _opened(words: dict[str, Any]) -> Connection:
+    """A connection, also where the database gets another one's name while it is being opened.
+
+    Whoever then waits for the database that had the name is told that it does not exist, with the detail that it seems
+    to have just been renamed; the next attempt finds the new one. Without a detail there is no such database.
+    """
+    for _ in range(_RENAMED):
+        try:
+            return psycopg.connect(**words, autocommit=True, prepare_threshold=None)
+        except psycopg.OperationalError as exc:
+            if not is_missing_database(exc) or len(str(exc).splitlines()) == 1:
+                raise
+    return psycopg.connect(**words, autocommit=True, prepare_threshold=None)
 
 
 def maintenance(given: dict[str, Any]) -> Connection:
