@@ -28,7 +28,7 @@ from tdv.content.names import directory_of
 from tdv.content.order import ordered_stream
 from tdv.content.parts import cut
 from tdv.content.snapshot import Snapshot, dump_manifest
-from tdv.content.summary import TableFacts, TableStatistics, facts_of_snapshot, summary
+from tdv.content.summary import TableFacts, TableStatistics, summary
 from tdv.content.tree import content_digest, dataset_digest, part_digest, schema_digest, sources_digest, table_digest
 from tdv.errors import NotFound
 from tdv.model.manifest import FILE, Manifest, Part, ScenarioManifest, Source, TableManifest
@@ -120,11 +120,6 @@ def write(
         (out / FILE).write_bytes(dump_manifest(manifest))
     rows = RecentRows(Snapshot(manifest, lambda file: out / file), recent.tables)
     return Written(manifest, summary(manifest, {table.name: facts for table, facts in written}), rows)
-
-
-def summary_of(snapshot: Snapshot) -> str:
-    """The text of ``snapshot.yaml`` for a snapshot that is there already; reads all of its parts."""
-    return summary(snapshot.manifest, facts_of_snapshot(snapshot))
 
 
 def _manifest(tables: tuple[TableManifest, ...], options: SnapshotOptions, sources: tuple[Source, ...]) -> Manifest:

@@ -18,7 +18,7 @@ from tdv.content.snapshot import Snapshot
 from tdv.errors import DataError, NotFound, StoreError
 from tdv.model.manifest import ScenarioManifest
 from tdv.model.schema import Reference, TableSchema
-from tdv.snapshot import SnapshotOptions, SourceFile, TableRows, Written, summary_of, write
+from tdv.snapshot import SnapshotOptions, SourceFile, TableRows, Written, write
 from tests.content.values import Sample, disguised, samples
 from tests.snapshots import column
 
@@ -228,8 +228,3 @@ def test_summary_shows_schema_and_statistics(tmp_path: Path) -> None:
     }
     assert "a@x" not in found.summary
     assert "a@x" not in (tmp_path / "data" / "manifest.json").read_text()
-
-
-def test_summary_of_a_snapshot_is_the_one_of_its_build(tmp_path: Path) -> None:
-    found = written(tmp_path / "data", items(LARGE))
-    assert summary_of(Snapshot.open(tmp_path / "data")) == found.summary

@@ -15,7 +15,6 @@ import pyarrow as pa
 
 from tdv.content.arrow import one_chunk
 from tdv.content.facts import Facts, described, facts_of, merged
-from tdv.content.snapshot import Snapshot
 from tdv.model.manifest import Manifest, TableManifest
 from tdv.model.schema import Column, TableSchema
 
@@ -49,17 +48,6 @@ class TableStatistics:
         """Takes the facts of a part."""
         known = self.facts
         self.facts = {name: merged(known[name], facts) for name, facts in found.items()} if known else found
-
-
-def facts_of_snapshot(snapshot: Snapshot) -> dict[str, TableFacts]:
-    """The facts of all tables, read from the parts."""
-    found: dict[str, TableFacts] = {}
-    for table in snapshot.manifest.tables:
-        statistics = TableStatistics(table.schema)
-        for part in snapshot.batches(table.name):
-            statistics.add(statistics.of_part(part))
-        found[table.name] = statistics.facts
-    return found
 
 
 def summary(manifest: Manifest, facts: Mapping[str, TableFacts]) -> str:
