@@ -31,7 +31,7 @@ from tdv.model.schema import Column, TableSchema
 from tdv.model.types import LogicalType
 from tdv.snapshot import SnapshotOptions, TableRows, write
 from tdv.targets.losses import loss_of
-from tdv.targets.protocol import Target
+from tdv.targets.protocol import Queryable, Target
 from tdv.targets.verification import target_digest
 
 FIRST: Final = datetime.min.replace(tzinfo=UTC)
@@ -184,3 +184,12 @@ class TargetContract:
         found = snapshot(tmp_path, {USERS: users(0)})
         checkout(tmp_path, place, found)
         assert target_digest(place, found.manifest.schema) == found.manifest.content
+
+    def test_table_is_looked_up_as_it_is(self, tmp_path: Path, place: Target) -> None:
+        if not isinstance(place, Queryable):
+            return  # files tell no rows of anybody else's table
+        assert place.look_up("users") is None
+        checkout(tmp_path, place, snapshot(tmp_path, {USERS: users(2)}))
+        assert place.look_up("flyway_schema_history") is None
+        assert place.look_up(HOSTILE.name) is None
+        assert sorted(row["id"] for row in place.look_up("users") or ()) == [1, 2]

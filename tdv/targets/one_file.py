@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -102,6 +102,18 @@ class OneFile(ABC):
         with self.failures():
             yield from ordered_stream(self.rows(table), table, self.images.scratch())
 
+    def look_up(self, table: str) -> Sequence[Mapping[str, Any]] | None:
+        if not self.exists():
+            return None
+        with self.failures():
+            try:
+                found = self.select(table)
+            except Exception as exc:
+                if self.is_none(exc):
+                    return None
+                raise
+        return None if found is None else [{name.lower(): row[name] for name in row} for row in found]
+
     def throwaways(self) -> Throwaways:
         """The throwaway databases of this engine in the repository; the target itself is not touched."""
         from tdv.targets.throwaway_files import FileThrowaways
@@ -156,6 +168,10 @@ class OneFile(ABC):
     @abstractmethod
     def rows(self, table: TableSchema) -> Iterator[pa.Table]:
         """The rows of a table in canonical form, in any order."""
+
+    @abstractmethod
+    def select(self, table: str) -> Sequence[Mapping[str, Any]] | None:
+        """All rows of a table as it is, None where there is none."""
 
     @abstractmethod
     def failures(self) -> AbstractContextManager[None]:

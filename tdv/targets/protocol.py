@@ -8,7 +8,7 @@ Importing this module imports no database driver and no Arrow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
@@ -235,3 +235,13 @@ class Selective(Protocol):
 
     def omitted(self) -> tuple[str, ...]:
         """One phrase for each kind of rule or column of a table that a schema has no place for."""
+
+
+@runtime_checkable
+class Queryable(Protocol):
+    """A target whose tables can be looked into as they are, whoever made them."""
+
+    def look_up(self, table: str) -> Sequence[Mapping[str, Any]] | None:
+        """All rows of a small table, such as the one in which a migration tool keeps its revision, with the names
+        of columns in lower case; None where there is no such table, or no database at all. The name may be
+        ``schema.table``."""

@@ -9,6 +9,7 @@ import pytest
 
 from tdv.errors import DataError, IntegrityError, Refused, TargetBusy, TargetError, UsageError
 from tdv.model.schema import Reference
+from tdv.targets.protocol import Queryable
 from tdv.targets.verification import target_digest
 from tdv.testing import USERS, checkout, snapshot, table, users
 from tests.targets.builders import target
@@ -271,3 +272,14 @@ def test_key_that_stands_twice_is_a_data_error(tmp_path: Path, path: Path) -> No
     found = snapshot(tmp_path, {twice: pa.table({"id": [1, 2], "name": ["a", "a"]})})
     with pytest.raises(DataError, match=r"twice\.name"):
         checkout(tmp_path, target(tmp_path, f"sqlite:///{path}"), found)
+
+
+def test_look_up_takes_names_in_any_case_and_finds_nothing_in_a_file_that_is_no_database(
+    tmp_path: Path, path: Path
+) -> None:
+    change(path, "CREATE TABLE CHANGES (ID text, AUTHOR text)", "INSERT INTO CHANGES VALUES ('1', 'a')")
+    place = target(tmp_path, f"sqlite:///{path}")
+    assert isinstance(place, Queryable)
+    assert place.look_up("changes") == [{"id": "1", "author": "a"}]
+    path.write_text("no database, but long enough to be looked at" * 30)
+    assert place.look_up("changes") is None

@@ -68,6 +68,16 @@ def rows_of(connection: duckdb.DuckDBPyConnection, query: str) -> list[Any]:
     return list(connection.sql(query).fetchall())
 
 
+def select(connection: duckdb.DuckDBPyConnection, table: str) -> list[dict[str, Any]] | None:
+    """All rows of a table, which may be called ``schema.table``; None where there is none."""
+    schema, _, name = table.rpartition(".")
+    place = f"schema_name = {text(schema or 'main')} AND lower(table_name) = lower({text(name)})"
+    if not rows_of(connection, f"SELECT 1 FROM duckdb_tables() WHERE {_HERE} AND {place}"):
+        return None
+    found = connection.sql(f"SELECT * FROM {quote(schema or 'main')}.{quote(name)}")
+    return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
+
+
 def survey(connection: duckdb.DuckDBPyConnection) -> Survey:
     """Looks at the catalogue, `_tdv_state`, and which tables have rows."""
     found = [row for query in _OBJECTS for row in rows_of(connection, query)]

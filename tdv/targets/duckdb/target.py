@@ -6,10 +6,10 @@ open for writing, so that another one means `TargetBusy`. Importing this module 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tdv.errors import TargetBusy, TargetError
 from tdv.model.schema import DatasetSchema, TableSchema
@@ -100,6 +100,12 @@ class DuckdbTarget(OneFile):
 
         with closing(self._read()) as connection:
             yield from rows(connection, table)
+
+    def select(self, table: str) -> Sequence[Mapping[str, Any]] | None:
+        from tdv.targets.duckdb.catalogue import select
+
+        with closing(self._read()) as connection:
+            return select(connection, table)
 
     @contextmanager
     def failures(self) -> Iterator[None]:

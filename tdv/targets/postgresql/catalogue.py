@@ -101,6 +101,17 @@ def schema_of(connection: Connection) -> str:
     return str(schema)
 
 
+def select(connection: Connection, table: str) -> list[dict[str, Any]] | None:
+    """All rows of a table, by its name in the search path or ``schema.table``; None where there is none."""
+    name = ".".join(map(quote, table.split(".", 1)))
+    ((found,),) = execute(connection, "SELECT to_regclass(%s)::text", name)
+    if found is None:
+        return None
+    cursor = connection.execute(f"SELECT * FROM {name}")
+    names = [column.name.lower() for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
 def survey(connection: Connection, tables: Iterable[str]) -> Found:
     """Looks at the catalogue, `_tdv_state`, and which of `tables`, and of those that reference them, have rows."""
     schema = schema_of(connection)

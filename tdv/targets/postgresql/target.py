@@ -8,7 +8,7 @@ imports neither the driver nor Arrow.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -114,6 +114,13 @@ class PostgresqlTarget:
 
             with self._connected() as connection:
                 return inspect(connection)
+
+    def look_up(self, table: str) -> Sequence[Mapping[str, Any]] | None:
+        with self._failures():
+            from tdv.targets.postgresql.catalogue import select
+
+            with self._connected_if_there() as connection:
+                return select(connection, table) if connection is not None else None
 
     def _replaced_rows(self, load: Load) -> Outcome:
         from tdv.targets.postgresql.loading import Loading

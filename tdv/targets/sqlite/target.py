@@ -6,10 +6,10 @@ log is checkpointed and gone. Importing this module imports neither Arrow nor `s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import quote as percent
 
 from tdv.errors import TargetBusy, TargetError
@@ -115,6 +115,16 @@ class SqliteTarget(OneFile):
         from tdv.targets.sqlite.rows import of_file
 
         return of_file(self.path, table)
+
+    def select(self, table: str) -> Sequence[Mapping[str, Any]] | None:
+        import sqlite3
+
+        query = "SELECT 1 FROM sqlite_master WHERE type IN ('table', 'view') AND lower(name) = lower(?)"
+        with closing(self._connect("ro")) as connection:
+            if connection.execute(query, [table]).fetchone() is None:
+                return None
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute(f"SELECT * FROM {quote(table)}")]
 
     @contextmanager
     def failures(self) -> Iterator[None]:
