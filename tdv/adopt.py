@@ -80,7 +80,7 @@ def _tag(git: Git, dataset: str, version: str) -> Tag:
         if tag.name == name:
             return tag
     if name in git.remote_tags(dataset):
-        git.fetch_tag(name)
+        git.fetch_tags((name,))
         return next(tag for tag in git.tags(dataset) if tag.name == name)
     hint = f"git ls-remote --tags origin '{dataset}@*' shows what the remote has."
     raise NotFound(f"There is no tag {name}", hint=hint, tag=name)

@@ -137,7 +137,7 @@ class _Work:
         name = record.reference
         action: Action = "present"
         if name not in self.local and name in self.remote_tags:
-            self.git.fetch_tag(name, self.remote)
+            self.git.fetch_tags((name,), self.remote)
             self.local.update({tag.name: tag for tag in self.git.tags(record.dataset)})
             action = "fetched"
         found = self.local.get(name)
@@ -216,7 +216,7 @@ class _Work:
                 continue
             action: Action = "present"
             if name not in self.local and name in self.remote_tags:
-                self.git.fetch_tag(name, self.remote)
+                self.git.fetch_tags((name,), self.remote)
                 action = "fetched"
             elif name not in self.local:
                 self.git.create_tag(name, version.commit, f"Yank {record.dataset} v{record.version}\n")

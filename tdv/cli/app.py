@@ -22,7 +22,7 @@ SECTIONS: Final[dict[str, tuple[str, ...]]] = {
     "Make": ("init", "new", "sample", "build", "validate"),
     "Release": ("status", "diff", "merge", "release", "tag", "adopt", "yank", "compat"),
     "Use": ("checkout", "exec", "resolve", "lock", "log", "show", "bisect", "serve-db"),
-    "Environments": ("health", "cleanup"),
+    "Environments": ("promote", "health", "cleanup"),
     "Trust": ("verify", "check", "comment", "push", "pull", "gc"),
 }
 # What Git calls, not people.

@@ -44,6 +44,7 @@ def command(
         marks = [
             word for word, holds in (("untagged", entry.tagged is False), ("yanked", entry.release.yanked)) if holds
         ]
+        marks += [f"{stage.stage} since {stage.tag.date[:10]} by {stage.tag.tagger}" for stage in entry.stages]
         count = counted(sum(table.rows for table in record.tables.values()), "row")
         fits = str(entry.release.compat)
         rows.append(

@@ -44,10 +44,12 @@ if TYPE_CHECKING:
     from tdv.project.locks import Locked, LockWish
     from tdv.project.making import Sample
     from tdv.project.merges import Merging
+    from tdv.project.promotions import PromoteWish
     from tdv.project.releases import ReleaseWish
     from tdv.project.resolutions import ResolveWish
     from tdv.project.restores import CheckoutWish
     from tdv.project.views import ShowWish, View
+    from tdv.promote import Promoted
     from tdv.pull import PullReport
     from tdv.push import PushReport
     from tdv.release import Released
@@ -172,6 +174,12 @@ class Project:
 
         options = tag.TagOptions(self.ports.chosen(tuple(names)), push, remote)
         return tag.tag(self.ports.git, options, lambda artifacts: releases.upload(self.ports, artifacts))
+
+    def promote(self, wish: PromoteWish) -> Promoted:
+        """Says by a tag which release an environment uses."""
+        from tdv.project import promotions
+
+        return promotions.promote(self.ports, wish)
 
     def status(self, names: Sequence[str] = ()) -> Status:
         """What is left to do for the datasets named, or for all."""

@@ -57,11 +57,18 @@ def asked(ports: Ports, refs: tuple[str, ...] = ()) -> Mapping[str, tuple[Asked,
         return _of_call(ports, refs)
     wanted = ports.settings.wanted
     if wanted is not None:
-        return {name: (Asked(text, SETTINGS),) for name, text in wanted.items()}
+        return {name: (_of_settings(ports, name, text),) for name, text in wanted.items()}
     released = {name: (Asked("*", SETTINGS),) for name in ports.book.datasets() if ports.book.versions(name)}
     if not released:
         raise NotFound("Nothing is released yet", hint="Make the first release: `tdv release NAME 1.0.0`.")
     return released
+
+
+def _of_settings(ports: Ports, name: str, text: str) -> Asked:
+    """The range of one dataset in tdv.yaml, or the version that stands in the stage it names."""
+    if not text.startswith("#"):
+        return Asked(text, SETTINGS)
+    return Asked(states.promoted(ports, name, text[1:]).version, f"{SETTINGS} ({text})")
 
 
 def _of_call(ports: Ports, refs: tuple[str, ...]) -> Mapping[str, tuple[Asked, ...]]:

@@ -11,11 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tdv.errors import Incompatible, NotFound, UsageError
+from tdv.documents.words import did_you_mean
+from tdv.errors import Incompatible, IntegrityError, NotFound, UsageError
 from tdv.model.ranges import Range
 from tdv.model.reference import Ref
 from tdv.model.release import Artifact, Record, Release
 from tdv.store import pipeline
+from tdv.store.stages import current
 
 if TYPE_CHECKING:
     from tdv.project.ports import Ports
@@ -105,17 +107,41 @@ def _nothing(dataset: str, wanted: str, versions: Sequence[str], fitting: Sequen
 
 
 def promoted(ports: Ports, dataset: str, stage: str) -> Release:
-    """The release that was last promoted to `stage`; raises `NotFound`."""
-    tags = [tag for tag in ports.git.tags(dataset) if tag.kind == "stage" and tag.stage == stage]
-    versions = {tag.commit: tag.version for tag in ports.git.tags(dataset) if tag.kind == "version"}
-    for tag in reversed(tags):
-        version = versions.get(tag.commit)
-        if version:
-            return ports.book.release(dataset, version)
-    raise NotFound(
-        f"No release of {dataset} was promoted to {stage!r}",
-        hint="Promotions are GTO tags such as movies#staging#1; fetch the tags with `git fetch --tags`.",
-    )
+    """The release that stands in `stage`; raises `NotFound`, `Incompatible` for one that was yanked since, and
+    `IntegrityError` for a tag that promises another digest."""
+    standing = current(ports.git.tags(dataset))
+    found = standing.get((dataset, stage))
+    if found is None:
+        raise _not_promoted(ports, dataset, stage, [name for _, name in standing])
+    if not found.version:
+        raise NotFound(f"The tag {found.tag.name} names no version", hint=_fetch(ports, f"{dataset}@"))
+    if found.version not in ports.book.versions(dataset):
+        hint = f"`tdv adopt {dataset}@v{found.version}` brings it in, or merge the branch that has it."
+        raise NotFound(f"{dataset}#{stage} is v{found.version}, which has no record here", hint=hint)
+    release = ports.book.release(dataset, found.version)
+    if found.digest and found.digest != release.record.digest:
+        raise IntegrityError(
+            f"The tag {found.tag.name} promises {found.digest}, the record {release.record.digest}",
+            hint=f"One of them was altered: `tdv verify {release.record.reference}` says more.",
+            tag=found.tag.name,
+        )
+    if release.yanked:
+        hint = f"Promote another release, or name this one exactly: {release.record.reference}."
+        raise Incompatible(f"{dataset}#{stage} is v{found.version}, which is yanked", hint=hint)
+    return release
+
+
+def _not_promoted(ports: Ports, dataset: str, stage: str, known: Sequence[str]) -> NotFound:
+    near = did_you_mean(stage, known)
+    hint = f"`tdv promote {dataset}@v1.0.0 {stage}` promotes one. {_fetch(ports, f'{dataset}#')}"
+    return NotFound(f"No release of {dataset} is in the stage {stage!r}{near}", hint=hint, dataset=dataset, stage=stage)
+
+
+def _fetch(ports: Ports, prefix: str) -> str:
+    """How to get tags that may be missing in this clone."""
+    if not ports.git.is_shallow():
+        return "`git fetch --tags` brings the tags of the remote."
+    return f"This clone is shallow: git fetch --depth=1 origin 'refs/tags/{prefix}*:refs/tags/{prefix}*'"
 
 
 def of_release(found: Release) -> State:

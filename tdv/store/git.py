@@ -244,11 +244,13 @@ class Git:
         # A pattern would leave out the peeled lines, which carry the suffix ^{}: the * covers them.
         return gto.parse_listing(self._run("ls-remote", "--tags", "--", remote, *asked))
 
-    def fetch_tag(self, name: str, remote: str | None = None) -> None:
-        """Brings one tag of the remote, in a shallow clone with its commit only; an existing tag is not moved."""
+    def fetch_tags(self, names: Sequence[str], remote: str | None = None) -> None:
+        """Brings tags of the remote, in a shallow clone with their commits only; an existing tag is not moved."""
+        if not names:
+            return
         depth = ["--depth=1"] if self.is_shallow() else []
-        ref = f"refs/tags/{name}"
-        self._run("fetch", "--quiet", "--no-tags", *depth, "--", self._remote(remote), f"{ref}:{ref}")
+        refs = [f"refs/tags/{name}:refs/tags/{name}" for name in names]
+        self._run("fetch", "--quiet", "--no-tags", *depth, "--", self._remote(remote), *refs)
 
     def fetch_deepen(self, commits: int, remote: str | None = None) -> None:
         """Brings `commits` more commits of history into a shallow clone."""

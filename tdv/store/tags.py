@@ -17,14 +17,23 @@ from tdv.errors import IntegrityError
 
 Kind = Literal["version", "yank", "stage", "unstage"]
 
+_STAGE: Final = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9-/_]*[a-zA-Z0-9])?")
 _NAME: Final = re.compile(
     r"(?P<dataset>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)"
-    r"(?:@v(?P<version>[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.-]+)?)|#(?P<stage>[a-zA-Z0-9](?:[a-zA-Z0-9-/_]*[a-zA-Z0-9])?))"
+    rf"(?:@v(?P<version>[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.-]+)?)|#(?P<stage>{_STAGE.pattern}))"
     r"(?P<cancel>!?)(?:#(?P<counter>[0-9]+))?"
 )
 # The body without a signature, read here: git's own trailer fields find nothing in a signed tag, and before 2.42
 # each of several of them gives the keys of the last one.
-_FIELDS: Final = ("refname:lstrip=2", "objecttype", "objectname", "*objectname", "contents:body")
+_FIELDS: Final = (
+    "refname:lstrip=2",
+    "objecttype",
+    "objectname",
+    "*objectname",
+    "taggername",
+    "taggerdate:iso-strict",
+    "contents:body",
+)
 FORMAT: Final = "".join(f"%({field})%00" for field in _FIELDS)
 
 
@@ -32,8 +41,9 @@ FORMAT: Final = "".join(f"%({field})%00" for field in _FIELDS)
 class Tag:
     """One tag. `commit` is what it points at, `object` the tag itself (equal for a lightweight tag).
 
-    `version` is without ``v`` and "" for stages; `stage` is "" for versions; `digest`, `app` and `migration`
-    are the trailers' values, "" where there is none.
+    `version` is without ``v`` and "" for stages; `stage` is "" for versions; `digest`, `app`, `migration` and, of a
+    stage, `promotes` (a version) are the trailers' values, "" where there is none; `tagger` and `date` (RFC 3339) are
+    "" for a lightweight tag.
     """
 
     name: str
@@ -48,6 +58,9 @@ class Tag:
     digest: str = ""
     app: str = ""
     migration: str = ""
+    promotes: str = ""
+    tagger: str = ""
+    date: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +75,22 @@ class RemoteTag:
 def version_tag(dataset: str, version: str, *, yank: bool = False) -> str:
     """``movies@v1.1.0``, or ``movies@v1.1.0!`` for a yank."""
     return f"{dataset}@v{version}{'!' if yank else ''}"
+
+
+def stage_tag(dataset: str, stage: str, counter: int) -> str:
+    """``movies#staging#3``"""
+    return f"{dataset}#{stage}#{counter}"
+
+
+def is_stage(name: str) -> bool:
+    """True for a word that GTO takes for a stage."""
+    return _STAGE.fullmatch(name) is not None
+
+
+def counter_of(name: str) -> int:
+    """The number that a tag ends in, 0 without one; GTO counts all stages of a dataset together."""
+    match = _NAME.fullmatch(name)
+    return int(match["counter"] or 0) if match else 0
 
 
 def patterns(dataset: str | None) -> tuple[str, ...]:
@@ -86,7 +115,7 @@ def parse_refs(output: bytes) -> tuple[Tag, ...]:
 
 
 def _tag(fields: list[str]) -> Tag | None:
-    name, kind, oid, peeled, body = fields
+    name, kind, oid, peeled, tagger, date, body = fields
     match = _NAME.fullmatch(name)
     if match is None:
         return None
@@ -105,6 +134,9 @@ def _tag(fields: list[str]) -> Tag | None:
         digest=trailers.get("tdv-digest", ""),
         app=trailers.get("tdv-app", ""),
         migration=trailers.get("tdv-migration", ""),
+        promotes=trailers.get("tdv-version", ""),
+        tagger=tagger,
+        date=date,
     )
 
 

@@ -195,7 +195,7 @@ def test_a_shallow_clone_deepens(repository: Repository, tmp_path: Path) -> None
     with pytest.raises(NotFound):
         git.resolve(first)
     assert git.remote_tags()["movies@v1.1.0"].commit == first
-    git.fetch_tag("movies@v1.1.0")
+    git.fetch_tags(["movies@v1.1.0"])
     assert git.tags("movies")[0].commit == first
     assert git.merge_base(first, "HEAD") is None
     git.fetch_deepen(10)
