@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 
 from tdv.content.arrow import arrow_type
-from tdv.errors import Bug, ConfigError, DocumentError, FactoryError, TdvError
+from tdv.errors import Bug, ConfigError, DocumentError, FactoryError, Problem, TdvError
 from tdv.factories.isolation import Isolation
 from tdv.factories.parents import ParentKeys
 from tdv.factories.worker import Order
@@ -30,6 +30,7 @@ from tdv.model.schema import Column
 from tdv.model.spec import TableSpec
 
 _FACTORIES: Final = "factories.py"
+_HINT: Final = "Mend the factory; `tdv sample` runs it for a few rows."
 
 
 def main(path: str) -> None:
@@ -48,22 +49,26 @@ def main(path: str) -> None:
         where = isolation.place(exc.__traceback__) if kind == "factory" else None
         message = f"{where}: {exc.message}" if where else exc.message
         report = {"error": {"kind": kind, "message": message, "hint": exc.hint}}
+    except SyntaxError as exc:
+        report = {"error": _no_python(isolation, exc)}
     except BaseException as exc:  # noqa: BLE001 - whatever a factory raises is its failure and is reported
         report = {"error": _failure(isolation, exc)}
     isolation.end()
     order.report.write_text(json.dumps(report), encoding="utf-8")
 
 
+def _no_python(isolation: Isolation, exc: SyntaxError) -> dict[str, Any]:
+    """A file that nobody could run is a mistake in a file of the project, as one in the spec is."""
+    file = isolation.relative(exc.filename) if exc.filename else _FACTORIES
+    problem = Problem(file, exc.lineno or 1, "", f"{type(exc).__name__}: {exc.msg}", exc.offset or 1)
+    return {"kind": "document", "problems": [asdict(problem)], "hint": _HINT}
+
+
 def _failure(isolation: Isolation, exc: BaseException) -> dict[str, Any]:
-    if isinstance(exc, SyntaxError) and exc.filename:
-        where: str | None = f"{isolation.relative(exc.filename)}:{exc.lineno}"
-    else:
-        where = isolation.place(exc.__traceback__)
+    where = isolation.place(exc.__traceback__)
     lines = "".join(traceback.format_exception_only(exc)).strip().splitlines()
-    # The lines before the last one of a SyntaxError show the place; all lines of others are what was said.
-    said = lines[-1] if isinstance(exc, SyntaxError) else " ".join(line.strip() for line in lines)
-    hint = "Mend the factory; `tdv sample` runs it for a few rows."
-    return {"kind": "factory", "message": f"{where or 'factories.py'}: {said}", "hint": hint}
+    said = " ".join(line.strip() for line in lines)
+    return {"kind": "factory", "message": f"{where or _FACTORIES}: {said}", "hint": _HINT}
 
 
 def _write(order: Order) -> None:

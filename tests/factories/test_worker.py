@@ -174,7 +174,6 @@ def test_factory_that_fails_names_its_line(tmp_path: Path, body: str, message: s
         (f"{HEAD}    def columns(self, at):\n        return {{'value': at.rng}}\n", "belongs to one row"),
         ("class ItemFactory: pass\n", "no factory 'ItemFactory'"),
         (f"{HEAD}    rows = 3\n", r"factories\.py: ItemFactory has neither row\(self, at\) nor columns\(self, at\)"),
-        ("class ItemFactory(:\n", "factories.py:1: SyntaxError"),
         ("import sys; sys.exit(3)\n", "SystemExit"),
         ("import os; os._exit(3)\n", "died"),
     ],
@@ -182,6 +181,13 @@ def test_factory_that_fails_names_its_line(tmp_path: Path, body: str, message: s
 def test_factory_that_breaks_its_contract_is_refused(tmp_path: Path, code: str, message: str) -> None:
     with pytest.raises(FactoryError, match=message):
         made(tmp_path, code)
+
+
+def test_file_that_is_no_python_is_a_mistake_of_the_project(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError) as caught:
+        made(tmp_path, f"{HEAD}    def row(self, at):\n        return {{'value': }}\n")
+    (problem,) = caught.value.problems
+    assert str(problem).startswith("datasets/shop/factories.py:4: SyntaxError: ")
 
 
 def test_private_values_are_not_shown(tmp_path: Path) -> None:
