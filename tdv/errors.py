@@ -21,6 +21,8 @@ Nothing here imports from tdv.
     │   ├── FactoryError          … because a factory failed or is not reproducible
     │   └── StatementError        … because an SQL statement that came with it is wrong
     ├── PluginMissing        17   an optional driver is not installed
+    ├── CommandNotRunnable  126   a command that tdv was told to run cannot be, as a shell says it
+    ├── CommandNotFound     127   … or does not exist
     └── Bug                  70   tdv broke its own promise
 """
 
@@ -183,6 +185,20 @@ class PluginMissing(TdvError):
 
     code = "plugin-missing"
     exit_code = 17
+
+
+class CommandNotRunnable(TdvError):
+    """The command that tdv was told to run is no program that may be run; the exit code is a shell's."""
+
+    code = "command-not-runnable"
+    exit_code = 126
+
+
+class CommandNotFound(TdvError):
+    """The command that tdv was told to run does not exist; the exit code is a shell's."""
+
+    code = "command-not-found"
+    exit_code = 127
 
 
 class Bug(TdvError):

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
-from tdv.errors import NotFound, UsageError
+from tdv.errors import CommandNotFound, CommandNotRunnable, UsageError
 
 _PASSED_ON: Final = (signal.SIGTERM, signal.SIGHUP)
 _SIGNALLED: Final = 128
@@ -32,17 +32,19 @@ class Command:
 
 
 def run(command: Command) -> int:
-    """Runs the command with this process's streams; raises `NotFound` where there is no such program."""
+    """Runs the command with this process's streams; raises `CommandNotFound` or `CommandNotRunnable`."""
     if not command.words:
         raise UsageError(
             "there is no command to run", hint="Write it after two dashes: tdv exec movies@^1.1 -- pytest."
         )
     try:
         process = subprocess.Popen(command.words, cwd=command.directory, env=dict(command.environ))
+    except FileNotFoundError as exc:
+        hint = "Look at its name, at PATH, and at the interpreter that its first line names."
+        raise CommandNotFound(f"There is no command {command.words[0]!r}", hint=hint) from exc
     except OSError as exc:
-        raise NotFound(
-            f"cannot run {command.words[0]!r}: {exc.strerror}", hint="Look at its name, its path and its rights."
-        ) from exc
+        hint = "Make it executable, or name the program that runs it."
+        raise CommandNotRunnable(f"{command.words[0]!r} cannot be run: {exc.strerror}", hint=hint) from exc
     with _outliving(process):
         code = process.wait()
     return code if code >= 0 else _SIGNALLED - code

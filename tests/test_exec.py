@@ -73,7 +73,9 @@ def test_kept_database_stays_until_it_is_cleaned_up(shop: Repository) -> None:
     assert leavings(shop) == []
 
 
-@pytest.mark.parametrize(("words", "code"), [((), 2), (("--",), 2), (("--", "no-such-program"), 10)])
+@pytest.mark.parametrize(
+    ("words", "code"), [((), 2), (("--",), 2), (("--", "no-such-program"), 127), (("--", "/"), 126)]
+)
 def test_no_program_is_an_error_that_leaves_nothing(shop: Repository, words: tuple[str, ...], code: int) -> None:
     assert shop.tdv("exec", *words).exit_code == code
     assert leavings(shop) == []

@@ -33,7 +33,8 @@ def command(
     """Run a command with a database of its own, told by DATABASE_URL.
 
     Without --target it is a throwaway beside the default target, dropped when
-    the command ends. The exit code is the command's.
+    the command ends. The exit code is the command's; 127 if there is none of
+    that name, 126 if it cannot be run.
 
     \b
       tdv exec -- pytest
