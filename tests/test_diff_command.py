@@ -24,6 +24,17 @@ tables:
     columns:
       code: {type: string}
 """
+ZOO = """
+dataset: zoo
+seed: 1
+as_of: 2026-01-01T00:00:00Z
+tables:
+  pens:
+    key: [id]
+    columns:
+      id: {type: int64}
+      size: {type: int64}
+"""
 USERS = "id,email,age\n1,ada@example.test,36\n2,bob@example.test,\n3,cy@example.test,5\n"
 CHANGED = "id,email,age\n1,ada@example.test,37\n3,cyd@example.test,5\n4,dee@example.test,96\n"
 
@@ -70,6 +81,39 @@ def test_diff_as_json_is_described_by_its_schema(repo: RepositoryBuilder) -> Non
     assert users["cells"] == {"email": 1, "age": 1}
     assert plain["tables"]["cities"]["added"] == 0
     assert "example.test" not in json.dumps(plain)
+
+
+def test_json_lines_are_described_by_their_schemas(repo: RepositoryBuilder) -> None:
+    made = shop(repo)
+    head, *rows = (json.loads(line) for line in made.tdv("diff", "--jsonl", "--limit", "1").stdout.splitlines())
+    documents.validate(documents.plain(head, "diff"), "diff")
+    assert (head["bump"], head["tables"]["users"]["left_out"]) == ("major", 1)
+    for row in rows:
+        documents.validate(documents.plain(row, "diffrow"), "diffrow")
+    assert [f"{row['table']} {row['kind']}" for row in rows] == ["users added", "users removed", "users changed"]
+    assert made.tdv("diff", "--jsonl", "--exit-code").exit_code == 1
+    assert len(made.tdv("diff", "v1.0.0", "v1.0.0", "--jsonl", "--exit-code", expect=0).stdout.splitlines()) == 1
+
+
+def test_what_no_state_has_is_named_although_nothing_differs(repo: RepositoryBuilder) -> None:
+    made = shop(repo)
+    for states in ((), ("v1.0.0", "v1.0.0")):
+        assert "'users'" in made.tdv("diff", *states, "--table", "user", expect=10).stderr
+        assert "'email'" in made.tdv("diff", *states, "--columns", "emial", expect=10).stderr
+        assert "syntax error" in made.tdv("diff", *states, "--where", "age >", expect=2).stderr
+    made.tdv("checkout", "shop@v1.0.0", "--target", "app.db", expect=0)
+    assert made.tdv("diff", "shop@v1.0.0", "app.db", "--where", "ageing > 3").exit_code == 2
+    assert made.tdv("diff", "shop@v1.0.0", "app.db", "--table", "user").exit_code == 10
+
+
+def test_names_that_one_dataset_has_choose_that_dataset(repo: RepositoryBuilder) -> None:
+    made = shop(repo)
+    made.write({"datasets/zoo/dataset.yaml": ZOO, "datasets/zoo/seeds/pens.csv": "id,size\n1,4\n"})
+    made.tdv("build", expect=0)
+    made.commit("Add the zoo")
+    made.tdv("release", "zoo", "1.0.0", expect=0)
+    assert made.tdv("diff", "--table", "pens", expect=0).stdout.startswith("zoo@v1.0.0")
+    assert made.tdv("diff", "--where", "age > 36", "--table", "users", expect=0).stdout.count(" → ") == 3
 
 
 @pytest.mark.parametrize(
@@ -147,8 +191,6 @@ def test_faces(repo: RepositoryBuilder) -> None:
     )
     assert 'UPDATE "users" SET "age" = 37 WHERE "id" = 1;' in made.tdv("diff", "--sql", expect=0).stdout
     assert "distinct" in made.tdv("diff", "--stat", expect=0).stdout
-    lines = [json.loads(line) for line in made.tdv("diff", "--jsonl", expect=0).stdout.splitlines()]
-    assert [line.get("kind") for line in lines] == [None, "added", "removed", "changed", "changed"]
     made.tdv("diff", "--html", str(made.root / "report.html"), expect=0)
     assert "<!doctype html>" in made.read("report.html")
     assert made.tdv("diff", "--json", "--sql").exit_code == 2

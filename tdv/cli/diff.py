@@ -50,7 +50,7 @@ def command(
       tdv diff --base origin/main --markdown      what a pull request changes
       tdv diff shop@v1.1.0 sqlite:///app.db       what became of a restored release
     """
-    from tdv.cli.differences import Face, show
+    from tdv.cli.differences import Face, show, show_lines
     from tdv.model.diff_report import ReportOptions
     from tdv.project.comparisons import DiffWish
 
@@ -71,6 +71,8 @@ def command(
         for line in project.diff_sql(wish):
             terminal.out(line)
         return 0
+    if face.name == "jsonl":
+        return int(show_lines(project.diff_stream(wish), shown.limit) and exit_code)
     with terminal.progress("comparing"):
         reports = project.diff(wish)
     show(face, reports)

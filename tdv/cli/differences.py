@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tdv.cli import terminal
 from tdv.cli.text import cell_text, counted
@@ -19,6 +19,9 @@ from tdv.model.diff_report import (
     TableReport,
     plain_reports,
 )
+
+if TYPE_CHECKING:
+    from tdv.project.comparisons import DiffStream
 
 _WIDEST: Final = 40
 _SIGNS: Final = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow")}
@@ -53,15 +56,29 @@ class Face:
         return faces.get(name) or cls(name)
 
 
-def show(face: Face, reports: tuple[DiffReport, ...]) -> None:
-    """Prints the reports, or writes the page."""
+def show_lines(streams: Iterator[DiffStream], limit: int | None) -> bool:
+    """Prints JSON Lines as they are found: of each dataset all but the rows, then its rows; returns whether any
+    differs."""
+    differs = False
+    for stream in streams:
+        _print_notes((stream.report,))
+        terminal.json_line(stream.report.head(limit))
+        for table, row in stream.rows:
+            terminal.json_line({"dataset": stream.report.dataset, "table": table, **row.to_plain()})
+        differs |= stream.report.differs
+    return differs
+
+
+def _print_notes(reports: tuple[DiffReport, ...]) -> None:
     for note in (note for report in reports for note in report.notes):
         terminal.note(terminal.clean(note))
+
+
+def show(face: Face, reports: tuple[DiffReport, ...]) -> None:
+    """Prints the reports, or writes the page."""
+    _print_notes(reports)
     if face.name == "json":
         terminal.json(plain_reports(reports))
-    elif face.name == "jsonl":
-        for line in (line for report in reports for line in report.to_lines()):
-            terminal.json_line(line)
     elif face.name == "markdown":
         from tdv.diff.markdown import markdown
 

@@ -12,13 +12,14 @@ from collections.abc import Collection, Iterator, Mapping
 
 from tdv.content.snapshot import Snapshot
 from tdv.diff.findings import Levels, Rules
-from tdv.diff.rows import Plan, compare_rows, one_sided
+from tdv.diff.rows import Plan, compare_rows, stream_rows
 from tdv.diff.schema import compare_schema
+from tdv.diff.sides import one_sided, stream_one_sided
 from tdv.diff.value import DatasetDiff, End, TableDiff
 from tdv.model.diff import DatasetChange, Finding, Level
 from tdv.model.manifest import Manifest
 
-__all__ = ["COUNTS", "WHOLE", "DatasetDiff", "Plan", "TableDiff", "compare", "diff", "judge"]
+__all__ = ["COUNTS", "WHOLE", "DatasetDiff", "Plan", "TableDiff", "compare", "diff", "judge", "names_of", "stream"]
 
 WHOLE = Plan(whole=True)
 """Keeps all that applying the difference needs."""
@@ -34,9 +35,22 @@ def diff(old: Snapshot, new: Snapshot, plan: Plan = WHOLE, tables: Collection[st
     before, after = End.of(old.manifest), End.of(new.manifest)
     if before.digest == after.digest:
         return DatasetDiff(new.manifest.dataset, before, after, {})
-    names = [name for name in dict.fromkeys((*new.tables, *old.tables)) if not tables or name in tables]
-    found = {name: _table(old, new, name, plan) for name in names}
+    found = {name: _table(old, new, name, plan) for name in names_of(old, new, tables)}
     return DatasetDiff(new.manifest.dataset, before, after, found, complete=plan == WHOLE and not tables)
+
+
+def stream(old: Snapshot, new: Snapshot, plan: Plan, table: str) -> Iterator[TableDiff]:
+    """The difference of one table stretch by stretch, for what is too large to be held; `limit` is that of each."""
+    if table not in old.tables:
+        return stream_one_sided(new, table, plan, added=True)
+    if table not in new.tables:
+        return stream_one_sided(old, table, plan, added=False)
+    return stream_rows(old, new, table, plan)
+
+
+def names_of(old: Snapshot, new: Snapshot, wanted: Collection[str] = ()) -> list[str]:
+    """The tables of both states in order, or those of them that are wanted."""
+    return [name for name in dict.fromkeys((*new.tables, *old.tables)) if not wanted or name in wanted]
 
 
 def _table(old: Snapshot, new: Snapshot, name: str, plan: Plan) -> TableDiff:

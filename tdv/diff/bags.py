@@ -1,27 +1,30 @@
 """Tables whose rows have no comparable key: counted by content, as often as they stand.
 
-In: both states of a table. Out: a `TableDiff` of rows added and removed, none changed. Always holds: rows are equal
-when all columns that are compared are; of equal rows, the first ones in canonical order are kept on either side.
+In: both states of a table. Out: `Piece`s of rows added and removed, none changed. Always holds: rows are equal when
+all columns that are compared are; of equal rows, the first ones in canonical order are kept on either side; memory is
+that of a word per row and of one piece.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from typing import Final
 
 import numpy as np
 
 from tdv.content.hashing import Hashes, row_hash
 from tdv.diff.matching import Positions, rest
 from tdv.diff.pair import Pair, Side
-from tdv.diff.pieces import Piece, table_diff
-from tdv.diff.value import TableDiff
-from tdv.model.diff import TableChange
+from tdv.diff.pieces import Piece
 from tdv.model.manifest import Part
 
+_TOGETHER: Final = 65_536
+"""Rows of each kind in one piece."""
 
-def compare_bags(pair: Pair, compares: Callable[[str], bool], limit: int | None, *, whole: bool) -> TableDiff:
+
+def compare_bags(pair: Pair, compares: Callable[[str], bool], limit: int | None, *, whole: bool) -> Iterator[Piece]:
     """Compares rows by a 64-bit hash over the columns that are compared."""
     old_parts, new_parts = pair.old.manifest.parts, pair.new.manifest.parts
     if not (pair.lost or pair.gained):
@@ -33,12 +36,14 @@ def compare_bags(pair: Pair, compares: Callable[[str], bool], limit: int | None,
     else:
         gone, come = np.arange(len(old)), np.arange(len(new))
     piece = Piece(len(come), len(gone))
-    piece.removed_rows = pair.old.rows(old_parts, gone[:limit])
-    piece.added_rows = pair.new.rows(new_parts, come[:limit])
     if whole and (pair.lost or pair.gained):
         piece.lost = pair.old.rows(old_parts, rest(len(old), gone))
         piece.gained = pair.new.rows(new_parts, rest(len(new), come))
-    return table_diff(pair, TableChange(len(come), len(gone)), (piece,), limit)
+    yield piece
+    gone, come = gone[:limit], come[:limit]
+    for start in range(0, max(len(gone), len(come)), _TOGETHER):
+        removed, added = (at[start : start + _TOGETHER] for at in (gone, come))
+        yield Piece(removed_rows=pair.old.rows(old_parts, removed), added_rows=pair.new.rows(new_parts, added))
 
 
 def _without_equal(old: Sequence[Part], new: Sequence[Part]) -> tuple[tuple[Part, ...], tuple[Part, ...]]:

@@ -6,7 +6,7 @@ the whole change, whatever is shown; private values are replaced here, before an
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,8 +15,9 @@ import pyarrow as pa
 from tdv.content.redact import mark
 from tdv.content.snapshot import Snapshot
 from tdv.content.text import to_plain
-from tdv.diff import COUNTS, DatasetDiff, TableDiff, diff, judge
+from tdv.diff import COUNTS, TableDiff, diff, judge, names_of, stream
 from tdv.diff.bundles import scenario_changes
+from tdv.diff.filtering import check_expression
 from tdv.diff.pair import Pair
 from tdv.diff.renames import renames
 from tdv.diff.rows import Plan
@@ -24,33 +25,27 @@ from tdv.diff.shape import schema_changes
 from tdv.diff.statistics import column_shifts
 from tdv.documents.words import did_you_mean
 from tdv.errors import NotFound
-from tdv.model.diff_report import ColumnShift, DiffReport, ReportOptions, RowChange, TableReport
-from tdv.model.schema import Column
+from tdv.model.diff_report import KINDS, ColumnShift, DiffReport, ReportOptions, RowChange, TableReport
+from tdv.model.schema import Column, DatasetSchema
 
 Row = Mapping[str, Any]
 
 
 def _plan(options: ReportOptions) -> Plan:
-    """How rows are compared: a filter needs all of them."""
-    limit = None if options.where else options.limit
-    return Plan(limit, frozenset(options.columns) or None, frozenset(options.ignore), options.tolerance)
+    """How rows are compared."""
+    return Plan(
+        options.limit, frozenset(options.columns) or None, frozenset(options.ignore), options.tolerance, options.where
+    )
 
 
 def report(old: Snapshot, new: Snapshot, names: tuple[str, str], options: ReportOptions) -> DiffReport:
     """The report of `new` against `old`; `names` are the references of both.
 
-    Raises `NotFound` for a table or column that neither state has, `DataError` for a `where` that fits no table,
-    `IntegrityError` for a damaged part.
+    Raises `UsageError` for a `where` that fails on a row, `IntegrityError` for a damaged part.
     """
-    _check_names(old, new, options)
-    found = _found(old, new, options)
+    found = replace(diff(old, new, _plan(options), options.tables), complete=False)
     whole = diff(old, new, COUNTS) if options.narrows else found
     change = judge(old.manifest, new.manifest, whole, options.levels)
-    tables = found.tables
-    if options.where:
-        from tdv.diff.filtering import where
-
-        tables = where(tables, old, new, options.where)
     schema = [*schema_changes(old.manifest.schema, new.manifest.schema), *renames(old, new)]
     is_whole = not (options.tables or options.columns or options.where)
     return DiffReport(
@@ -58,39 +53,47 @@ def report(old: Snapshot, new: Snapshot, names: tuple[str, str], options: Report
         *names,
         change.findings,
         tuple(item for item in schema if not options.tables or item.table in options.tables),
-        tuple(_table(old, new, table, options) for table in tables.values()),
+        tuple(_table(old, new, table, options) for table in found.tables.values()),
         tuple(scenario_changes(old, new, reveal=options.reveal)) if is_whole else (),
     )
 
 
-def _found(old: Snapshot, new: Snapshot, options: ReportOptions) -> DatasetDiff:
-    found = diff(old, new, _plan(options), options.tables)
-    return replace(found, complete=False)
+def stream_rows(old: Snapshot, new: Snapshot, options: ReportOptions) -> Iterator[tuple[str, RowChange]]:
+    """The rows of `report` with their tables, in the order of keys, without ever holding more than a stretch."""
+    plan = _plan(options)
+    for name in names_of(old, new, options.tables):
+        left = dict.fromkeys(KINDS, options.limit)
+        for table in stream(old, new, plan, name):
+            for row in _Shown(table, options).rows():
+                count = left[row.kind]
+                if count is None:
+                    yield name, row
+                elif count > 0:
+                    left[row.kind] = count - 1
+                    yield name, row
 
 
-def _check_names(old: Snapshot, new: Snapshot, options: ReportOptions) -> None:
-    tables = tuple(dict.fromkeys((*new.tables, *old.tables)))
+def check_names(schemas: Sequence[DatasetSchema], options: ReportOptions) -> None:
+    """Raises `NotFound` for a table or column that none of the states has, `UsageError` for a `where` that fits none
+    of their tables; `schemas` are those of all states that are compared."""
+    known = [table for schema in schemas for table in schema.tables]
+    tables = tuple(dict.fromkeys(table.name for table in known))
     for name in options.tables:
         if name not in tables:
             raise NotFound(
                 f"There is no table {name!r} in either state{did_you_mean(name, tables)}",
                 hint=f"Their tables are {', '.join(tables)}.",
             )
-    schemas = [table.schema for side in (old, new) for table in side.manifest.tables]
-    columns = tuple(
-        dict.fromkeys(
-            name
-            for schema in schemas
-            if not options.tables or schema.name in options.tables
-            for name in schema.column_names
-        )
-    )
+    shown = [table for table in known if not options.tables or table.name in options.tables]
+    columns = tuple(dict.fromkeys(name for table in shown for name in table.column_names))
     for name in (*options.columns, *options.ignore):
         if name not in columns:
             raise NotFound(
                 f"There is no column {name!r} in either state{did_you_mean(name, columns)}",
                 hint=f"Their columns are {', '.join(columns)}.",
             )
+    if options.where:
+        check_expression(options.where, dict.fromkeys(shown))
 
 
 def _table(old: Snapshot, new: Snapshot, table: TableDiff, options: ReportOptions) -> TableReport:

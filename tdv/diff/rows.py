@@ -11,7 +11,7 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, TypeVar
 
 import numpy as np
@@ -22,6 +22,7 @@ from tdv.content.snapshot import Snapshot
 from tdv.diff.alignment import Stretch, stretches
 from tdv.diff.bags import compare_bags
 from tdv.diff.cells import Mask, unequal
+from tdv.diff.filtering import Filter
 from tdv.diff.matching import Positions, matched, rest
 from tdv.diff.pair import Pair, Side
 from tdv.diff.pieces import Piece, Values, table_diff
@@ -39,14 +40,16 @@ Out = TypeVar("Out")
 class Plan:
     """How to compare. `limit` is how many rows of each kind are kept (None: all); counts are always whole.
 
-    `columns` (None: all) and `ignore` choose what is compared; `tolerance` is that of `cells.unequal`. `whole`
-    keeps the values of columns that only one state has, so that the diff can be applied.
+    `columns` (None: all) and `ignore` choose what is compared; `tolerance` is that of `cells.unequal`; `where` is an
+    SQL expression, and rows that it is not true of are neither counted nor kept. `whole` keeps the values of columns
+    that only one state has, so that the diff can be applied.
     """
 
     limit: int | None = None
     columns: frozenset[str] | None = None
     ignore: frozenset[str] = field(default_factory=frozenset)
     tolerance: float = 0.0
+    where: str | None = None
     whole: bool = False
 
     def compares(self, column: str) -> bool:
@@ -61,34 +64,34 @@ class Plan:
 def compare_rows(old: Snapshot, new: Snapshot, table: str, plan: Plan) -> TableDiff:
     """Compares the rows of a table that both snapshots have; raises `IntegrityError` for a damaged part."""
     pair = Pair.of(old, new, table)
-    if pair.old.manifest.digest == pair.new.manifest.digest and not (plan.whole and (pair.lost or pair.gained)):
-        return table_diff(pair, TableChange(), ())
-    if not pair.common.key:
-        return compare_bags(pair, plan.compares, plan.limit, whole=plan.whole)
-    units = stretches(pair.old.manifest.parts, pair.new.manifest.parts, pair.common.key)
-    pieces = tuple(_in_threads(lambda stretch: _compare(pair, stretch, plan), units))
+    pieces = tuple(_pieces(pair, plan))
     return table_diff(pair, _counts(pair, pieces), pieces, plan.limit)
 
 
-def one_sided(snapshot: Snapshot, table: str, plan: Plan, *, added: bool) -> TableDiff:
-    """A table that only one of two states has."""
-    manifest = snapshot.manifest.table(table)
-    kept = manifest.rows if plan.limit is None else min(plan.limit, manifest.rows)
-    rows = _first_rows(snapshot, table, kept)
-    nothing = pa.table({})
-    if added:
-        return TableDiff(table, None, manifest.schema, TableChange(added=manifest.rows), nothing, rows, nothing, {})
-    return TableDiff(table, manifest.schema, None, TableChange(removed=manifest.rows), rows, nothing, nothing, {})
+def stream_rows(old: Snapshot, new: Snapshot, table: str, plan: Plan) -> Iterator[TableDiff]:
+    """The same, stretch by stretch, so that no more than the rows of one are held; `limit` is that of each."""
+    pair = Pair.of(old, new, table)
+    for piece in _pieces(pair, plan):
+        yield table_diff(pair, _counts(pair, (piece,)), (piece,), plan.limit)
 
 
-def _first_rows(snapshot: Snapshot, table: str, count: int) -> pa.Table:
-    parts = []
-    for batch in snapshot.batches(table):
-        parts.append(batch.slice(0, count))
-        count -= parts[-1].num_rows
-        if count <= 0:
-            break
-    return pa.concat_tables(parts).combine_chunks()
+def _pieces(pair: Pair, plan: Plan) -> Iterator[Piece]:
+    if pair.old.manifest.digest == pair.new.manifest.digest and not (plan.whole and (pair.lost or pair.gained)):
+        return
+    if plan.where is None:
+        yield from _compared(pair, plan)
+        return
+    with Filter(plan.where) as keep:
+        # What is left cannot be known before all rows were looked at.
+        for piece in _compared(pair, replace(plan, limit=None)):
+            yield keep.piece(pair, piece, plan.limit)
+
+
+def _compared(pair: Pair, plan: Plan) -> Iterator[Piece]:
+    if not pair.common.key:
+        return compare_bags(pair, plan.compares, plan.limit, whole=plan.whole)
+    units = stretches(pair.old.manifest.parts, pair.new.manifest.parts, pair.common.key)
+    return _in_threads(lambda stretch: _compare(pair, stretch, plan), units)
 
 
 def _in_threads(work: Callable[[In], Out], items: Iterable[In]) -> Iterator[Out]:

@@ -67,6 +67,12 @@ class TableChange:
     changed: int = 0
     cells: Mapping[str, int] = field(default_factory=dict)
 
+    def beyond(self, limit: int | None) -> int:
+        """How many rows are left out where at most `limit` of each kind are shown."""
+        if limit is None:
+            return 0
+        return sum(max(0, count - limit) for count in (self.added, self.removed, self.changed))
+
     def to_plain(self) -> dict[str, Any]:
         return {"added": self.added, "removed": self.removed, "changed": self.changed, "cells": dict(self.cells)}
 

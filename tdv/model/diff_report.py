@@ -6,7 +6,7 @@ holds: values are JSON values, and those of private columns are hidden already u
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, Literal
@@ -39,7 +39,12 @@ class ReportOptions:
     @property
     def narrows(self) -> bool:
         """Whether a part of the change is asked for."""
-        return bool(self.tables or self.columns or self.ignore or self.where or self.tolerance)
+        return bool(self.names_something or self.tolerance)
+
+    @property
+    def names_something(self) -> bool:
+        """Whether tables or columns are named, which have to exist."""
+        return bool(self.tables or self.columns or self.ignore or self.where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,15 +236,13 @@ class DiffReport:
             "notes": list(self.notes),
         }
 
-    def to_lines(self) -> Iterator[dict[str, Any]]:
-        """The same as records for JSON Lines: first all but the rows, then one per row."""
-        head = self.to_plain()
-        for table in head["tables"].values():
-            del table["rows"]
-        yield head
+    def head(self, limit: int | None) -> dict[str, Any]:
+        """The JSON form without rows, of which at most `limit` of each kind and table follow."""
+        plain = self.to_plain()
         for table in self.tables:
-            for row in table.rows:
-                yield {"dataset": self.dataset, "table": table.name, **row.to_plain()}
+            del plain["tables"][table.name]["rows"]
+            plain["tables"][table.name]["left_out"] = table.change.beyond(limit)
+        return plain
 
 
 def plain_reports(reports: tuple[DiffReport, ...]) -> dict[str, Any]:

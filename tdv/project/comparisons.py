@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from tdv.config.address import is_path, is_url
 from tdv.errors import NotFound, TdvError, UsageError
 from tdv.model.compat import Compat
 from tdv.model.diff import Finding, Level, TableChange
-from tdv.model.diff_report import DiffReport, ReportOptions, TableReport
+from tdv.model.diff_report import DiffReport, ReportOptions, RowChange, TableReport
 from tdv.model.reference import DATASET
 from tdv.project import obtain, states
 from tdv.project.states import State
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from tdv.content.snapshot import Snapshot
     from tdv.project.live import Live
     from tdv.project.ports import Ports
+
+_FEW: Final = 10
+"""Rows of each kind from which a streamed report tells what made a rule fire."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +51,61 @@ class DiffWish:
 Pair = tuple["State | Live", "State | Live"]
 
 
+@dataclass(frozen=True, slots=True)
+class DiffStream:
+    """One dataset: its report with a few rows, and all rows one by one, each with its table."""
+
+    report: DiffReport
+    rows: Iterator[tuple[str, RowChange]]
+
+
 def diff(ports: Ports, wish: DiffWish) -> tuple[DiffReport, ...]:
     """One report per dataset that is compared."""
-    return tuple(_report(ports, pair, wish.shown) for pair in _pairs(ports, wish))
+    return tuple(_report(ports, pair, wish.shown) for pair in _chosen(ports, wish))
+
+
+def stream(ports: Ports, wish: DiffWish) -> Iterator[DiffStream]:
+    """The same with rows that are not held; read those of a dataset before the next one."""
+    few = _FEW if wish.shown.limit is None else min(_FEW, wish.shown.limit)
+    for pair in _chosen(ports, wish):
+        if _same(pair):
+            yield DiffStream(_report(ports, pair, wish.shown), iter(()))
+            continue
+        with _opened(ports, pair, wish.shown) as (old, new):
+            from tdv.diff.report import stream_rows
+
+            found = _told(ports, pair, (old, new), replace(wish.shown, limit=few))
+            yield DiffStream(found, stream_rows(old, new, wish.shown))
 
 
 def statements(ports: Ports, wish: DiffWish) -> Iterator[str]:
     """The SQL that turns the older states into the newer ones, line by line."""
-    for pair in _pairs(ports, wish):
+    for pair in _chosen(ports, wish):
         if _same(pair):
             continue
-        with _opened(ports, pair) as (old, new):
+        with _opened(ports, pair, wish.shown) as (old, new):
             from tdv.diff.sql import statements as lines
 
             names = (pair[0].reference, pair[1].reference)
             yield from lines(old, new, names, reveal=wish.shown.reveal, tables=wish.shown.tables)
+
+
+def _chosen(ports: Ports, wish: DiffWish) -> list[Pair]:
+    """What is compared, without datasets that have none of the tables that are asked for."""
+    pairs, shown = _pairs(ports, wish), wish.shown
+    if not shown.names_something:
+        return pairs
+    states = [state for pair in pairs for state in pair if isinstance(state, State)]
+    if len(states) == 2 * len(pairs):
+        from tdv.diff.report import check_names
+
+        check_names([obtain.read_schema(ports, state) for state in states], shown)
+    wanted = set(shown.tables)
+    return [pair for pair in pairs if len(pairs) == 1 or not wanted or wanted & _tables(pair)]
+
+
+def _tables(pair: Pair) -> set[str]:
+    return {table for state in pair if isinstance(state, State) for table in state.tables}
 
 
 def _pairs(ports: Ports, wish: DiffWish) -> list[Pair]:
@@ -181,18 +224,27 @@ def _same(pair: Pair) -> bool:
 
 
 def _report(ports: Ports, pair: Pair, shown: ReportOptions) -> DiffReport:
-    names = (pair[0].reference, pair[1].reference)
-    if _same(pair):
-        state = pair[1]
-        assert isinstance(state, State)
-        same = tuple(TableReport(name, TableChange(), rows, rows) for name, rows in state.tables.items())
-        found = DiffReport(state.dataset, *names, tables=same)
-    else:
-        with _opened(ports, pair) as (old, new):
-            from tdv.diff.report import report
+    if not _same(pair):
+        with _opened(ports, pair, shown) as opened:
+            return _told(ports, pair, opened, shown)
+    state = pair[1]
+    assert isinstance(state, State)
+    wanted = {name: rows for name, rows in state.tables.items() if not shown.tables or name in shown.tables}
+    tables = tuple(TableReport(name, TableChange(), rows, rows) for name, rows in wanted.items())
+    return _completed(ports, pair, DiffReport(state.dataset, pair[0].reference, pair[1].reference, tables=tables))
 
-            levels = _levels(ports, new.manifest.dataset)
-            found = report(old, new, names, replace(shown, levels=levels))
+
+def _told(ports: Ports, pair: Pair, opened: tuple[Snapshot, Snapshot], shown: ReportOptions) -> DiffReport:
+    from tdv.diff.report import report
+
+    old, new = opened
+    levels = _levels(ports, new.manifest.dataset)
+    found = report(old, new, (pair[0].reference, pair[1].reference), replace(shown, levels=levels))
+    return _completed(ports, pair, found)
+
+
+def _completed(ports: Ports, pair: Pair, found: DiffReport) -> DiffReport:
+    """With what the rows do not tell."""
     findings = (*found.findings, *_compat(ports, pair))
     return replace(found, findings=findings, notes=tuple(_stale(ports, pair)))
 
@@ -235,7 +287,7 @@ def _levels(ports: Ports, dataset: str) -> Mapping[str, Level]:
 
 
 @contextmanager
-def _opened(ports: Ports, pair: Pair) -> Iterator[tuple[Snapshot, Snapshot]]:
+def _opened(ports: Ports, pair: Pair, shown: ReportOptions) -> Iterator[tuple[Snapshot, Snapshot]]:
     """Both states as snapshots; that of a target lives in a scratch directory as long as the block."""
     old, new = pair
     if isinstance(old, State) and isinstance(new, State):
@@ -248,15 +300,23 @@ def _opened(ports: Ports, pair: Pair) -> Iterator[tuple[Snapshot, Snapshot]]:
         return
     if not (isinstance(old, State) or isinstance(new, State)):
         raise UsageError("Two targets cannot be compared with each other", hint="Compare each with a release.")
+    from tdv.diff.report import check_names
     from tdv.project.builds import scratch
-    from tdv.project.live import captured
 
     with scratch(ports) as directory:
-        if isinstance(old, State):
-            assert not isinstance(new, State)
-            model = obtain.open_state(ports, old)
-            yield model, captured(new, model, directory)
-        else:
-            assert isinstance(new, State)
-            model = obtain.open_state(ports, new)
-            yield captured(old, model, directory), model
+        found = _with_target(ports, pair, directory)
+        check_names([snapshot.manifest.schema for snapshot in found], shown)
+        yield found
+
+
+def _with_target(ports: Ports, pair: Pair, directory: Path) -> tuple[Snapshot, Snapshot]:
+    from tdv.project.live import captured
+
+    old, new = pair
+    if isinstance(old, State):
+        assert not isinstance(new, State)
+        model = obtain.open_state(ports, old)
+        return model, captured(new, model, directory)
+    assert isinstance(new, State)
+    model = obtain.open_state(ports, new)
+    return captured(old, model, directory), model

@@ -17,6 +17,7 @@ from tdv.model import manifest as manifests
 if TYPE_CHECKING:
     from tdv.content.snapshot import Snapshot
     from tdv.model.release import Artifact, Record
+    from tdv.model.schema import DatasetSchema
     from tdv.project.ports import Ports
     from tdv.project.states import State
 
@@ -64,6 +65,16 @@ def read_manifest(ports: Ports, artifact: Artifact) -> bytes:
         raise StoreError(f"The artifact {artifact.md5} has no manifest", hint="`tdv build` makes it anew.")
     _fetch_only(ports, files[manifests.FILE])
     return ports.cache.read(files[manifests.FILE])
+
+
+def read_schema(ports: Ports, state: State) -> DatasetSchema:
+    """The schema of a state; its rows are fetched or rebuilt only where the manifest cannot be had alone."""
+    from tdv.content.snapshot import parse_manifest
+
+    try:
+        return parse_manifest(read_manifest(ports, state.artifact)).schema
+    except RemoteError:
+        return open_state(ports, state).manifest.schema
 
 
 def open_sparsely(ports: Ports, old: State, new: State) -> tuple[Snapshot, Snapshot]:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from tdv.project.bisections import BisectWish
     from tdv.project.builds import Built
     from tdv.project.comments import CommentWish
-    from tdv.project.comparisons import DiffWish
+    from tdv.project.comparisons import DiffStream, DiffWish
     from tdv.project.databases import Databases
     from tdv.project.executions import Announce, ExecWish
     from tdv.project.locks import Locked, LockWish
@@ -192,6 +192,12 @@ class Project:
         from tdv.project import comparisons
 
         return comparisons.diff(self.ports, replace(wish, directory=self.directory))
+
+    def diff_stream(self, wish: DiffWish) -> Iterator[DiffStream]:
+        """The same with rows that are read one by one, for differences of any size."""
+        from tdv.project import comparisons
+
+        return comparisons.stream(self.ports, replace(wish, directory=self.directory))
 
     def diff_sql(self, wish: DiffWish) -> Iterator[str]:
         """The SQL that turns the older states into the newer ones, line by line."""

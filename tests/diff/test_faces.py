@@ -123,10 +123,8 @@ def test_private_values_are_shown_when_asked_for(tmp_path: Path) -> None:
 def test_json_is_described_by_its_schema(tmp_path: Path) -> None:
     found = hostile(tmp_path)
     documents.validate(documents.plain(found.to_plain(), "diff"), "diff")
-    lines = list(found.to_lines())
-    assert lines[0]["format"] == "tdv.diff/v1"
-    assert len(lines) == 1 + sum(len(table.rows) for table in found.tables)
-    assert {"dataset", "table", "key", "kind", "before", "after"} == set(lines[1])
+    documents.validate(documents.plain(found.head(3), "diff"), "diff")
+    assert all("rows" not in table for table in found.head(3)["tables"].values())
 
 
 def test_equal_states_say_so(tmp_path: Path) -> None:

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from tdv.diff.report import report
-from tdv.errors import DataError, IntegrityError, NotFound
+from tdv.diff.report import check_names, report, stream_rows
+from tdv.errors import IntegrityError, NotFound, UsageError
 from tdv.model.diff_report import DiffReport, ReportOptions, SchemaChange
 from tdv.model.manifest import ScenarioManifest
-from tdv.model.schema import TableSchema
+from tdv.model.schema import DatasetSchema, TableSchema
 from tests.snapshots import column, snapshot
 
 Tables = Mapping[TableSchema, Mapping[str, Sequence[Any]]]
@@ -71,16 +71,47 @@ def test_where_looks_at_rows_before_and_after(tmp_path: Path) -> None:
     assert kinds(told(tmp_path / "2", where="name IS NULL")) == [("changed", {"id": 2})]
 
 
-def test_where_that_fits_no_table_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="ageing") as caught:
-        told(tmp_path, where="ageing > 90")
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [
+        ("ageing > 90", "ageing"),
+        ("age >", "syntax error"),
+        ("1); DROP TABLE rows; --", "syntax error"),
+        ("id IN (FROM read_csv('/etc/passwd'))", "disabled"),
+    ],
+)
+def test_where_that_fits_no_table_is_a_mistake_of_the_call(expression: str, reason: str) -> None:
+    with pytest.raises(UsageError, match=reason) as caught:
+        check_names([DatasetSchema((USERS,))], ReportOptions(where=expression))
     assert "--where" in str(caught.value.hint)
 
 
-@pytest.mark.parametrize("expression", ["1); DROP TABLE rows; --", "id IN (FROM read_csv('/etc/passwd'))"])
-def test_where_cannot_leave_the_sandbox(tmp_path: Path, expression: str) -> None:
-    with pytest.raises(DataError):
-        told(tmp_path, where=expression)
+def test_where_that_fails_on_a_row_says_so_without_the_row(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="fails on rows of 'users'") as caught:
+        told(tmp_path, where="CAST(name AS INT) > 3")
+    assert "'d'" not in str(caught.value)
+
+
+def test_where_that_fits_one_state_finds_rows_of_that_state(tmp_path: Path) -> None:
+    aged = replace(USERS, columns=(*USERS.columns[:2], replace(USERS.columns[2], name="years"), USERS.columns[3]))
+    new = {"id": [2, 3], "name": ["b", "c"], "years": [2, 95], "score": [2.0, 4.0]}
+    found = told(tmp_path, new={aged: new}, where="age IS NULL")
+    assert kinds(found) == [("changed", {"id": 3})]
+
+
+@pytest.mark.parametrize("limit", [None, 1, 0])
+@pytest.mark.parametrize("where", [None, "id <> 2"])
+def test_streamed_rows_are_those_of_the_report(tmp_path: Path, where: str | None, limit: int | None) -> None:
+    bag = TableSchema("bag", (column("name", "string"),))
+    before = snapshot(tmp_path / "old", {**OLD, bag: {"name": ["a", "a", "b"]}})
+    gone = replace(USERS, name="gone")
+    after = snapshot(tmp_path / "new", {**NEW, bag: {"name": ["a", "c"]}, gone: OLD[USERS]})
+    options = ReportOptions(where=where, limit=limit)
+    told = report(before, after, ("a", "b"), options)
+    assert sorted(stream_rows(before, after, options), key=repr) == sorted(
+        ((table.name, row) for table in told.tables for row in table.rows), key=repr
+    )
+    assert [table.left_out for table in told.tables] == [table.change.beyond(limit) for table in told.tables]
 
 
 def test_ignored_columns_and_tolerance_make_rows_equal(tmp_path: Path) -> None:
@@ -97,11 +128,12 @@ def test_limit_keeps_counts(tmp_path: Path) -> None:
     assert (len(table.rows), table.total) == (0, 4)
 
 
-def test_unknown_names_offer_the_nearest(tmp_path: Path) -> None:
+def test_unknown_names_offer_the_nearest() -> None:
+    schemas = [DatasetSchema((USERS,))]
     with pytest.raises(NotFound, match="users"):
-        told(tmp_path, tables=("user",))
+        check_names(schemas, ReportOptions(tables=("user",)))
     with pytest.raises(NotFound, match="score"):
-        told(tmp_path / "2", ignore=("scores",))
+        check_names(schemas, ReportOptions(ignore=("scores",)))
 
 
 def test_renamed_columns_are_guessed_from_values(tmp_path: Path) -> None:
