@@ -22,7 +22,7 @@ from tdv.durable import LOCK_WAIT, locked
 from tdv.errors import IntegrityError, NotFound, TargetError
 from tdv.model.receipt import Action, Receipt, ReceiptRelease
 from tdv.targets import state
-from tdv.targets.protocol import Content, Held, Item, Load, TableContent, Target
+from tdv.targets.protocol import MIGRATED, AppSchema, Content, Held, Item, Load, TableContent, Target
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -51,7 +51,10 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class CheckoutOptions:
-    """`work` is the repository's ``.tdv``; with `scenarios`, only their rows and what these reference are loaded."""
+    """`work` is the repository's ``.tdv``; with `scenarios`, only their rows and what these reference are loaded.
+
+    `schema` is what the project's migrations make of an empty target; None lets tdv make the tables.
+    """
 
     work: Path
     now: datetime
@@ -59,6 +62,7 @@ class CheckoutOptions:
     replace: bool = False
     dry_run: bool = False
     scenarios: tuple[str, ...] = ()
+    schema: AppSchema | None = None
     wait: float = LOCK_WAIT
 
 
@@ -134,7 +138,14 @@ def content_of(snapshot: Snapshot, scenarios: Sequence[str] = ()) -> Content:
 def _satisfies(held: Sequence[Held], wanted: Sequence[Wanted], options: CheckoutOptions) -> bool:
     present = {(item.dataset, item.version, item.digest, item.scenarios) for item in held}
     scenarios = tuple(sorted(options.scenarios))
-    return all((item.dataset, item.version, item.digest, scenarios) in present for item in wanted)
+    there = all((item.dataset, item.version, item.digest, scenarios) in present for item in wanted)
+    return there and not any(_is_of_other_schema(item, options.schema) for item in held)
+
+
+def _is_of_other_schema(held: Held, schema: AppSchema | None) -> bool:
+    """True for a database that tdv made whole, in a schema of the application that is not the one wanted now."""
+    made = held.objects.get(MIGRATED) if held.whole else None
+    return schema is not None and made is not None and made != schema.key
 
 
 def load_of(wanted: Sequence[Wanted], options: CheckoutOptions) -> Load:
@@ -155,6 +166,7 @@ def load_of(wanted: Sequence[Wanted], options: CheckoutOptions) -> Load:
         loaded_at=options.now.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z"),
         execution_id=options.execution_id,
         replace=options.replace,
+        schema=options.schema,
     )
 
 

@@ -16,7 +16,8 @@ Nothing here imports from tdv.
     │   ├── ForgeError
     │   └── RemoteError
     ├── TargetError          15   a target cannot be reached, opened or written
-    │   └── TargetBusy            … because somebody else is using it
+    │   ├── TargetBusy            … because somebody else is using it
+    │   └── MigrationError        … because the project's own migrations cannot be applied to it
     ├── DataError            16   data may not be stored or released
     │   ├── FactoryError          … because a factory failed or is not reproducible
     │   └── StatementError        … because an SQL statement that came with it is wrong
@@ -151,6 +152,24 @@ class TargetBusy(TargetError):
     """Another process uses the target."""
 
     code = "target-busy"
+
+
+class MigrationError(TargetError):
+    """The command that migrates a database failed, took too long, or left the schema somewhere else.
+
+    `revision` is where it should have gone, `reason` the end of what it said, `statement` the SQL that broke, as far
+    as it named one.
+    """
+
+    code = "migration"
+
+    def __init__(
+        self, message: str, *, hint: str | None, revision: str, reason: str, statement: str, **facts: object
+    ) -> None:
+        super().__init__(message, hint=hint, revision=revision, reason=reason, statement=statement, **facts)
+        self.revision = revision
+        self.reason = reason
+        self.statement = statement
 
 
 class DataError(TdvError):

@@ -29,7 +29,7 @@ Target = Annotated[
 App = Annotated[str | None, typer.Option("--app", metavar="VERSION", help="The app's version; else tdv.yaml says.")]
 Migration = Annotated[
     str | None,
-    typer.Option("--migration", metavar="REVISION", help="Where the schema stands; else the head of the migrations."),
+    typer.Option("--migration", metavar="REVISION", help="Where the schema stands; else the target or the files say."),
 ]
 Scenarios = Annotated[
     list[str] | None, typer.Option("--scenario", metavar="NAME", help="Only this scenario and what it references.")

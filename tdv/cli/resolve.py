@@ -21,6 +21,9 @@ def command(
     ] = None,
     app: App = None,
     migration: Migration = None,
+    target: Annotated[
+        str | None, typer.Option("--target", "-t", metavar="TARGET", help="Take the schema's place from this database.")
+    ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="Say what spoke against every other release.")] = False,
     json: Json = False,
 ) -> None:
@@ -29,12 +32,13 @@ def command(
     \b
       tdv resolve
       tdv resolve --app 2.3.1 --migration 0042
+      tdv resolve --target staging
       tdv resolve shop@^1.1 --explain
     """
     from tdv.project.resolutions import ResolveWish
 
     reasons: Reasons = "all" if explain else "short" if json else "none"
-    found = open_project(ctx).resolve(ResolveWish(tuple(refs or ()), app, migration, reasons))
+    found = open_project(ctx).resolve(ResolveWish(tuple(refs or ()), app, migration, target, reasons=reasons))
     if json:
         terminal.json(found.to_plain())
         return

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from tdv.errors import ConfigError
 from tdv.migrations.protocol import Rows, files, text_of
-from tdv.model.history import History, Migration, Place
+from tdv.model.history import History, Migration, Position
 
 TABLE: Final = "alembic_version"
 _FIELDS: Final = ("revision", "down_revision", "branch_labels", "depends_on")
@@ -44,7 +44,7 @@ class _Alembic:
                 found[revision], origin[revision] = fields, file.name
         return _history(source, found, origin)
 
-    def place(self, history: History, rows: Rows) -> Place | None:
+    def place(self, history: History, rows: Rows) -> Position | None:
         noted = rows(TABLE)
         if noted is None:
             return None

@@ -17,7 +17,7 @@ from typing import Final
 
 from tdv.errors import ConfigError
 from tdv.migrations.protocol import Rows, files, text_of
-from tdv.model.history import History, Migration, Place
+from tdv.model.history import History, Migration, Position
 
 TABLE: Final = "django_migrations"
 _DIRECTORY: Final = "migrations"
@@ -51,7 +51,7 @@ class _Django:
                     found[app, file.stem] = _read(file, (app, file.stem))
         return History.of(source, _migrations(found))
 
-    def place(self, history: History, rows: Rows) -> Place | None:
+    def place(self, history: History, rows: Rows) -> Position | None:
         noted = rows(TABLE)
         if noted is None:
             return None

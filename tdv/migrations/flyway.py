@@ -15,7 +15,7 @@ from typing import Final
 
 from tdv.errors import ConfigError
 from tdv.migrations.protocol import Rows, files
-from tdv.model.history import History, Migration, Place
+from tdv.model.history import History, Migration, Position
 
 TABLES: Final = ("flyway_schema_history", "schema_version")
 _NAME: Final = re.compile(r"(?P<kind>[VB])(?P<version>[0-9]+(?:[._][0-9]+)*)(?:__(?P<name>.*))?\.(?:sql|java|py|class)")
@@ -46,7 +46,7 @@ class _Flyway:
                 )
         return History.chain(source, [found[order][1] for order in sorted(found)])
 
-    def place(self, history: History, rows: Rows) -> Place | None:
+    def place(self, history: History, rows: Rows) -> Position | None:
         noted = next((found for found in map(rows, TABLES) if found is not None), None)
         if noted is None:
             return None

@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 from tdv import documents
 from tdv.errors import ConfigError
 from tdv.migrations.protocol import Rows, files, text_of
-from tdv.model.history import History, Migration, Place
+from tdv.model.history import History, Migration, Position
 
 TABLE: Final = "databasechangelog"
 _MASTERS: Final = ("db.changelog-master", "changelog-master", "changelog", "db.changelog")
@@ -47,7 +47,7 @@ class _Liquibase:
         base = path if path.is_dir() else path.parent
         return History.chain(source, _migrations(tuple(_Reader(base).read(start, ()))))
 
-    def place(self, history: History, rows: Rows) -> Place | None:
+    def place(self, history: History, rows: Rows) -> Position | None:
         noted = rows(TABLE)
         if noted is None:
             return None

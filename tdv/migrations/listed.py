@@ -11,7 +11,7 @@ from typing import Final
 
 from tdv.errors import ConfigError
 from tdv.migrations.protocol import Rows, text_of
-from tdv.model.history import History, Migration, Place
+from tdv.model.history import History, Migration, Position
 
 
 class _List:
@@ -29,7 +29,7 @@ class _List:
             found.append(Migration(revision.strip(), before, file=f"{source}:{number}"))
         return History.of(source, found)
 
-    def place(self, history: History, rows: Rows) -> Place | None:
+    def place(self, history: History, rows: Rows) -> Position | None:
         return None
 
 

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from tdv.errors import ConfigError
 from tdv.migrations.protocol import Rows, files
-from tdv.model.history import History, Migration, Place
+from tdv.model.history import History, Migration, Position
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Numbered:
             found[order] = migration
         return History.chain(source, [found[order] for order in sorted(found)])
 
-    def place(self, history: History, rows: Rows) -> Place | None:
+    def place(self, history: History, rows: Rows) -> Position | None:
         noted = rows(self.table)
         if noted is None:
             return None

@@ -1,6 +1,6 @@
 """What a reader of one migration tool's files is.
 
-In: a path in the work tree; rows of the tool's own table. Out: a `History`, a `Place` in it. Always holds: reading
+In: a path in the work tree; rows of the tool's own table. Out: a `History`, a `Position` in it. Always holds: reading
 the same files gives the same history on every machine.
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tdv.errors import ConfigError
-from tdv.model.history import History, Place
+from tdv.model.history import History, Position
 
 Rows = Callable[[str], Sequence[Mapping[str, Any]] | None]
 """Gives the rows of a table of a live database, column names in lower case; None when there is no such table."""
@@ -23,7 +23,7 @@ class MigrationTool(Protocol):
     def read(self, path: Path, source: str) -> History:
         """The history in `path`; `source` names it in errors. Raises `ConfigError`."""
 
-    def place(self, history: History, rows: Rows) -> Place | None:
+    def place(self, history: History, rows: Rows) -> Position | None:
         """Where a live database stands by the tool's own table; None when the tool was never there."""
 
 

@@ -16,7 +16,7 @@ from typing import Final
 
 from tdv.errors import ConfigError
 from tdv.migrations.protocol import Rows, text_of
-from tdv.model.history import History, Migration, Place
+from tdv.model.history import History, Migration, Position
 
 PLAN: Final = "sqitch.plan"
 TABLES: Final = ("sqitch.changes", "changes")
@@ -44,7 +44,7 @@ class _Sqitch:
                 raise ConfigError(f"{source}:{number} is neither a change nor a tag", hint="`sqitch plan` shows it.")
         return History.chain(source, found)
 
-    def place(self, history: History, rows: Rows) -> Place | None:
+    def place(self, history: History, rows: Rows) -> Position | None:
         noted = next((found for found in map(rows, TABLES) if found is not None), None)
         if noted is None:
             return None

@@ -95,7 +95,7 @@ class History:
         return tuple(revision for revision in self.migrations if revision not in parents)
 
     @property
-    def head(self) -> Place:
+    def head(self) -> Position:
         """The place where everything is applied."""
         return Position(", ".join(self.heads) or BASE, frozenset(self.migrations), self)
 
@@ -141,7 +141,7 @@ class History:
             return ()
         return tuple(revision for revision in self.migrations if revision.startswith(text))
 
-    def at(self, text: str) -> Place:
+    def at(self, text: str) -> Position:
         """The place of a database whose applied migrations end at the revisions in `text`; "head" is all of them,
         "base" none, unless a migration is called so.
 
@@ -154,7 +154,7 @@ class History:
         revisions = tuple(dict.fromkeys(self.named(word) for word in _words(text)))
         return Position(", ".join(revisions), self.ancestors(revisions), self)
 
-    def exactly(self, names: Iterable[str]) -> Place:
+    def exactly(self, names: Iterable[str]) -> Position:
         """The place of a database that names each migration that was applied, whatever lies between them; names
         that the history does not have are left out."""
         applied = frozenset(revision for name in names for revision in self.find(name)[:1])
@@ -231,6 +231,11 @@ class Position:
     applied: frozenset[str] = field(repr=False)
     history: History = field(repr=False, compare=False)
 
+    @property
+    def revisions(self) -> tuple[str, ...]:
+        """The revisions at which it ends; () where nothing is applied."""
+        return _words(self.text) if self.applied else ()
+
     def misfit(self, span: Span) -> str:
         for text in _words(span.start or ""):
             if reason := self._before(text):
@@ -247,9 +252,8 @@ class Position:
             return f"serves migrations from {text}, which is not in {self.history.source}"
         if any(revision in self.applied for revision in found):
             return ""
-        mine = _words(self.text) if self.applied else ()
         after = self.history.ancestors(found)
-        if all(word in after for word in mine):
+        if all(revision in after for revision in self.revisions):
             return f"serves migrations from {text}, and {self.text} is before it"
         return f"serves migrations from {text}, and {self.text} is on a branch without it"
 

@@ -215,7 +215,9 @@ class Databases:
             ),
         )
         throwaways = throwaways_of(open_target(chosen.place, self._ports.state))
-        options = CheckoutOptions(self._ports.state, now(), self.execution_id, scenarios=wish.scenarios)
+        options = CheckoutOptions(
+            self._ports.state, now(), self.execution_id, scenarios=wish.scenarios, schema=chosen.schema
+        )
         return _Recipe(
             load_of(chosen.wanted, options),
             throwaways,

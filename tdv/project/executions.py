@@ -104,7 +104,7 @@ def health(ports: Ports, target: str, refs: tuple[str, ...], directory: Path) ->
     from tdv import health as verb
 
     wish = restores.CheckoutWish(refs=refs, target=target, dry_run=True, directory=directory)
-    chosen = restores.choose(ports, wish)
+    chosen = restores.choose_for(ports, wish)
     expected = [
         verb.Expected(item.dataset, item.version, item.digest, partial(_content, item.open)) for item in chosen.wanted
     ]

@@ -266,7 +266,7 @@ class Project:
         """Which release of each dataset fits, and why no other."""
         from tdv.project import resolutions
 
-        return resolutions.resolve(self.ports, wish)
+        return resolutions.resolve(self.ports, replace(wish, directory=self.directory))
 
     def lock(self, wish: LockWish, *, check: bool = False) -> Locked:
         """Pins releases in tdv.lock, or only looks whether it still holds."""

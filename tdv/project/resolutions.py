@@ -20,6 +20,8 @@ from tdv.project import states
 from tdv.store.process import environment, last_line
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tdv.model.app import AppVersion
     from tdv.model.history import History, Place
     from tdv.model.resolution import Resolution
@@ -34,12 +36,15 @@ _SECONDS: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class ResolveWish:
-    """`refs` empty means what tdv.yaml wants; `app` and `migration` None mean what tdv.yaml and the files say;
-    `reasons` is how much to say about releases that are not chosen."""
+    """`refs` empty means what tdv.yaml wants; `app` and `migration` None mean what tdv.yaml and the files say, and with
+    a `target` what its own tables say, relative paths counted from `directory`; `reasons` is how much to say about
+    releases that are not chosen."""
 
     refs: tuple[str, ...] = ()
     app: str | None = None
     migration: str | None = None
+    target: str | None = None
+    directory: Path | None = None
     reasons: Reasons = "short"
 
 
@@ -47,8 +52,20 @@ def resolve(ports: Ports, wish: ResolveWish) -> Resolution:
     """Chooses one release per dataset; raises what reading, finding and resolving raise."""
     from tdv import resolve as verb
 
-    needed = need(ports, wish.app, wish.migration)
+    needed = need(ports, wish.app, _migration(ports, wish))
     return verb.resolve(verb.Wish(asked(ports, wish.refs), needed, reasons=wish.reasons), ports.book)
+
+
+def _migration(ports: Ports, wish: ResolveWish) -> str | None:
+    """The revision that is given, else that of the target that is named; raises `NotFound` where it has none."""
+    if wish.target is None or wish.migration is not None:
+        return wish.migration
+    from tdv.project.schemas import standing
+
+    history(ports)
+    target = ports.settings.target(wish.target, wish.directory)
+    found = standing(ports, target)
+    return found.text if found is not None else None
 
 
 def asked(ports: Ports, refs: tuple[str, ...] = ()) -> Mapping[str, tuple[Asked, ...]]:

@@ -12,8 +12,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tdv.errors import Refused, UsageError
-from tdv.project import obtain
+from tdv.errors import Incompatible, Refused, UsageError
+from tdv.project import obtain, resolutions
 from tdv.project.states import State
 from tdv.project.wanted import Fit, pick
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tdv.config import TargetSettings
     from tdv.model.receipt import Receipt
     from tdv.project.ports import Ports
+    from tdv.targets.protocol import AppSchema
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,13 @@ class CheckoutWish:
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Where states go, and the states, each with the way to open it; `notes` are for the user."""
+    """Where states go, and the states, each with the way to open it; `schema` is what an empty target gets first;
+    `notes` are for the user."""
 
     place: TargetSettings
     states: tuple[State, ...]
     wanted: tuple[Wanted, ...]
+    schema: AppSchema | None = None
     notes: tuple[str, ...] = ()
 
 
@@ -55,7 +58,7 @@ def checkout(ports: Ports, wish: CheckoutWish, moment: datetime, execution_id: s
     from tdv import checkout as verb
     from tdv.targets.registry import open_target
 
-    chosen = choose(ports, wish)
+    chosen = choose_for(ports, wish)
     options = verb.CheckoutOptions(
         work=ports.state,
         now=moment,
@@ -63,23 +66,58 @@ def checkout(ports: Ports, wish: CheckoutWish, moment: datetime, execution_id: s
         replace=wish.replace,
         dry_run=wish.dry_run,
         scenarios=wish.scenarios,
+        schema=chosen.schema,
     )
     receipt = verb.restore(chosen.wanted, open_target(chosen.place, ports.state), options)
     return replace(receipt, notes=chosen.notes) if chosen.notes else receipt
 
 
+def choose_for(ports: Ports, wish: CheckoutWish) -> Chosen:
+    """What a wish means for a live target, whose own schema decides where no migration is given."""
+    settings = ports.settings.migrations
+    if settings is None or wish.fit.migration is not None or wish.fit.ignore_compat:
+        return choose(ports, wish)
+    from tdv.project.schemas import standing
+
+    place = target_of(ports, wish)
+    _refuse_protected(place, wish)
+    found = standing(ports, place)
+    if found is None:
+        return choose(ports, wish)
+    try:
+        return choose(ports, replace(wish, fit=replace(wish.fit, migration=found.text)))
+    except Incompatible as problem:
+        raise Incompatible(
+            f"{place.name or place.shown} stands at migration {found.text}. {problem.message}",
+            hint=problem.hint,
+            **problem.facts,
+        ) from problem
+
+
 def choose(ports: Ports, wish: CheckoutWish) -> Chosen:
-    """What a wish means; raises what resolving and protecting raise. Nothing is opened."""
+    """What a wish means for an empty target; raises what resolving and protecting raise. Nothing is opened."""
     from tdv.checkout import Wanted
 
     place = target_of(ports, wish)
+    _refuse_protected(place, wish)
     picked = pick(ports, wish.refs, wish.fit)
-    _refuse_unfit(place, picked.states, wish)
+    _refuse_foreign(place, picked.states)
     wanted = tuple(
         Wanted(state.dataset, state.version, state.digest, partial(obtain.open_state, ports, state), state.tables)
         for state in picked.states
     )
-    return Chosen(place, picked.states, wanted, picked.notes)
+    return Chosen(place, picked.states, wanted, _schema(ports, place, wish.fit), picked.notes)
+
+
+def _schema(ports: Ports, place: TargetSettings, fit: Fit) -> AppSchema | None:
+    """What an empty target gets before the rows, where tdv.yaml says how; files have no schema."""
+    settings = ports.settings.migrations
+    if settings is None or not settings.apply or place.url.startswith("file:"):
+        return None
+    from tdv.project.schemas import app_schema
+
+    history = resolutions.history(ports)
+    return app_schema(ports, history.at(fit.migration) if fit.migration is not None else history.head)
 
 
 def target_of(ports: Ports, wish: CheckoutWish) -> TargetSettings:
@@ -100,17 +138,20 @@ def target_of(ports: Ports, wish: CheckoutWish) -> TargetSettings:
     return replace(found, url=f"{base}?{'&'.join([*kept, f'format={wish.format}'])}")
 
 
-def _refuse_unfit(place: TargetSettings, wanted: tuple[State, ...], wish: CheckoutWish) -> None:
-    name = place.name or place.shown
+def _refuse_protected(place: TargetSettings, wish: CheckoutWish) -> None:
     if place.protected and not (wish.allow_protected or wish.dry_run):
         raise Refused(
-            f"{name} is protected", hint="Add --allow-protected if you mean it; --dry-run shows what would happen."
+            f"{place.name or place.shown} is protected",
+            hint="Add --allow-protected if you mean it; --dry-run shows what would happen.",
         )
+
+
+def _refuse_foreign(place: TargetSettings, wanted: tuple[State, ...]) -> None:
     if place.datasets is None:
         return
     foreign = [state.dataset for state in wanted if state.dataset not in place.datasets]
     if foreign:
         raise Refused(
-            f"The environment of {name} may not hold {', '.join(foreign)}",
+            f"The environment of {place.name or place.shown} may not hold {', '.join(foreign)}",
             hint=f"It may hold {', '.join(place.datasets)}; tdv.yaml says so under environments.",
         )

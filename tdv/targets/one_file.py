@@ -10,23 +10,27 @@ import os
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
 from tdv.config import TargetSettings
-from tdv.errors import TargetError, UsageError
+from tdv.errors import DataError, IntegrityError, Refused, TargetError, UsageError
 from tdv.model.schema import TableSchema
 from tdv.targets import disk
 from tdv.targets.images import Image, Images
-from tdv.targets.protocol import Held, Load, Outcome, Plan
+from tdv.targets.protocol import AppSchema, Held, Load, Outcome, Plan
 from tdv.targets.survey import (
     Survey,
     foreign_references,
+    in_app_schema,
     is_all_ours,
+    migrates,
     refuse_references,
     refuse_strangers,
     refuse_twice,
+    unfit,
 )
 
 if TYPE_CHECKING:
@@ -75,7 +79,7 @@ class OneFile(ABC):
     def plan(self, load: Load) -> Plan:
         restores = [f"load {item.dataset}@{item.version} ({item.digest})" for item in load.items]
         if not self.exists():
-            return Plan((f"create {self.path}", *restores))
+            return Plan((f"create {self.path}", *migrates(load), *restores))
         with self.failures():
             tables = self._tables(load)
             found = self.survey()
@@ -83,16 +87,15 @@ class OneFile(ABC):
             way = "replace the whole file" if whole else "replace the rows of the datasets' tables in one transaction"
             present = [table for table in tables if found.has_table(table)]
             counts = [f"delete {count} rows of {table!r}" for table, count in self.counts(present)]
-            return Plan((f"{way}: {self.path}", *counts, *restores))
+            return Plan((f"{way}: {self.path}", *counts, *(migrates(load) if whole else ()), *restores))
 
     def load(self, load: Load) -> Outcome:
         with self.failures():
             tables = self._tables(load)
-            replace = not self.exists() or self._may_replace(self._surveyed(load), load, tables)
-            found = self.images.find(load.key)
-            image = found if found is not None else self.images.make(load.key, lambda path: self.build(path, load))
-            if not (replace and self._put(image, load)):
-                self.merge(image, load)
+            whole = not self.exists() or self._may_replace(self._surveyed(load), load, tables)
+            found = self.images.find(load.image_key if whole else load.key)
+            if not (whole and self._put(self._image(load), load)):
+                self.merge(self._rows_alone(load), load)
             return Outcome("cloned" if found is not None else "loaded", self.held())
 
     def read(self, table: TableSchema) -> Iterator[pa.Table]:
@@ -181,6 +184,36 @@ class OneFile(ABC):
     def is_none(self, exc: Exception) -> bool:
         """True for an error that says that the file is no database of this engine."""
 
+    def _image(self, load: Load) -> Image:
+        """The file that a new target is a copy of."""
+        schema = load.schema
+        if schema is None:
+            return self._rows_alone(load)
+        return self.images.make(load.image_key, lambda path: self._build_in(schema, path, load))
+
+    def _rows_alone(self, load: Load) -> Image:
+        """A file with the rows in tables that tdv makes, which rows are taken from, too."""
+        return self.images.make(load.key, lambda path: self.build(path, load))
+
+    def _build_in(self, schema: AppSchema, path: Path, load: Load) -> tuple[Held, ...]:
+        """Writes an image at `path` with the rows in the application's schema."""
+        settings = replace(self.settings, name=None, url=f"{self.engine}:///{path}", owns="tables", protected=False)
+        beside = type(self)(settings, self.work)
+        schema.make(settings)
+        with beside.failures():
+            if load.items:
+                beside._merge_in(self._rows_alone(load), load)
+            beside.quiet()
+            held = in_app_schema(beside.held(), schema, beside.survey())
+            beside.stamp(path, Image(path, held), load)
+        return held
+
+    def _merge_in(self, image: Image, load: Load) -> None:
+        try:
+            self.merge(image, replace(load, replace=False))
+        except (Refused, DataError, IntegrityError) as problem:
+            raise unfit(load, problem) from problem
+
     def _surveyed(self, load: Load) -> Survey:
         """What is there; a file that is no database counts as empty when it may be replaced."""
         try:
@@ -192,7 +225,7 @@ class OneFile(ABC):
 
     def _tables(self, load: Load) -> Mapping[str, str]:
         """The tables to load, each with its dataset; from the image where there is one."""
-        image = self.images.find(load.key)
+        image = self.images.find(load.image_key) or self.images.find(load.key)
         if image is not None:
             return {table: held.dataset for held in image.held for table in held.tables}
         named = [(item.dataset, table.name) for item in load.items for table in item.content().tables]

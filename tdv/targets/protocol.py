@@ -8,14 +8,17 @@ Importing this module imports no database driver and no Arrow.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol, runtime_checkable
 
 from tdv.model.schema import DatasetSchema, TableSchema
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from tdv.config import TargetSettings
 
 STATE_TABLE = "_tdv_state"
 """The table in which a database says what tdv put into it."""
@@ -125,14 +128,42 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
+class AppSchema:
+    """The schema that the project's own migrations make of an empty database.
+
+    `key` names everything that decides what it looks like, `revision` is where it stands; `make` brings the empty
+    database of these settings there, and raises `MigrationError`.
+    """
+
+    key: str
+    revision: str
+    make: Callable[[TargetSettings], None] = field(repr=False)
+
+
+MIGRATED: Final = "migrated"
+"""The object of `Held` whose digest is the key of the `AppSchema` that an image was made with."""
+
+
+@dataclass(frozen=True, slots=True)
 class Load:
-    """One restore: all items become visible together. `key` names the content of an image with all of them."""
+    """One restore: all items become visible together. `key` names the content of an image with all of them.
+
+    `schema` is what an empty target gets before the rows; without one, tdv makes the tables by itself.
+    """
 
     items: tuple[Item, ...]
     key: str
     loaded_at: str
     execution_id: str
     replace: bool = False
+    schema: AppSchema | None = None
+
+    @property
+    def image_key(self) -> str:
+        """Names an image with all items in the schema that an empty target gets."""
+        if self.schema is None:
+            return self.key
+        return hashlib.sha256(f"{self.key} {self.schema.key}".encode()).hexdigest()[: len(self.key)]
 
     @property
     def datasets(self) -> frozenset[str]:

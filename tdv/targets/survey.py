@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from tdv.errors import Refused
-from tdv.targets.protocol import Held, Load
+from tdv.errors import Refused, TdvError
+from tdv.targets.protocol import MIGRATED, AppSchema, Held, Load
 
 _DIGITS: Final = 32
+APPLICATION: Final = "application"
+"""The object of `Held` whose digest is that of all objects of the application's schema."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,38 @@ def is_all_ours(found: Survey, load: Load, *, owned: bool) -> bool:
         return not found.objects
     if not all(held.whole and held.dataset in load.datasets for held in found.held):
         return False
-    return owned or found.recorded(load) == {name: definition(sql) for name, sql in found.objects.items()}
+    recorded = found.recorded(load)
+    if APPLICATION in recorded:
+        return owned or recorded[APPLICATION] == all_objects(found)
+    return owned or recorded == {name: definition(sql) for name, sql in found.objects.items()}
+
+
+def in_app_schema(held: Iterable[Held], schema: AppSchema, found: Survey) -> tuple[Held, ...]:
+    """What a database holds that is nothing but the application's schema, made just now, and these rows."""
+    objects = {MIGRATED: schema.key, APPLICATION: all_objects(found)}
+    return tuple(replace(item, objects=objects, whole=True) for item in held)
+
+
+def all_objects(found: Survey) -> str:
+    """One digest of all objects: those of the application's schema are nobody's to drop one by one."""
+    return definition("\n".join(f"{name} {sql}" for name, sql in sorted(found.objects.items())))
+
+
+def migrates(load: Load) -> tuple[str, ...]:
+    """The step of a plan that makes the application's schema, if there is one to make."""
+    return (f"apply the migrations up to {load.schema.revision}",) if load.schema is not None else ()
+
+
+def unfit(load: Load, problem: TdvError) -> Refused:
+    """The error for rows that the schema of the application, made just now, does not take."""
+    assert load.schema is not None
+    named = " and ".join(f"{item.dataset}@{item.version}" for item in load.items)
+    return Refused(
+        f"{named} does not fit the schema at migration {load.schema.revision}: {problem.message}",
+        hint=f"Name a version that fits, or say what this one serves: `tdv compat {named} --until REVISION -m WHY`.",
+        revision=load.schema.revision,
+        reason=problem.message,
+    )
 
 
 def is_whole(found: Survey, load: Load) -> bool:

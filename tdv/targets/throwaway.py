@@ -88,7 +88,7 @@ class Throwaways(Protocol):
     keeps_connection: ClassVar[bool]
 
     def create(self, name: Name, load: Load) -> Throwaway:
-        """A new database with exactly these rows, cloned from an image that the first call for `load.key` makes.
+        """A new database with exactly these rows, cloned from an image that the first call for `load.image_key` makes.
 
         Raises as `Target.load`. When it fails, nothing of that name is left.
         """

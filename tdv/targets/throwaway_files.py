@@ -43,7 +43,7 @@ class FileThrowaways:
     def create(self, name: Name, load: Load) -> Throwaway:
         throwaway = Throwaway(str(name), self._settings(str(name)))
         target = type(self._like)(throwaway.settings, self._work)
-        image = target.images.find(load.key)
+        image = target.images.find(load.image_key)
         if image is None:
             target.load(load)
             target.settle()

@@ -98,6 +98,14 @@ def merge(connection: duckdb.DuckDBPyConnection, image: Image, load: Load, scrat
         tables = [table for item in load.items for table in item.content().tables]
         check(lambda schema: ordered_stream(rows(connection, schema), schema, scratch), tables, "DuckDB")
         connection.commit()
+    except duckdb.ConstraintException as exc:
+        connection.rollback()
+        reason = str(exc).splitlines()[0].removeprefix("Constraint Error: ")
+        # The value of a key that is there twice is a value of a row.
+        raise DataError(
+            f"a rule of the target refuses the rows: {'a key is there twice' if 'uplicate key' in reason else reason}",
+            hint="Migrate the target to a schema that takes this version, or name another version.",
+        ) from None
     except BaseException:
         connection.rollback()
         raise

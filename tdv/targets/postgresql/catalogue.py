@@ -128,6 +128,12 @@ def survey(connection: Connection, tables: Iterable[str]) -> Found:
     return Found(schema, Survey(objects, held, filled, references), places)
 
 
+def is_empty(connection: Connection) -> bool:
+    """True for a database without any table but tdv's own and those of extensions."""
+    objects, _ = _objects(connection, schema_of(connection))
+    return not any(name.startswith(("table ", "foreign table ")) for name in objects)
+
+
 def has_state(connection: Connection) -> bool:
     """True if tdv has marked anything here."""
     ((found,),) = execute(connection, "SELECT to_regclass(%s) IS NOT NULL", STATE)

@@ -10,11 +10,15 @@ import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Final, cast
+from urllib.parse import quote as percent
+from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import conninfo, errors
 
+from tdv.config import TargetSettings
 from tdv.durable import LOCK_WAIT
 from tdv.errors import DataError, Refused, TargetBusy, TargetError
 
@@ -68,6 +72,14 @@ def parameters(url: str) -> dict[str, Any]:
             "the URL of the PostgreSQL target cannot be read",
             hint="Write it as postgresql://user@host:5432/database, special characters as %40 and the like.",
         ) from None
+
+
+def named(settings: TargetSettings, name: str) -> TargetSettings:
+    """The settings that reach the database `name`, which tdv made, on the server of `settings`."""
+    parts = urlsplit(settings.url)
+    options = "&".join(word for word in parts.query.split("&") if word and not word.startswith("dbname="))
+    url = f"{parts.scheme}://{parts.netloc}/{percent(name)}" + (f"?{options}" if options else "")
+    return replace(settings, name=None, url=url, owns="database", protected=False)
 
 
 def database_of(given: dict[str, Any]) -> str:
@@ -166,7 +178,7 @@ def failures(shown: str) -> Iterator[None]:
 def _translated(exc: psycopg.Error, shown: str) -> TargetError | DataError:
     state = exc.sqlstate or ""
     if state[:2] in ("22", "23"):
-        return _refused_rows(exc)
+        return refused_rows(exc)
     if state == "55P03":
         return TargetBusy(
             f"another session holds a lock on {shown}",
@@ -191,7 +203,7 @@ def _unreachable(exc: psycopg.OperationalError, shown: str) -> TargetError:
     return kind(f"{shown} cannot be reached: {reason}", hint=hint)
 
 
-def _refused_rows(exc: psycopg.Error) -> DataError:
+def refused_rows(exc: psycopg.Error) -> DataError:
     """For values that the engine, or a rule of an existing table, refuses; the values themselves stay unsaid."""
     found = _IN_COPY.search(exc.diag.context or "")
     table = exc.diag.table_name or (found[1] if found else "")

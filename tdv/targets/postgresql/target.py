@@ -19,6 +19,7 @@ from tdv.errors import PluginMissing, Refused, TargetError
 from tdv.model.schema import DatasetSchema, TableSchema
 from tdv.targets.postgresql.types import LOSSES
 from tdv.targets.protocol import Capabilities, Held, Load, Loss, Outcome, Plan
+from tdv.targets.survey import migrates
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -69,11 +70,12 @@ class PostgresqlTarget:
                 way = whole.plan(load) if whole is not None else None
             with self._connected_if_there() as connection:
                 if connection is None and way is not None:
-                    return Plan((way, *restores))
+                    return Plan((way, *migrates(load), *restores))
             with self._connected() as connection:
                 deleted = counts(connection, load, self.settings.also_empty)
+            made = migrates(load) if way is not None else ()
             way = way or f"replace the rows of the datasets' tables in one transaction: {self.shown}"
-            return Plan((way, *(f"delete {count} rows of {name!r}" for name, count in deleted), *restores))
+            return Plan((way, *(f"delete {count} rows of {name!r}" for name, count in deleted), *made, *restores))
 
     def load(self, load: Load) -> Outcome:
         with self._failures(), self._maintained() as whole:
@@ -123,12 +125,15 @@ class PostgresqlTarget:
                 return select(connection, table) if connection is not None else None
 
     def _replaced_rows(self, load: Load) -> Outcome:
+        from tdv.targets.postgresql.catalogue import is_empty
         from tdv.targets.postgresql.loading import Loading
         from tdv.targets.postgresql.proof import hand_in
         from tdv.targets.postgresql.session import lock
 
         with self._connected() as connection:
             lock(connection, self.identity, f"the target {self.shown}")
+            if load.schema is not None and is_empty(connection):
+                load.schema.make(self.settings)
             held = Loading(connection, load, self.settings.also_empty, self._fresh_scratch()).run()
             hand_in(connection)
             return Outcome("loaded", held)
@@ -146,7 +151,7 @@ class PostgresqlTarget:
             return
         with closing(maintenance(given)) as admin:
             lock(admin, self.identity, f"the target {self.shown}")
-            yield Whole(admin, given, name, self._fresh_scratch())
+            yield Whole(admin, self.settings, name, self._fresh_scratch())
 
     def _fresh_scratch(self) -> Path:
         return self._scratch / f".scratch-{os.urandom(6).hex()}"

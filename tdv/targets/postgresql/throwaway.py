@@ -9,12 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Final, LiteralString
-from urllib.parse import quote as percent
-from urllib.parse import urlsplit
 
 import psycopg
 from psycopg.rows import tuple_row
@@ -22,7 +19,15 @@ from psycopg.rows import tuple_row
 from tdv.config import TargetSettings
 from tdv.targets.postgresql import databases
 from tdv.targets.postgresql.catalogue import write_state
-from tdv.targets.postgresql.session import Connection, connect, database_of, execute, maintenance, parameters
+from tdv.targets.postgresql.session import (
+    Connection,
+    connect,
+    database_of,
+    execute,
+    maintenance,
+    named,
+    parameters,
+)
 from tdv.targets.postgresql.templates import Templates, key_of
 from tdv.targets.postgresql.whole import Filling, made, schema_options
 from tdv.targets.protocol import Load
@@ -49,12 +54,12 @@ class PostgresqlThrowaways:
         self._failures = failures
 
     def create(self, name: Name, load: Load) -> Throwaway:
-        throwaway = Throwaway(str(name), self._named(str(name)))
+        throwaway = Throwaway(str(name), named(self._settings, str(name)))
         with self._failures(), self._server() as (admin, given):
             templates = Templates(admin)
             locale = databases.locale_of(admin, database_of(given))
-            key = key_of(load.key, locale, schema_options(given))
-            template = templates.find(key) or made(templates, Filling(given, load, self._scratch), key, locale)
+            key = key_of(load.image_key, locale, schema_options(given))
+            template = templates.find(key) or made(templates, Filling(self._settings, load, self._scratch), key, locale)
             templates.clone(template, throwaway.name)
             try:
                 with closing(connect(given, throwaway.name)) as connection:
@@ -104,13 +109,6 @@ class PostgresqlThrowaways:
         given = parameters(self._settings.url)
         with closing(maintenance(given)) as admin:
             yield admin, given
-
-    def _named(self, name: str) -> TargetSettings:
-        """The settings that reach the database `name` on this server."""
-        parts = urlsplit(self._settings.url)
-        options = "&".join(word for word in parts.query.split("&") if word and not word.startswith("dbname="))
-        url = f"{parts.scheme}://{parts.netloc}/{percent(name)}" + (f"?{options}" if options else "")
-        return replace(self._settings, name=None, url=url, owns="database", protected=False)
 
 
 def _first(connection: psycopg.Connection[Any], query: LiteralString) -> tuple[Any, ...]:

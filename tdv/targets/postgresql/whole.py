@@ -10,19 +10,22 @@ import hashlib
 import os
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
+import psycopg
 from psycopg import errors
 
+from tdv.config import TargetSettings
+from tdv.errors import DataError, IntegrityError, Refused
 from tdv.targets.postgresql import databases
 from tdv.targets.postgresql.catalogue import held_in, survey, write_state
-from tdv.targets.postgresql.session import Connection, connect, execute
+from tdv.targets.postgresql.session import Connection, connect, execute, named, parameters, refused_rows
 from tdv.targets.postgresql.templates import Template, Templates, key_of
-from tdv.targets.protocol import Held, Load, Outcome
+from tdv.targets.protocol import AppSchema, Held, Load, Outcome
 from tdv.targets.sql import quote
-from tdv.targets.survey import is_all_ours, refuse_strangers
+from tdv.targets.survey import in_app_schema, is_all_ours, refuse_strangers, unfit
 
 NEVER: Final = frozenset({"postgres", "template0", "template1"})
 """Databases that a server cannot do without."""
@@ -32,9 +35,10 @@ _DIGITS: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """What a template is filled with: the server's parameters, the rows, a directory for passing files."""
+    """What a template is filled with: the settings of a target on the server, the rows, a directory for passing
+    files."""
 
-    given: dict[str, Any]
+    settings: TargetSettings
     load: Load
     scratch: Path
 
@@ -46,21 +50,41 @@ def made(templates: Templates, filling: Filling, key: str, locale: databases.Loc
         # A clone needs no Arrow.
         from tdv.targets.postgresql.loading import Loading
 
-        with closing(connect(filling.given, name)) as connection:
+        settings = named(filling.settings, name)
+        with closing(connect(parameters(settings.url))) as connection:
             _make_schema(connection)
-            return Loading(connection, filling.load, (), filling.scratch).run()
+            if filling.load.schema is None:
+                return Loading(connection, filling.load, (), filling.scratch).run()
+        return _made_in(filling.load.schema, settings, filling)
 
     template = templates.make(key, locale, build)
     templates.collect(template.name)
     return template
 
 
-class Whole:
-    """One database `name` on the server of `admin`; `given` are the parameters that reach it."""
+def _made_in(schema: AppSchema, settings: TargetSettings, filling: Filling) -> tuple[Held, ...]:
+    """Fills an empty database with the application's schema and the rows in it."""
+    from tdv.targets.postgresql.loading import Loading
 
-    def __init__(self, admin: Connection, given: dict[str, Any], name: str, scratch: Path) -> None:
+    schema.make(settings)
+    load = replace(filling.load, replace=False)
+    with closing(connect(parameters(settings.url))) as connection:
+        try:
+            held = Loading(connection, load, (), filling.scratch).run()
+        except (Refused, DataError, IntegrityError) as problem:
+            raise unfit(load, problem) from problem
+        except (psycopg.IntegrityError, psycopg.DataError) as exc:
+            raise unfit(load, refused_rows(exc)) from None
+        return in_app_schema(held, schema, survey(connection, ()).survey)
+
+
+class Whole:
+    """One database `name` on the server of `admin`; `settings` reach it."""
+
+    def __init__(self, admin: Connection, settings: TargetSettings, name: str, scratch: Path) -> None:
         self._admin = admin
-        self._given = given
+        self._settings = settings
+        self._given = parameters(settings.url)
         self._name = name
         self._scratch = scratch
         self._templates = Templates(admin)
@@ -72,14 +96,14 @@ class Whole:
         """
         there = databases.exists(self._admin, self._name)
         locale = databases.locale_of(self._admin, self._name)
-        key = key_of(load.key, locale, schema_options(self._given))
+        key = key_of(load.image_key, locale, schema_options(self._given))
         template = self._templates.find(key)
         if there and not self._may_go(load, template):
             return None
         action: Any = "cloned" if template is not None else "loaded"
         try:
             if template is None:
-                template = made(self._templates, Filling(self._given, load, self._scratch), key, locale)
+                template = made(self._templates, Filling(self._settings, load, self._scratch), key, locale)
             return self._cloned(template, load, action, there=there)
         except errors.InsufficientPrivilege:
             if not there:

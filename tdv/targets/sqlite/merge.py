@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote as percent
 
 from tdv.content.order import ordered_stream
-from tdv.errors import Refused
+from tdv.errors import DataError, Refused
 from tdv.targets.images import Image
 from tdv.targets.protocol import STATE_TABLE, Load
 from tdv.targets.sql import listed, quote
@@ -56,10 +56,19 @@ class Merge:
             self._mark()
             self._check()
             execute("COMMIT")
+        except sqlite3.IntegrityError as exc:
+            self._undo()
+            raise DataError(
+                f"a rule of the target refuses the rows: {exc}",
+                hint="Migrate the target to a schema that takes this version, or name another version.",
+            ) from exc
         except BaseException:
-            if self._connection.in_transaction:
-                execute("ROLLBACK")
+            self._undo()
             raise
+
+    def _undo(self) -> None:
+        if self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
 
     def _replace_rows(self) -> None:
         self._found = state.survey(self._connection)

@@ -49,10 +49,11 @@ def survey(connection: sqlite3.Connection) -> Survey:
 def write(connection: sqlite3.Connection, held: Iterable[Held]) -> None:
     """Puts or replaces the rows of `held`."""
     marks = ", ".join("?" * len(STATE_COLUMNS))
-    connection.executemany(
-        f"INSERT OR REPLACE INTO {STATE_TABLE} ({', '.join(STATE_COLUMNS)}) VALUES ({marks})",
-        [[_stored(item.to_plain()[name]) for name in STATE_COLUMNS] for item in held],
-    )
+    for item in held:
+        connection.execute(
+            f"INSERT OR REPLACE INTO {STATE_TABLE} ({', '.join(STATE_COLUMNS)}) VALUES ({marks})",
+            [_stored(item.to_plain()[name]) for name in STATE_COLUMNS],
+        )
 
 
 def of_row(row: Sequence[Any]) -> Held:
