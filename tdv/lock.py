@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from tdv.model.fit import Need, faults, range_of, version_of
 from tdv.model.lock import FILE, Lock, Pin
+from tdv.model.reference import repository_of
 from tdv.model.release import Release
 from tdv.model.resolution import Asked, Resolution
 
@@ -43,25 +44,33 @@ def pinned(resolution: Resolution) -> Lock:
     """The lock that holds exactly this answer."""
     pins = {}
     for name, choice in sorted(resolution.datasets.items()):
-        record = choice.release.record
+        record, origin = choice.release.record, choice.release.origin
         wanted = "" if "||" in choice.range and len(choice.asked) > 1 else choice.range
-        pins[name] = Pin(record.version, record.digest, record.artifact, wanted)
+        where = (origin.url, origin.commit) if origin else (None, None)
+        pins[name] = Pin(record.version, record.digest, record.artifact, wanted, *where)
     return Lock(resolution.app, resolution.migration, pins)
 
 
-def stale(lock: Lock, asked: Mapping[str, Sequence[Asked]], need: Need, book: Releases) -> tuple[Stale, ...]:
-    """Everything in `lock` that no longer holds; only the records of locked releases are read."""
+def stale(
+    lock: Lock, asked: Mapping[str, Sequence[Asked]], need: Need, book: Releases, repositories: Mapping[str, str]
+) -> tuple[Stale, ...]:
+    """Everything in `lock` that no longer holds; only the records of locked releases are read.
+
+    `repositories` maps the names of other repositories, as in ``catalog:movies``, to their URLs.
+    """
     found: list[Stale] = []
     needed = {name: list(items) for name, items in asked.items()}
     releases: dict[str, Release] = {}
     for name, pin in lock.datasets.items():
-        if pin.version not in book.versions(name):
-            found.append(Stale(name, "record", f"{name}@v{pin.version} has no record here"))
+        lost = _elsewhere(name, pin, repositories)
+        if not lost and pin.version not in book.versions(name):
+            lost = Stale(name, "record", f"{name}@v{pin.version} has no record {'there' if pin.repository else 'here'}")
+        if lost:
+            found.append(lost)
             continue
         releases[name] = book.release(name, pin.version)
-        record = releases[name].record
-        for other, text in record.requires.items():
-            needed.setdefault(other, []).append(Asked(text, record.reference))
+        for other, text in releases[name].requires.items():
+            needed.setdefault(other, []).append(Asked(text, releases[name].reference))
     for name, release in releases.items():
         found += _misfits(release, lock.datasets[name], needed.get(name, ()), need)
     for name, items in sorted(needed.items()):
@@ -70,18 +79,31 @@ def stale(lock: Lock, asked: Mapping[str, Sequence[Asked]], need: Need, book: Re
     return tuple(found)
 
 
+def _elsewhere(name: str, pin: Pin, repositories: Mapping[str, str]) -> Stale | None:
+    """Why a release is not to be looked for where the lock says."""
+    repository = repository_of(name)
+    url = repositories.get(repository) if repository else None
+    if repository and url is None:
+        return Stale(name, "repository", f"tdv.yaml declares no repository {repository!r}")
+    if pin.repository != url:
+        return Stale(name, "repository", f"{name} is pinned in {pin.repository or 'this repository'}, not in {url}")
+    if url is not None and pin.commit is None:
+        return Stale(name, "repository", f"{FILE} names no commit for {name}")
+    return None
+
+
 def _misfits(release: Release, pin: Pin, asked: Sequence[Asked], need: Need) -> Iterator[Stale]:
-    record = release.record
+    record, name, reference = release.record, release.dataset, release.reference
     if not asked:
-        yield Stale(record.dataset, "unwanted", f"nobody asks for {record.dataset} any more")
+        yield Stale(name, "unwanted", f"nobody asks for {name} any more")
     if record.digest != pin.digest:
-        yield Stale(record.dataset, "digest", f"the digest of {record.reference} is not the one in {FILE}")
+        yield Stale(name, "digest", f"the digest of {reference} is not the one in {FILE}")
     elif record.artifact != pin.artifact:
-        yield Stale(record.dataset, "artifact", f"{record.reference} is stored as another artifact than {FILE} says")
+        yield Stale(name, "artifact", f"{reference} is stored as another artifact than {FILE} says")
     version = version_of(record.version)
     for item in asked:
         if not range_of(item.range).allows(version):
-            yield Stale(record.dataset, "range", f"{record.reference} is not in {item.range}, which {item.by} asks for")
+            yield Stale(name, "range", f"{reference} is not in {item.range}, which {item.by} asks for")
     exactly = [range_of(item.range) for item in asked if range_of(item.range).exact == version]
     for fault in faults(release, exactly, need):
-        yield Stale(record.dataset, fault.kind, f"{record.reference} {fault.reason}")
+        yield Stale(name, fault.kind, f"{reference} {fault.reason}")

@@ -30,7 +30,7 @@ class LogEntry:
     def to_plain(self) -> dict[str, Any]:
         record = self.release.record
         return {
-            "dataset": record.dataset,
+            "dataset": self.release.dataset,
             "version": record.version,
             "digest": record.digest,
             "released": record.released,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tdv.cli import terminal
-from tdv.cli.options import App, Json, Migration, Refs, Scenarios, Target, open_project
+from tdv.cli.options import App, Json, Migration, Refs, Scenarios, Target, open_anywhere, open_project
 from tdv.cli.text import receipt_lines
 
 
@@ -31,6 +31,9 @@ def command(
     ignore_compat: Annotated[
         bool, typer.Option("--ignore-compat", help="Take what is named, whatever app and schema it serves.")
     ] = False,
+    repo: Annotated[
+        str | None, typer.Option("--repo", metavar="URL", help="Take the releases named from this Git repository.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Restore releases into a target, verified; does nothing when they are there.
@@ -40,6 +43,7 @@ def command(
       tdv checkout v1.1.0                               the default target
       tdv checkout shop@^1.1 --target duckdb:///s.duckdb
       tdv checkout shop@v1.0.0 --target out/ --format csv
+      tdv checkout --repo https://host/data.git shop@^1.1 --target app.db
     """
     from tdv.project.restores import CheckoutWish
     from tdv.project.wanted import Fit
@@ -53,8 +57,10 @@ def command(
         replace=replace,
         dry_run=dry_run,
         allow_protected=allow_protected,
+        repository=repo,
     )
-    receipt = open_project(ctx).checkout(wish=wish)
+    project = open_project(ctx) if repo is None else open_anywhere(ctx)
+    receipt = project.checkout(wish=wish)
     for text in receipt.notes:
         terminal.note(text)
     if json:

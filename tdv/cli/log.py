@@ -48,7 +48,15 @@ def command(
         count = counted(sum(table.rows for table in record.tables.values()), "row")
         fits = str(entry.release.compat)
         rows.append(
-            (record.reference, record.released[:10], record.change.bump, count, fits, ", ".join(marks), record.notes)
+            (
+                entry.release.reference,
+                record.released[:10],
+                record.change.bump,
+                count,
+                fits,
+                ", ".join(marks),
+                record.notes,
+            )
         )
     terminal.table(("release", "date", "bump", "size", "fits", "", "notes"), rows, right=(3,))
 

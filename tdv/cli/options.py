@@ -53,3 +53,10 @@ def open_project(ctx: typer.Context) -> Project:
     from tdv.project import Project
 
     return Project.find(invocation(ctx).directory)
+
+
+def open_anywhere(ctx: typer.Context) -> Project:
+    """The project around the directory of this call; outside of any, one that has nothing of its own."""
+    from tdv.project import Project
+
+    return Project.anywhere(invocation(ctx).directory)

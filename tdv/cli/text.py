@@ -74,10 +74,10 @@ def choice_lines(choice: Choice, *, explain: bool) -> Iterator[str]:
     """``shop@v1.1.0  ^1 (tdv.yaml)  fits app >=1.2,<3``; with `explain`, a line for each release not chosen."""
     asked = ", ".join(f"{item.range} ({item.by})" for item in choice.asked)
     kept = "  kept by tdv.lock" if choice.kept else ""
-    reference = choice.release.record.reference
+    reference = choice.release.reference
     yield f"{reference}  {clean(asked)}  fits {clean(str(choice.release.compat))}{kept}"
     if explain:
-        dataset = choice.release.record.dataset
+        dataset = choice.release.dataset
         yield from (f"  {dataset}@v{item.version} {clean(item.reason)}" for item in choice.rejected)
 
 

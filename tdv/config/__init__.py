@@ -8,14 +8,14 @@ one that looks at the process environment.
 from __future__ import annotations
 
 from tdv.config.address import absolute, without_credentials
-from tdv.config.read import FILE, colour_wanted, find_root, load, process_environment
+from tdv.config.read import FILE, cache_home, colour_wanted, find_root, load, process_environment
+from tdv.config.repositories import Repository
 from tdv.config.settings import (
     DEFAULT_TARGET,
     AppSource,
     Environment,
     Migrations,
     Policy,
-    Repository,
     Settings,
     TargetEntry,
     TargetSettings,
@@ -33,6 +33,7 @@ __all__ = [
     "TargetEntry",
     "TargetSettings",
     "absolute",
+    "cache_home",
     "colour_wanted",
     "find_root",
     "load",

@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tdv.config.address import is_path, is_url
+from tdv.config.repositories import Repository, fault, hint
 from tdv.config.settings import (
     DEFAULT_TARGET,
     AppSource,
     Environment,
     Migrations,
     Policy,
-    Repository,
     Settings,
     TargetEntry,
 )
@@ -39,6 +39,14 @@ def process_environment() -> dict[str, str]:
 def colour_wanted() -> bool:
     """False where the user asked for plain text: https://no-color.org, or a terminal that knows no colour."""
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def cache_home(environ: Mapping[str, str]) -> pathlib.Path:
+    """Where tdv keeps what projects of one user share, and what may be deleted at any time."""
+    base = environ.get("XDG_CACHE_HOME") or f"{environ.get('HOME', '')}/.cache"
+    if not os.path.isabs(base):
+        raise ConfigError("There is no cache directory: HOME is not set", hint="Set HOME or XDG_CACHE_HOME.")
+    return pathlib.Path(base) / "tdv"
 
 
 def find_root(start: pathlib.Path) -> pathlib.Path:
@@ -133,6 +141,10 @@ def _check_names(document: Document, mistakes: Mistakes) -> None:
     for name in data.get("datasets", {}):
         if ":" in name:
             names.check(("datasets", name), name.rpartition(":")[0], "repositories")
+    for name, item in data.get("repositories", {}).items():
+        if problem := fault(item["git"]):
+            mistake = document.problem(("repositories", name, "git"), f"this URL {problem}")
+            mistakes.add(mistake, hint(problem))
     taken: dict[str, str] = {}
     for name, item in data.get("environments", {}).items():
         names.check(("environments", name, "target"), item["target"], "targets")

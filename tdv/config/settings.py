@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from tdv.config.address import absolute, hosts, identity, is_path, is_url, without_credentials
+from tdv.config.repositories import Repository
 from tdv.documents.words import did_you_mean, nearest
 from tdv.errors import ConfigError, NotFound, Refused, UsageError
 
@@ -42,14 +43,6 @@ class Migrations(NamedTuple):
     path: str
     apply: tuple[str, ...] = ()
     env: Mapping[str, str] = MappingProxyType({})
-
-
-class Repository(NamedTuple):
-    """Another repository with datasets; `ref` None is its default branch."""
-
-    name: str
-    git: str
-    ref: str | None = None
 
 
 class Environment(NamedTuple):

@@ -16,6 +16,16 @@ DATASET: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])")
 Kind = Literal["range", "stage", "git", "workspace"]
 
 
+def qualified(repository: str | None, dataset: str) -> str:
+    """``movies``, or ``catalog:movies`` where another repository has it."""
+    return f"{repository}:{dataset}" if repository else dataset
+
+
+def repository_of(name: str) -> str | None:
+    """``catalog`` of ``catalog:movies``, None for a dataset of this repository."""
+    return name.rpartition(":")[0] or None
+
+
 @dataclass(frozen=True, slots=True)
 class Ref:
     """`dataset` is None where only a version was given; `value` is the range, stage or Git revision."""
@@ -57,7 +67,7 @@ class Ref:
         return cls(dataset, "range", rest, repository)
 
     def __str__(self) -> str:
-        name = f"{self.repository}:{self.dataset}" if self.repository else (self.dataset or "")
+        name = qualified(self.repository, self.dataset or "")
         if self.kind == "stage":
             return f"{name}#{self.value}"
         if self.kind == "git":

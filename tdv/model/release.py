@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from tdv.model.compat import Compat
+from tdv.model.reference import qualified
 
 FORMAT: Final = "tdv.release/v1"
 
@@ -159,13 +160,42 @@ class Amendment:
         )
 
 
+class Origin(NamedTuple):
+    """Where a release of another repository was read: `repository` is its name here, as in ``catalog:movies``."""
+
+    repository: str
+    url: str
+    commit: str
+
+
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A record with its amendments applied: what every decision looks at."""
+    """A record with its amendments applied: what every decision looks at; `origin` is None in this repository."""
 
     record: Record
     compat: Compat
     yanked: bool = False
+    origin: Origin | None = None
+
+    @property
+    def dataset(self) -> str:
+        """``movies``, or ``catalog:movies`` in another repository."""
+        return self._here(self.record.dataset)
+
+    @property
+    def reference(self) -> str:
+        """``movies@v1.1.0`` or ``catalog:movies@v1.1.0``"""
+        return self._here(self.record.reference)
+
+    @property
+    def requires(self) -> Mapping[str, str]:
+        """Dataset → range; a release of another repository requires datasets of that repository."""
+        if self.origin is None:
+            return self.record.requires
+        return {self._here(name): text for name, text in self.record.requires.items()}
+
+    def _here(self, name: str) -> str:
+        return qualified(self.origin.repository if self.origin else None, name)
 
     @property
     def version(self) -> str:

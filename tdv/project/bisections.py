@@ -88,7 +88,7 @@ def _versions(ports: Ports, wish: BisectWish) -> tuple[str, Sequence[str]]:
             raise UsageError(
                 f"{wish.reference!r} is no dataset and no range of versions", hint="Write movies, or movies@>=1.0,<2."
             )
-        dataset, wanted = ports.dataset(ref.dataset), ref.value
+        dataset, wanted = states.own(ports, ref), ref.value
     allowed = Range.parse(wanted)
     releases = [item for item in ports.book.releases(dataset) if allowed.allows(item.version) and not item.yanked]
     versions = [item.version for item in releases]

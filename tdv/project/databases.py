@@ -196,7 +196,7 @@ class Databases:
     def _asked(self, wish: DatabaseWish, chosen: restores.Chosen) -> tuple[str, ...]:
         """The datasets that are meant; those that they require came along."""
         if wish.refs:
-            return tuple(self._ports.dataset(states.parse(ref).dataset) for ref in wish.refs)
+            return tuple(states.named(self._ports, states.parse(ref)).rpartition(":")[2] for ref in wish.refs)
         required = {name for state in chosen.states if state.record is not None for name in state.record.requires}
         names = tuple(state.dataset for state in chosen.states)
         return tuple(name for name in names if name not in required) or names

@@ -6,7 +6,7 @@ writes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,13 +14,14 @@ from tdv import durable
 from tdv import lock as verb
 from tdv.errors import NotFound, UsageError
 from tdv.model.lock import FILE, Lock
-from tdv.project import resolutions
+from tdv.project import libraries, resolutions, states
 from tdv.store import locks as files
 
 if TYPE_CHECKING:
     from tdv.lock import Stale
     from tdv.model.fit import Need
     from tdv.model.resolution import Asked, Resolution
+    from tdv.project.libraries import Library
     from tdv.project.ports import Ports
 
 FORMAT: Final = "tdv.locked/v1"
@@ -67,14 +68,17 @@ def lock(ports: Ports, wish: LockWish) -> Locked:
             "The lock holds all datasets together", hint=f"Move one of them with --upgrade {' '.join(wish.names)}."
         )
     for name in wish.names:
-        ports.dataset(name)
+        states.named(ports, states.parse(name))
     asked, needed = resolutions.asked(ports), resolutions.need(ports, wish.app, wish.migration)
     held = _read(ports, settle=True)
     before = held or Lock()
     names = set(wish.names) or set(before.datasets)
     keep = {name: pin for name, pin in before.versions.items() if not (wish.upgrade and name in names)}
-    after = verb.pinned(resolve_with(ports, asked, needed, keep))
-    why = verb.stale(held, asked, needed, ports.book) if held is not None else ()
+    pinned = libraries.pinned_by(ports, held)
+    why = stale(ports, held, asked, needed, pinned) if held is not None else ()
+    holds = held is not None and not why and not wish.upgrade
+    after = verb.pinned(resolve_with(pinned if holds else libraries.newest(ports), asked, needed, keep))
+    _check_tags(ports, after, before)
     data = files.format_lock(after)
     path = ports.root / FILE
     if path.is_file() and path.read_bytes() == data:
@@ -87,7 +91,23 @@ def check(ports: Ports, wish: LockWish) -> Locked:
     """Whether the lock still holds; raises `NotFound` when there is none."""
     held = required(ports)
     needed = resolutions.need(ports, wish.app, wish.migration)
-    return Locked(held, held, verb.stale(held, resolutions.asked(ports), needed, ports.book))
+    return Locked(held, held, stale(ports, held, resolutions.asked(ports), needed))
+
+
+def stale(
+    ports: Ports, held: Lock, asked: Mapping[str, Sequence[Asked]], need: Need, library: Library | None = None
+) -> tuple[Stale, ...]:
+    """Everything in a lock that no longer holds; the releases of other repositories are read where it pins them."""
+    urls = {name: repository.git for name, repository in ports.repositories.items()}
+    return verb.stale(held, asked, need, library or libraries.pinned_by(ports, held), urls)
+
+
+def _check_tags(ports: Ports, after: Lock, before: Lock) -> None:
+    """Before a release of another repository is pinned, its tag there has to agree with its record."""
+    for name, pin in after.datasets.items():
+        if pin.repository is not None and pin.commit is not None and pin != before.datasets.get(name):
+            foreign = ports.foreign(pin.repository)
+            foreign.check_tag(foreign.book(pin.commit).record(name.rpartition(":")[2], pin.version), pin.commit)
 
 
 def read(ports: Ports) -> Lock | None:
@@ -104,12 +124,12 @@ def required(ports: Ports) -> Lock:
 
 
 def resolve_with(
-    ports: Ports, asked: Mapping[str, tuple[Asked, ...]], need: Need, keep: Mapping[str, str]
+    library: Library, asked: Mapping[str, tuple[Asked, ...]], need: Need, keep: Mapping[str, str]
 ) -> Resolution:
     """The answer that keeps what it can."""
     from tdv import resolve
 
-    return resolve.resolve(resolve.Wish(asked, need, keep, reasons="none"), ports.book)
+    return resolve.resolve(resolve.Wish(asked, need, keep, reasons="none"), library)
 
 
 def _read(ports: Ports, *, settle: bool) -> Lock | None:

@@ -16,7 +16,7 @@ from tdv.model import manifest as manifests
 
 if TYPE_CHECKING:
     from tdv.content.snapshot import Snapshot
-    from tdv.model.release import Artifact, Record
+    from tdv.model.release import Artifact, Origin, Record
     from tdv.model.schema import DatasetSchema
     from tdv.project.ports import Ports
     from tdv.project.states import State
@@ -26,6 +26,8 @@ def open_state(ports: Ports, state: State) -> Snapshot:
     """The snapshot of a state, fetched or rebuilt if it is not in the cache."""
     from tdv.store.artifacts import open_artifact
 
+    if state.record is not None and state.origin is not None:
+        return open_foreign(ports, state.record, state.origin)
     if state.record is not None:
         return open_release(ports, state.record)
     _fetch(ports, state.artifact.md5)
@@ -40,6 +42,14 @@ def open_release(ports: Ports, record: Record) -> Snapshot:
     from tdv.store.artifacts import open_release as open_in_cache
 
     return open_in_cache(ports.cache, record, obtain(ports, record))
+
+
+def open_foreign(ports: Ports, record: Record, origin: Origin) -> Snapshot:
+    """The snapshot of a release of another repository, fetched from its remote; it is never rebuilt."""
+    from tdv.store.artifacts import open_release as open_in_cache
+
+    md5 = ports.foreign(origin.url).obtain(record, origin.commit, ports.cache)
+    return open_in_cache(ports.cache, record, md5)
 
 
 def obtain(ports: Ports, record: Record) -> str:
@@ -80,7 +90,7 @@ def read_schema(ports: Ports, state: State) -> DatasetSchema:
 def open_sparsely(ports: Ports, old: State, new: State) -> tuple[Snapshot, Snapshot]:
     """Two snapshots of which only the parts that the other lacks are fetched; the rest as soon as it is read."""
     states = (old, new)
-    if all(ports.cache.has_all(state.artifact.md5) for state in states):
+    if old.origin or new.origin or all(ports.cache.has_all(state.artifact.md5) for state in states):
         return open_state(ports, old), open_state(ports, new)
     try:
         one, other = (_sparse(ports, state) for state in states)

@@ -7,7 +7,7 @@ read before it is asked for, and nothing heavy is imported here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -23,8 +23,11 @@ from tdv.store.records import ReleaseBook
 from tdv.store.settings import DvcSettings
 
 if TYPE_CHECKING:
-    from tdv.config import Settings
+    from tdv.config import Repository, Settings
+    from tdv.model.release import Origin
     from tdv.model.spec import DatasetSpec
+    from tdv.project.libraries import Library
+    from tdv.store.foreign import Foreign
 
 
 def now() -> datetime:
@@ -34,10 +37,14 @@ def now() -> datetime:
 
 @dataclass(frozen=True)
 class Ports:
-    """The repository at `root` (absolute), with the environment of the call in `environ`."""
+    """The repository at `root` (absolute), with the environment of the call in `environ`.
+
+    `guests` are other repositories that are not in tdv.yaml, by name.
+    """
 
     root: Path
     environ: Mapping[str, str]
+    guests: Mapping[str, Repository] = field(default_factory=dict)
 
     @cached_property
     def settings(self) -> Settings:
@@ -56,13 +63,54 @@ class Ports:
 
     @cached_property
     def cache(self) -> Cache:
-        """DVC's cache."""
+        """DVC's cache; where DVC is not used, as by a service whose data is elsewhere, one of the user."""
+        if not dvc_settings.is_initialised(self.root):
+            return Cache(config.cache_home(self.environ) / "objects")
         return self.dvc.cache
 
     @cached_property
     def book(self) -> ReleaseBook:
         """The releases in the work tree."""
         return ReleaseBook(self.root)
+
+    @cached_property
+    def library(self) -> Library:
+        """The releases in the work tree, and those of other repositories as the lock pins them."""
+        from tdv.project import libraries
+
+        return libraries.in_use(self)
+
+    @property
+    def repositories(self) -> Mapping[str, Repository]:
+        """Other repositories, by name."""
+        return {**self.settings.repositories, **self.guests}
+
+    def repository(self, name: str) -> Repository:
+        """Another repository; raises `NotFound` with the nearest name."""
+        from tdv.project import libraries
+
+        found = self.repositories.get(name)
+        if found is None:
+            raise libraries.unknown(name, list(self.repositories))
+        return found
+
+    def foreign(self, url: str) -> Foreign:
+        """The repository at a URL."""
+        found = self._foreign.get(url)
+        if found is None:
+            from tdv.store.foreign import Foreign
+
+            shelf = config.cache_home(self.environ) / "repositories"
+            found = self._foreign[url] = Foreign(url, self.root, shelf, self.environ)
+        return found
+
+    def book_of(self, origin: Origin) -> ReleaseBook:
+        """The releases of another repository at a commit."""
+        return self.foreign(origin.url).book(origin.commit)
+
+    @cached_property
+    def _foreign(self) -> dict[str, Foreign]:
+        return {}
 
     @property
     def state(self) -> Path:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tdv import config
-from tdv.errors import TdvError
+from tdv.errors import ConfigError, TdvError
 from tdv.project.ports import Ports, now
 from tdv.store.git import Git
 
@@ -121,6 +121,17 @@ class Project:
         directory = directory.resolve()
         return cls(Ports(config.find_root(directory), config.process_environment()), directory)
 
+    @classmethod
+    def anywhere(cls, directory: Path) -> Project:
+        """The project at or above `directory`, else one that has nothing of its own."""
+        from tdv.project.guests import Outside
+
+        try:
+            return cls.find(directory)
+        except ConfigError:
+            directory = directory.resolve()
+            return cls(Outside(directory, config.process_environment()), directory)
+
     @cached_property
     def settings(self) -> config.Settings:
         """tdv.yaml and the TDV_* variables."""
@@ -207,16 +218,16 @@ class Project:
 
     def log(self, names: Sequence[str] = ()) -> Log:
         """The releases of the datasets named, or of all."""
-        from tdv.log import log
+        from tdv.project import reports
 
-        return log(self.ports.book, self.ports.git, self.ports.chosen(tuple(names)))
+        return reports.log(self.ports, tuple(names))
 
     def uses(self, ref: str) -> Uses:
         """Which tags of the app pin a release."""
         from tdv.project import states
         from tdv.uses import uses
 
-        dataset, version = states.exact(self.ports, ref)
+        dataset, version = states.pinned(self.ports, ref)
         return uses(self.ports.git, dataset, version)
 
     def yank(self, ref: str, reason: str, *, undo: bool = False) -> Amended:

@@ -1,13 +1,20 @@
-"""Wires `tdv status`: what the work tree, the releases, the tags and the default target have left to do."""
+"""Wires `tdv status` and `tdv log`: what is left to do, and what was released.
+
+In: the ports, names of datasets. Out: a `Status`, a `Log`. Always holds: of another repository only what is read anyhow
+is asked for.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 
 from tdv import status as verb
 from tdv.errors import TdvError
+from tdv.model.reference import repository_of
 from tdv.project import sources as build_sources
+from tdv.project import states
 from tdv.project.builds import command
 from tdv.project.releases import published
 from tdv.store import pipeline
@@ -19,6 +26,7 @@ _GONE: Final = "dvc.yaml builds it, and datasets/{0}/dataset.yaml is not there"
 _LEAVE: Final = "git restore datasets/{0}, or dvc remove {0} and take it out of `artifacts:` in dvc.yaml"
 
 if TYPE_CHECKING:
+    from tdv.log import Log
     from tdv.project.ports import Ports
 
 
@@ -40,9 +48,22 @@ def status(ports: Ports, names: tuple[str, ...]) -> verb.Status:
     return found
 
 
-def _stage(ports: Ports, dataset: str, prints: Fingerprints) -> verb.StageFacts:
-    from tdv.project import states
+def log(ports: Ports, names: tuple[str, ...]) -> Log:
+    """The releases of the datasets named, or of all of this repository; then of those of other repositories."""
+    from tdv import log as listing
 
+    elsewhere = [states.named(ports, states.parse(name)) for name in names if repository_of(name)]
+    own = ports.chosen(tuple(name for name in names if not repository_of(name))) if names != tuple(elsewhere) else ()
+    entries = [*listing.log(ports.book, ports.git, own).entries] if own else []
+    for name in elsewhere:
+        book, dataset, origin = ports.library.place(name)
+        git = ports.foreign(origin.url).mirror.git if origin else ports.git
+        found = listing.log(book, git, (dataset,)).entries
+        entries += [replace(entry, release=replace(entry.release, origin=origin)) for entry in found]
+    return listing.Log(tuple(entries))
+
+
+def _stage(ports: Ports, dataset: str, prints: Fingerprints) -> verb.StageFacts:
     if not (ports.directory(dataset) / build_sources.SPEC).is_file():
         return verb.StageFacts((), built=True, digest=None)
     sources = build_sources.find(ports, ports.spec(dataset)).deps

@@ -15,8 +15,9 @@ from tdv.errors import ConfigError, NotFound, UsageError
 from tdv.model.compat import Span
 from tdv.model.fit import Need, app_of
 from tdv.model.history import Unplaced
+from tdv.model.reference import repository_of
 from tdv.model.resolution import Asked
-from tdv.project import states
+from tdv.project import libraries, states
 from tdv.store.process import environment, last_line
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def resolve(ports: Ports, wish: ResolveWish) -> Resolution:
     from tdv import resolve as verb
 
     needed = need(ports, wish.app, _migration(ports, wish))
-    return verb.resolve(verb.Wish(asked(ports, wish.refs), needed, reasons=wish.reasons), ports.book)
+    return verb.resolve(verb.Wish(asked(ports, wish.refs), needed, reasons=wish.reasons), libraries.newest(ports))
 
 
 def _migration(ports: Ports, wish: ResolveWish) -> str | None:
@@ -85,6 +86,10 @@ def _of_settings(ports: Ports, name: str, text: str) -> Asked:
     """The range of one dataset in tdv.yaml, or the version that stands in the stage it names."""
     if not text.startswith("#"):
         return Asked(text, SETTINGS)
+    if repository_of(name) is not None:
+        raise ConfigError(
+            f"{name}: the stages of another repository are not read", hint='Write a range in tdv.yaml, such as "^1.1".'
+        )
     return Asked(states.promoted(ports, name, text[1:]).version, f"{SETTINGS} ({text})")
 
 
@@ -92,10 +97,11 @@ def _of_call(ports: Ports, refs: tuple[str, ...]) -> Mapping[str, tuple[Asked, .
     found: dict[str, tuple[Asked, ...]] = {}
     for text in refs:
         ref = states.parse(text)
-        dataset = ports.dataset(ref.dataset)
         if ref.kind == "stage":
+            dataset = states.own(ports, ref)
             item = Asked(states.promoted(ports, dataset, ref.value).version, text)
         elif ref.kind == "range":
+            dataset = states.named(ports, ref)
             item = Asked(ref.value, CALL)
         else:
             raise UsageError(f"{text!r} is no release", hint="Releases are resolved: write movies, or movies@^1.1.")

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class CheckoutWish:
     """`refs` empty means what the lock or tdv.yaml wants; `target` is a name, URL or path, None the default one;
-    `format` is for files; relative paths count from `directory`."""
+    `format` is for files; relative paths count from `directory`. With `repository`, a URL or a name of tdv.yaml,
+    `refs` are releases of that repository."""
 
     refs: tuple[str, ...] = ()
     fit: Fit = Fit()  # noqa: RUF009 - a frozen value
@@ -39,6 +40,7 @@ class CheckoutWish:
     dry_run: bool = False
     allow_protected: bool = False
     directory: Path | None = None
+    repository: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +100,11 @@ def choose(ports: Ports, wish: CheckoutWish) -> Chosen:
     """What a wish means for an empty target; raises what resolving and protecting raise. Nothing is opened."""
     from tdv.checkout import Wanted
 
+    if wish.repository is not None:
+        from tdv.project import guests
+
+        ports, refs = guests.invited(ports, wish.repository, wish.refs, wish.directory or ports.root)
+        wish = replace(wish, refs=refs)
     place = target_of(ports, wish)
     _refuse_protected(place, wish)
     picked = pick(ports, wish.refs, wish.fit)
@@ -123,6 +130,11 @@ def _schema(ports: Ports, place: TargetSettings, fit: Fit) -> AppSchema | None:
 def target_of(ports: Ports, wish: CheckoutWish) -> TargetSettings:
     """The target that is meant, `format` put into its URL."""
     text = wish.target
+    if text is None and not ports.settings.default_target:
+        raise UsageError(
+            "Which target is meant? Outside of a project there is no default one",
+            hint="Name it: --target app.db, or --target out/ --format csv.",
+        )
     if wish.format is None:
         return ports.settings.target(text, wish.directory)
     if text is not None and not ports.settings.is_target(text):
@@ -149,7 +161,7 @@ def _refuse_protected(place: TargetSettings, wish: CheckoutWish) -> None:
 def _refuse_foreign(place: TargetSettings, wanted: tuple[State, ...]) -> None:
     if place.datasets is None:
         return
-    foreign = [state.dataset for state in wanted if state.dataset not in place.datasets]
+    foreign = [state.name for state in wanted if state.name not in place.datasets]
     if foreign:
         raise Refused(
             f"The environment of {place.name or place.shown} may not hold {', '.join(foreign)}",

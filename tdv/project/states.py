@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from tdv.documents.words import did_you_mean
 from tdv.errors import Incompatible, IntegrityError, NotFound, UsageError
 from tdv.model.ranges import Range
-from tdv.model.reference import Ref
-from tdv.model.release import Artifact, Record, Release
+from tdv.model.reference import Ref, qualified
+from tdv.model.release import Artifact, Origin, Record, Release
 from tdv.store import pipeline
 from tdv.store.stages import current
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class State:
     """One state of a dataset. `version` is ``1.1.0``, ``workspace`` or ``git:<rev>``; `record` is None for what
-    is no release; `tables` maps each table to its rows."""
+    is no release; `tables` maps each table to its rows; `origin` is where a release of another repository was read."""
 
     dataset: str
     version: str
@@ -34,11 +34,24 @@ class State:
     tables: Mapping[str, int]
     artifact: Artifact
     record: Record | None = None
+    origin: Origin | None = None
+
+    @property
+    def name(self) -> str:
+        """``movies``, or ``catalog:movies`` in another repository; `dataset` is what a target calls it."""
+        return qualified(self.origin.repository if self.origin else None, self.dataset)
 
     @property
     def reference(self) -> str:
-        """``movies@v1.1.0`` or ``movies@workspace``"""
-        return self.record.reference if self.record else f"{self.dataset}@{self.version}"
+        """``movies@v1.1.0``, ``catalog:movies@v1.1.0`` or ``movies@workspace``"""
+        return f"{self.name}@v{self.version}" if self.record else f"{self.name}@{self.version}"
+
+    @property
+    def requires(self) -> Mapping[str, str]:
+        """Dataset, as `name` has it, → range."""
+        repository = self.origin.repository if self.origin else None
+        required = self.record.requires if self.record else {}
+        return {qualified(repository, name): text for name, text in required.items()}
 
 
 def parse(text: str) -> Ref:
@@ -54,14 +67,32 @@ def parse(text: str) -> Ref:
 def find(ports: Ports, text: str) -> State:
     """The state that a reference means; raises `NotFound`, `Incompatible` or `UsageError`."""
     ref = parse(text)
-    dataset = ports.dataset(ref.dataset)
+    if ref.kind == "range":
+        return of_release(release(ports, named(ports, ref), ref.value))
+    dataset = own(ports, ref)
     if ref.kind == "workspace":
         return workspace(ports, dataset)
     if ref.kind == "git":
         return at_revision(ports, dataset, ref.value)
-    if ref.kind == "stage":
-        return of_release(promoted(ports, dataset, ref.value))
-    return of_release(release(ports, dataset, ref.value))
+    return of_release(promoted(ports, dataset, ref.value))
+
+
+def named(ports: Ports, ref: Ref) -> str:
+    """The dataset of a reference, ``catalog:movies`` in another repository; raises `NotFound`."""
+    if ref.repository is None:
+        return ports.dataset(ref.dataset)
+    return ports.library.dataset(qualified(ref.repository, ref.dataset or ""))
+
+
+def own(ports: Ports, ref: Ref) -> str:
+    """The dataset of a reference to this repository; raises `NotFound`, `UsageError` for another repository."""
+    if ref.repository is not None:
+        raise UsageError(
+            f"{ref} is in another repository, of which only releases can be read",
+            hint=f"Name a release of it, such as {qualified(ref.repository, ref.dataset or '')}@^1.1; "
+            "what changes it is done there.",
+        )
+    return ports.dataset(ref.dataset)
 
 
 def release(ports: Ports, dataset: str, wanted: str) -> Release:
@@ -74,20 +105,30 @@ def release(ports: Ports, dataset: str, wanted: str) -> Release:
             hint=f"`tdv log {dataset}` shows the versions; ranges are written ^1.1, ~1.1.2, >=1.2,<3 or 1.x.",
         ) from exc
     # Newest first, and no record is read that the version alone rules out: there may be thousands.
-    versions = ports.book.versions(dataset)
+    versions = ports.library.versions(dataset)
     fitting = [version for version in reversed(versions) if allowed.allows(version)]
     for version in fitting:
-        found = ports.book.release(dataset, version)
+        found = ports.library.release(dataset, version)
         if allowed.exact or not found.yanked:
             return found
     raise _nothing(dataset, wanted, versions, fitting)
 
 
 def exact(ports: Ports, text: str) -> tuple[str, str]:
-    """Dataset and version of a reference that names one version; raises `UsageError` for any other."""
+    """Dataset and version of a reference that names one version here; raises `UsageError` for any other."""
     ref = parse(text)
+    return own(ports, ref), _version(ref, text)
+
+
+def pinned(ports: Ports, text: str) -> tuple[str, str]:
+    """Dataset, here or in another repository, and version of a reference that names one version."""
+    ref = parse(text)
+    return named(ports, ref), _version(ref, text)
+
+
+def _version(ref: Ref, text: str) -> str:
     if ref.kind == "range" and (version := Range.parse(ref.value).exact) is not None:
-        return ports.dataset(ref.dataset), str(version)
+        return str(version)
     raise UsageError(f"{text!r} names no single version", hint="Write the version, as in movies@v1.1.0.")
 
 
@@ -146,13 +187,13 @@ def _fetch(ports: Ports, prefix: str) -> str:
 
 def of_release(found: Release) -> State:
     """The state of a release."""
-    return of_record(found.record)
+    return of_record(found.record, found.origin)
 
 
-def of_record(record: Record) -> State:
+def of_record(record: Record, origin: Origin | None = None) -> State:
     """The state that a record promises."""
     rows = {name: table.rows for name, table in record.tables.items()}
-    return State(record.dataset, record.version, record.digest, rows, record.artifact, record)
+    return State(record.dataset, record.version, record.digest, rows, record.artifact, record, origin)
 
 
 def workspace(ports: Ports, dataset: str) -> State:

@@ -28,7 +28,7 @@ def _one(ports: Ports, text: str, *, reveal: bool) -> Report:
         return sources(ports, text, reveal=reveal)
     ref = states.parse(text)
     if ref.kind == "workspace":
-        return sources(ports, ports.dataset(ref.dataset), reveal=reveal)
+        return sources(ports, states.own(ports, ref), reveal=reveal)
     from tdv import validate as rules
 
     state = states.find(ports, text)

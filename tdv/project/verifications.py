@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from functools import partial
@@ -18,8 +18,8 @@ from urllib.parse import unquote, urlsplit
 
 from tdv import verify as verb
 from tdv.config.address import FILES
-from tdv.errors import IntegrityError, NotFound, TdvError, UsageError
-from tdv.project import obtain, states
+from tdv.errors import IntegrityError, NotFound, StoreError, TdvError, UsageError
+from tdv.project import locks, obtain, states
 from tdv.project.builds import scratch
 from tdv.project.rebuild import rebuild_into
 from tdv.targets.protocol import Held
@@ -27,9 +27,10 @@ from tdv.targets.registry import open_target
 
 if TYPE_CHECKING:
     from tdv.content.snapshot import Snapshot
-    from tdv.model.release import Record
-    from tdv.model.report import Verification
+    from tdv.model.release import Origin, Record
+    from tdv.model.report import Promise, Verification
     from tdv.project.ports import Ports
+    from tdv.project.states import State
 
 
 def verify(ports: Ports, refs: tuple[str, ...], target: str | None, directory: Path, *, rebuild: bool) -> Verification:
@@ -37,10 +38,11 @@ def verify(ports: Ports, refs: tuple[str, ...], target: str | None, directory: P
 
     Raises `NotFound` where there is nothing to look at: no release, or no target where one is named.
     """
-    releases = [_release(ports, ref) for ref in refs] if refs else _all(ports)
-    held = _Held(ports, target, directory)
-    rows = held.of(releases) if refs else held.all()
-    if not releases and not rows:
+    named = [_release(ports, ref) for ref in refs] if refs else _pinned_elsewhere(ports)
+    held = _Held(ports, target, directory, [state for state in named if state.origin])
+    rows = held.of(named) if refs else held.all()
+    releases = [(state.dataset, state.version) for state in named if state.origin is None] if refs else _all(ports)
+    if not named and not releases and not rows:
         raise NotFound("There is no release to verify", hint="`tdv release NAME` makes the first one.")
     with ExitStack() as stack:
         base = stack.enter_context(scratch(ports)) if rebuild else None
@@ -53,7 +55,36 @@ def verify(ports: Ports, refs: tuple[str, ...], target: str | None, directory: P
         )
         whole = () if refs else ports.book.datasets()
         found = verb.verify(sources, releases, verb.VerifyOptions(rebuild, rows, whole))
-    return replace(found, notes=tuple(held.notes))
+    options = verb.VerifyOptions(rebuild and bool(refs))
+    elsewhere = [
+        promise for state in named if state.origin for promise in _foreign(ports, state, state.origin, options)
+    ]
+    return replace(found, subjects=(*found.subjects, *elsewhere), notes=(*held.notes, *ports.library.notes))
+
+
+def _foreign(ports: Ports, state: State, origin: Origin, options: verb.VerifyOptions) -> Iterator[Promise]:
+    """The promises of a release of another repository; nothing of it is built here."""
+    foreign = ports.foreign(origin.url)
+    sources = verb.Sources(
+        git=foreign.mirror.git,
+        book=foreign.book(origin.commit),
+        cache=ports.cache,
+        obtain=lambda record: foreign.obtain(record, origin.commit, ports.cache),
+        rebuild=_refuse_to_build,
+    )
+    found = verb.verify(sources, [(state.dataset, state.version)], options)
+    yield from (replace(promise, dataset=state.name) for promise in found.subjects)
+
+
+def _refuse_to_build(record: Record) -> Snapshot:
+    raise StoreError(f"{record.reference} is built in its own repository only", hint="Verify it in a clone of that.")
+
+
+def _pinned_elsewhere(ports: Ports) -> list[State]:
+    """The releases of other repositories that the lock pins."""
+    held = locks.read(ports)
+    pins = held.datasets.items() if held else ()
+    return [states.of_release(ports.library.release(name, pin.version)) for name, pin in pins if pin.repository]
 
 
 def _rebuilder(ports: Ports, base: Path | None) -> Callable[[Record], Snapshot]:
@@ -68,11 +99,11 @@ def _rebuilder(ports: Ports, base: Path | None) -> Callable[[Record], Snapshot]:
     return rebuild
 
 
-def _release(ports: Ports, ref: str) -> tuple[str, str]:
+def _release(ports: Ports, ref: str) -> State:
     state = states.find(ports, ref)
     if state.record is None:
         raise UsageError(f"{ref} is no release", hint="Name a release, such as movies@v1.1.0; `tdv log` lists them.")
-    return state.dataset, state.version
+    return state
 
 
 def _all(ports: Ports) -> list[tuple[str, str]]:
@@ -80,10 +111,14 @@ def _all(ports: Ports) -> list[tuple[str, str]]:
 
 
 class _Held:
-    """What the target says it holds, and the snapshots that this must equal; the default target may be missing."""
+    """What the target says it holds, and the snapshots that this must equal; the default target may be missing.
 
-    def __init__(self, ports: Ports, target: str | None, directory: Path) -> None:
+    `elsewhere` are states of other repositories.
+    """
+
+    def __init__(self, ports: Ports, target: str | None, directory: Path, elsewhere: Sequence[State]) -> None:
         settings = ports.settings.target(target, directory)
+        self._elsewhere = {state.digest: state for state in elsewhere}
         self._ports = ports
         self._named = target is not None
         self._target = open_target(settings, ports.state)
@@ -109,20 +144,18 @@ class _Held:
                 self.notes.append(f"{self._target.shown} was not looked at: {problem}")
         return tuple(rows)
 
-    def of(self, releases: Sequence[tuple[str, str]]) -> tuple[verb.HeldRows, ...]:
+    def of(self, releases: Sequence[State]) -> tuple[verb.HeldRows, ...]:
         """What the target holds of these releases; one that it lacks is a problem where the target was named."""
         items = {item.dataset: item for item in self._items}
         rows = []
-        for dataset, version in releases:
-            item = items.get(dataset)
-            record = self._ports.book.record(dataset, version)
-            if item is not None and item.digest == record.digest:
-                rows.append(
-                    self._rows(replace(item, version=version), partial(obtain.open_release, self._ports, record))
-                )
+        for state in releases:
+            item = items.get(state.dataset)
+            if item is not None and item.digest == state.digest:
+                known = partial(obtain.open_state, self._ports, state)
+                rows.append(self._rows(replace(item, version=state.version), known))
             elif self._named:
-                instead = f"{dataset}@{item.version} instead" if item else f"no {dataset}"
-                missing = Held(dataset, version, record.digest, "", "", {})
+                instead = f"{state.dataset}@{item.version} instead" if item else f"no {state.dataset}"
+                missing = Held(state.dataset, state.version, state.digest, "", "", {})
                 rows.append(self._rows(missing, None, f"the target holds {instead}"))
         return tuple(rows)
 
@@ -140,6 +173,8 @@ class _Held:
     def _open(self, item: Held) -> Callable[[], Snapshot] | None:
         """How to open the state with the digest that the target names: a release, or what was built."""
         with suppress(TdvError):
+            if item.digest in self._elsewhere:
+                return partial(obtain.open_state, self._ports, self._elsewhere[item.digest])
             if item.version in self._ports.book.versions(item.dataset):
                 state = states.of_record(self._ports.book.record(item.dataset, item.version))
             else:

@@ -35,5 +35,5 @@ def show(ports: Ports, ref: str, wish: ShowWish) -> View:
         return verb.show_table(snapshot, wish.table, wish.rows, reveal=wish.reveal)
     if wish.scenario is not None:
         return verb.show_scenario(snapshot.manifest, wish.scenario)
-    release = ports.book.release(state.dataset, state.version) if state.record else None
+    release = ports.library.release(state.name, state.version) if state.record else None
     return verb.show_dataset(snapshot.manifest, state.version, release)

@@ -8,13 +8,13 @@ is said, and with `locked` it is refused; a record that is not what the lock pin
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from tdv.errors import Incompatible, IntegrityError, NotFound, Refused, UsageError
 from tdv.model.fit import Need, range_of
 from tdv.model.lock import FILE
-from tdv.project import resolutions, states
+from tdv.project import libraries, resolutions, states
 from tdv.project.states import State
 
 if TYPE_CHECKING:
@@ -54,8 +54,21 @@ def pick(ports: Ports, refs: tuple[str, ...], fit: Fit) -> Picked:
         option = "--locked" if fit.locked else "--app-tag"
         raise UsageError(f"{option} says itself what is restored", hint=f"Leave {option} or {refs[0]} out.")
     if fit.app_tag is not None:
-        return _at_tag(ports, fit.app_tag)
-    return _named(ports, refs, fit) if refs else _locked(ports, fit)
+        found = _at_tag(ports, fit.app_tag)
+    else:
+        found = _named(ports, refs, fit) if refs else _locked(ports, fit)
+    _refuse_namesakes(found.states)
+    return replace(found, notes=(*found.notes, *ports.library.notes))
+
+
+def _refuse_namesakes(found: Sequence[State]) -> None:
+    names = {state.dataset: state.name for state in found}
+    other = next((state for state in found if names[state.dataset] != state.name), None)
+    if other is not None:
+        raise Refused(
+            f"{other.name} and {names[other.dataset]} are two datasets of one name, and a target holds one",
+            hint="Restore them into two targets, each named on its own.",
+        )
 
 
 def _need(ports: Ports, fit: Fit) -> Need:
@@ -64,7 +77,7 @@ def _need(ports: Ports, fit: Fit) -> Need:
 
 def _named(ports: Ports, texts: tuple[str, ...], fit: Fit) -> Picked:
     refs = [states.parse(text) for text in texts]
-    names = [ports.dataset(ref.dataset) for ref in refs]
+    names = [states.named(ports, ref) for ref in refs]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise UsageError(f"{twice} is named twice", hint="A target holds one version of a dataset; name one of them.")
@@ -96,7 +109,7 @@ def _resolved(ports: Ports, texts: tuple[str, ...], fit: Fit) -> Picked:
 
     wish = resolve.Wish(resolutions.asked(ports, texts), _need(ports, fit), reasons="none")
     try:
-        found = resolve.resolve(wish, ports.book)
+        found = resolve.resolve(wish, ports.library)
     except Incompatible as problem:
         if wish.need == Need():
             raise
@@ -107,21 +120,20 @@ def _resolved(ports: Ports, texts: tuple[str, ...], fit: Fit) -> Picked:
 
 
 def _locked(ports: Ports, fit: Fit) -> Picked:
-    from tdv import lock as verb
     from tdv.project import locks
 
     held = locks.required(ports) if fit.locked else locks.read(ports)
     if held is None:
         return _resolved(ports, (), fit)
     asked, needed = resolutions.asked(ports), _need(ports, fit)
-    why = verb.stale(held, asked, needed, ports.book)
+    why = locks.stale(ports, held, asked, needed)
     _refuse_altered(why)
     if not why:
         return Picked(with_required(ports, [_of_pin(ports, *item) for item in held.datasets.items()]))
     listed = "; ".join(item.message for item in why[:_SHOWN])
     if fit.locked:
         raise Refused(f"{FILE} is stale: {listed}", hint="Renew it with `tdv lock`, review and commit it.", lock=FILE)
-    found = locks.resolve_with(ports, asked, needed, held.versions)
+    found = locks.resolve_with(ports.library, asked, needed, held.versions)
     chosen = [states.of_release(choice.release) for choice in found.datasets.values()]
     return Picked(with_required(ports, chosen), (f"{FILE} is stale: {listed}. `tdv lock` renews it.",))
 
@@ -137,12 +149,12 @@ def _refuse_altered(why: Sequence[Stale]) -> None:
 
 
 def _of_pin(ports: Ports, dataset: str, pin: Pin) -> State:
-    return states.of_release(ports.book.release(dataset, pin.version))
+    return states.of_release(ports.library.release(dataset, pin.version))
 
 
 def _at_tag(ports: Ports, tag: str) -> Picked:
     lock = lock_at(ports, tag)
-    found = [_pinned_at(ports, tag, name, pin) for name, pin in lock.datasets.items()]
+    found = [_pinned_at(ports, tag, lock, name) for name in lock.datasets]
     yanked = [name for name, pin in lock.datasets.items() if _is_yanked(ports, name, pin.version)]
     notes = tuple(f"{name}@v{lock.datasets[name].version} was yanked since." for name in yanked)
     return Picked(with_required(ports, found), notes)
@@ -164,20 +176,24 @@ def lock_at(ports: Ports, tag: str) -> Lock:
     return parse_lock(data, f"{tag}:{FILE}")
 
 
-def _pinned_at(ports: Ports, tag: str, dataset: str, pin: Pin) -> State:
-    """The release of a pin: its record in this tree, else the one at the tag."""
-    record = _record(ports, dataset, pin.version)
-    if record is None:
+def _pinned_at(ports: Ports, tag: str, lock: Lock, dataset: str) -> State:
+    """The release of a pin: its record in this tree or in another repository, else the one at the tag."""
+    pin = lock.datasets[dataset]
+    if pin.repository is not None:
+        found = states.of_release(libraries.pinned_by(ports, lock).release(dataset, pin.version))
+    elif (record := _record(ports, dataset, pin.version)) is not None:
+        found = states.of_record(record)
+    else:
         from tdv.store.history import book_at
 
-        record = book_at(ports.git, tag).record(dataset, pin.version)
-    if record.digest != pin.digest:
+        found = states.of_record(book_at(ports.git, tag).record(dataset, pin.version))
+    if found.digest != pin.digest:
         raise IntegrityError(
-            f"The digest of {record.reference} is not the one that {tag} pins",
+            f"The digest of {found.reference} is not the one that {tag} pins",
             hint="A record never changes: `git log -p` on the record shows who changed it.",
             dataset=dataset,
         )
-    return states.of_record(record)
+    return found
 
 
 def _record(ports: Ports, dataset: str, version: str) -> Record | None:
@@ -190,21 +206,21 @@ def _is_yanked(ports: Ports, dataset: str, version: str) -> bool:
 
 def with_required(ports: Ports, wanted: Iterable[State]) -> tuple[State, ...]:
     """The states and the releases that they require, those first, each dataset once."""
-    chosen = {state.dataset: state for state in wanted}
+    chosen = {state.name: state for state in wanted}
     order: dict[str, State] = {}
 
     def visit(state: State, path: tuple[str, ...]) -> None:
-        if state.dataset in order or state.dataset in path:
+        if state.name in order or state.name in path:
             return
-        for name, needed in sorted((state.record.requires if state.record else {}).items()):
+        for name, needed in sorted(state.requires.items()):
             found = chosen.get(name) or states.of_release(states.release(ports, name, needed))
             if found.record is not None and not range_of(needed).allows(found.version):
                 raise Incompatible(
                     f"{state.reference} requires {name} {needed}, and {found.reference} is asked for",
                     hint=f"Leave {name} out, or name a version of it in that range.",
                 )
-            visit(found, (*path, state.dataset))
-        order[state.dataset] = state
+            visit(found, (*path, state.name))
+        order[state.name] = state
 
     for state in chosen.values():
         visit(state, ())

@@ -59,12 +59,12 @@ def _nearest(dataset: str, asked: Asked, found: Found, candidates: Candidates) -
         version, faults = min(inside, key=lambda item: len(item[1]))
         release = candidates.release(dataset, version)
         mends = [_mend(fault, release, asked, candidates.need) for fault in faults]
-        ways.append(f"the nearest is {release.record.reference}: {', and '.join(mends)}")
+        ways.append(f"the nearest is {release.reference}: {', and '.join(mends)}")
     return _sentence(", or ".join(ways)) if ways else f"Release one that fits: `tdv release {dataset}`."
 
 
 def _mend(fault: Fault, release: Release, asked: Asked, need: Need) -> str:
-    reference = release.record.reference
+    reference = release.reference
     if fault.kind == "app" and need.app is not None:
         app = f"{release.compat.app} || {_allowing(str(need.app.version))}"
         return f"if it serves app {need.app} too, `tdv compat {reference} --app '{app}' -m WHY`"
@@ -75,10 +75,9 @@ def _mend(fault: Fault, release: Release, asked: Asked, need: Need) -> str:
 
 
 def _allow(release: Release, asked: Asked) -> str:
-    record = release.record
     if asked.by == "the command line":
-        return f"name {record.reference}"
-    return f'allow v{record.version} in {asked.by} with `{record.dataset}: "{record.version}"`'
+        return f"name {release.reference}"
+    return f'allow v{release.version} in {asked.by} with `{release.dataset}: "{release.version}"`'
 
 
 def _wider(span: Span, need: Need) -> str:

@@ -40,8 +40,8 @@ class Trial:
 
 def required(candidates: Candidates, dataset: str, version: str) -> tuple[Requirement, ...]:
     """What a release requires, by name."""
-    record = candidates.release(dataset, version).record
-    return tuple(Requirement(name, Asked(text, record.reference)) for name, text in sorted(record.requires.items()))
+    release = candidates.release(dataset, version)
+    return tuple(Requirement(name, Asked(text, release.reference)) for name, text in sorted(release.requires.items()))
 
 
 def attempt(wanted: Wanted, candidates: Candidates, ranks: Mapping[str, int]) -> Trial:

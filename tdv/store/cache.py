@@ -147,10 +147,7 @@ class Cache:
 
     def read_dir(self, md5: str) -> tuple[DirEntry, ...]:
         """The files of a directory object, sorted by path. Raises `NotFound` or `IntegrityError`."""
-        try:
-            return parse_dir(self.read(md5), md5)
-        except (ValueError, KeyError, TypeError) as exc:
-            raise _damaged(md5) from exc
+        return listed_files(self.read(md5), md5)
 
     def verify(self, md5: str) -> None:
         """Reads the object, and for a directory every file of it. Raises `NotFound` or `IntegrityError`."""
@@ -323,6 +320,14 @@ def _entries(directory: Path) -> list[Any]:
             return list(found)
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def listed_files(data: bytes, md5: str) -> tuple[DirEntry, ...]:
+    """The files that the bytes of the directory object `md5` list, sorted by path; raises `IntegrityError`."""
+    try:
+        return parse_dir(data, md5)
+    except (ValueError, KeyError, TypeError) as exc:
+        raise _damaged(md5) from exc
 
 
 def parse_dir(data: bytes, md5: str) -> tuple[DirEntry, ...]:

@@ -41,11 +41,16 @@ class Change:
 
 
 class Git:
-    """The repository that `root` is in. `environ` is the environment to start from."""
+    """The repository that `root` is in. `environ` is the environment to start from.
 
-    def __init__(self, root: Path, environ: Mapping[str, str]) -> None:
+    With `directory`, the repository that is there, whose work tree is `root`.
+    """
+
+    def __init__(self, root: Path, environ: Mapping[str, str], directory: Path | None = None) -> None:
         self.root = root
         self._environ = environment(environ)
+        if directory is not None:
+            self._environ |= {"GIT_DIR": str(directory), "GIT_WORK_TREE": str(root)}
 
     # -- what there is
 

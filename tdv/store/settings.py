@@ -39,6 +39,27 @@ _PATHS: Final = frozenset(
     }
 )
 
+# What another repository may say of its remotes: no file, no credentials, and nothing that is run, as webdav's
+# bearer_token_command is.
+_HARMLESS: Final = frozenset(
+    {
+        "account_name",
+        "allow_anonymous_login",
+        "connect_timeout",
+        "connection_timeout",
+        "endpointurl",
+        "oss_endpoint",
+        "port",
+        "profile",
+        "projectname",
+        "read_timeout",
+        "region",
+        "timeout",
+        "use_ssl",
+        "user",
+    }
+)
+
 Sections = dict[str, dict[str, str]]
 
 
@@ -130,6 +151,40 @@ def load(root: Path, environ: Mapping[str, str]) -> DvcSettings:
     )
 
 
+def of_commit(files: Path, repository: Path | None, cache: Cache, environ: Mapping[str, str]) -> DvcSettings:
+    """The remotes that another repository names, with a cache of this one.
+
+    `files` is a directory with its ``.dvc/config``; `repository` is where it is, None on another host. What it says
+    beside an address is taken only where it is harmless: the rest, credentials above all, is for the files of the
+    user and the system, which win. Raises `ConfigError`.
+    """
+    theirs = read(files / CONFIG)
+    merged: Sections = {}
+    for section, values in theirs.items():
+        if section.startswith("remote "):
+            merged[section] = {key: value for key, value in values.items() if key in _HARMLESS}
+            merged[section]["url"] = _elsewhere(values.get("url", ""), files, repository)
+    for file in _outer_files(environ):
+        for section, values in _absolute(read(file), file.parent, environ).items():
+            merged.setdefault(section, {}).update(values)
+    return DvcSettings(
+        root=files,
+        cache_dir=cache.directory,
+        default_remote=theirs.get("core", {}).get("remote"),
+        remotes=dict(_remotes(merged)),
+    )
+
+
+def _elsewhere(url: str, files: Path, repository: Path | None) -> str:
+    """The URL of a remote: below `files` when it is inside of the repository, absolute beside it."""
+    if not url or _URL.match(url) or os.path.isabs(url):
+        return url
+    path = os.path.normpath(os.path.join(".dvc", url))
+    if path.startswith(".."):
+        return os.path.abspath(repository / path) if repository else ""
+    return str(files / path)
+
+
 def read(file: Path) -> Sections:
     """Reads one file of ConfigObj's syntax, as far as DVC uses it: section → key → value; {} without a file."""
     try:
@@ -202,7 +257,7 @@ def _remotes(merged: Sections) -> list[tuple[str, Remote]]:
     found = []
     for section, values in merged.items():
         match = _NAMED.fullmatch(section)
-        if match and match["kind"] == "remote" and "url" in values:
+        if match and match["kind"] == "remote" and values.get("url"):
             options = {key: value for key, value in values.items() if key != "url"}
             found.append((match["name"], Remote(match["name"], values["url"], options)))
     return found
