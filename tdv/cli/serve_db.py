@@ -10,7 +10,7 @@ from tdv.cli import terminal
 
 
 def command(
-    engine: Annotated[str, typer.Argument(metavar="ENGINE", help="postgresql.")] = "postgresql",
+    engine: Annotated[str, typer.Argument(metavar="ENGINE", help="postgresql or redis.")] = "postgresql",
     port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="0 is a free one.")] = 0,
 ) -> None:
     """Run a throwaway database server until Ctrl-C, and print its URL.
@@ -20,12 +20,13 @@ def command(
 
     \b
       tdv serve-db postgresql
-      tdv serve-db postgresql --port 5433
+      tdv serve-db redis --port 6380
     """
     from tdv.servers import engines
     from tdv.servers.server import Options
 
-    with engines.serve(engine, Options(port=port)) as server:
+    found = engines.engine(engine)
+    with engines.serve(found, Options(port=port)) as server:
         terminal.out_now(server.url)
-        terminal.note(f"PostgreSQL {server.version} runs until Ctrl-C or the end of this process.")
+        terminal.note(f"{found.title} {server.version} runs until Ctrl-C or the end of this process.")
         server.process.wait_until_interrupted()

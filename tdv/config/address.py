@@ -27,6 +27,8 @@ _SUFFIXES: Final = {
 }
 _SYNONYMS: Final = {"postgres": "postgresql", "mariadb": "mysql", "rediss": "redis"}
 _PORTS: Final = {"postgresql": "5432", "mysql": "3306", "mongodb": "27017", "redis": "6379"}
+_DATABASES: Final = {"redis": "0"}
+"""What a URL without a database means."""
 _THIS_HOST: Final = frozenset({"", "localhost", "127.0.0.1", "::1", "0.0.0.0"})
 _SECRET: Final = r"(?i)(^|&)([^&=]*(?:password|passwd|pwd|secret|token|key)[^&=]*)=[^&]*"
 
@@ -64,7 +66,8 @@ def identity(url: str) -> frozenset[str]:
     engine = _engine(parts.scheme)
     if engine in FILES:
         return frozenset({f"{engine} {os.path.realpath(unquote(_written_path(parts)))}"})
-    database = unquote(parts.path.strip("/")) or _option(parts, "dbname") or ""
+    database = unquote(parts.path.strip("/")) or _option(parts, "dbname") or _option(parts, "db")
+    database = database or _DATABASES.get(engine, "")
     return frozenset(f"{engine} {host} {database}" for host in _hosts_and_ports(parts, engine))
 
 

@@ -11,7 +11,6 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from urllib.parse import quote
 
 from tdv.errors import PluginMissing, TargetError
 from tdv.servers.private import Account, new_directory
-from tdv.servers.server import Options, Running, Server
+from tdv.servers.server import Options, Running, Server, free_port
 
 USER: Final = "postgres"
 DATABASE: Final = "postgres"
@@ -95,7 +94,7 @@ def _started(programs: Path, options: Options) -> Server:
             programs = _copied(programs, directory, account)
         version = _run([programs / "postgres", "--version"], directory, account).split()[2]
         _initialise(programs, directory, account, password)
-        port = _free_port() if options.port == 0 else options.port
+        port = free_port() if options.port == 0 else options.port
         process = Running(_command(programs, directory, port), directory, account, "QUIT")
     except BaseException:
         shutil.rmtree(directory, ignore_errors=True)
@@ -139,12 +138,6 @@ def _url(directory: Path, port: int | None, password: str) -> str:
     if port is None:
         return f"postgresql://{USER}@/{DATABASE}?host={quote(str(directory), safe='')}&port={_SOCKET_PORT}"
     return f"postgresql://{USER}:{password}@127.0.0.1:{port}/{DATABASE}"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _run(command: list[str | Path], directory: Path, account: Account) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -42,7 +43,8 @@ exit "$status"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`port` 0 is a free one; None opens no port, so that only this user, and root, reach the server by its socket.
+    """`port` 0 is a free one; None opens no port, so that only this user, and root, reach the server by its socket; an
+    engine whose URLs know no sockets then takes a free one.
 
     `directory` is where the data directory is made, None the system's temporary directory.
     """
@@ -60,6 +62,13 @@ class Server:
     directory: Path
     binaries: Path
     process: Running = field(repr=False)
+
+
+def free_port() -> int:
+    """A port of this machine that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 class Running:

@@ -34,8 +34,9 @@ ADAPTERS: Final[Mapping[str, Known]] = {
     "duckdb": Known("tdv.targets.duckdb.target", "DuckdbTarget"),
     "file": Known("tdv.targets.files.target", "FilesTarget"),
     "postgresql": Known("tdv.targets.postgresql.target", "PostgresqlTarget", "postgres"),
+    "redis": Known("tdv.targets.redis.target", "RedisTarget", "redis"),
 }
-_SYNONYMS: Final = {"postgres": "postgresql"}
+_SYNONYMS: Final = {"postgres": "postgresql", "rediss": "redis"}
 
 
 def open_target(settings: TargetSettings, work: Path) -> Target:

@@ -1,6 +1,6 @@
 """Real database servers for tests: one per process of pytest, started when the first test asks for it.
 
-A test that asks for a server that cannot be had is skipped with the reason, and fails where CI is set.
+A test that asks for a server that cannot be had is skipped with the reason, and fails where TDV_REQUIRE_SERVERS is set.
 """
 
 from __future__ import annotations
@@ -15,17 +15,19 @@ from urllib.parse import urlsplit
 import pytest
 
 from tdv.errors import PluginMissing, TdvError
-from tdv.servers import postgresql
+from tdv.servers import postgresql, redis
 from tdv.servers.server import Options, Server
 
+# Read at import: tests run without the variables of tdv.
+REQUIRED = bool(os.environ.get("TDV_REQUIRE_SERVERS"))
 FAST = Path("/dev/shm")
 """A file system in memory, where making a database takes a tenth of the time."""
 
 
 def missing(reason: str) -> None:
     """Skips the test, or fails where everything must be there."""
-    if os.environ.get("CI"):
-        pytest.fail(f"CI is set, and {reason}", pytrace=False)
+    if REQUIRED:
+        pytest.fail(f"TDV_REQUIRE_SERVERS is set, and {reason}", pytrace=False)
     pytest.skip(reason)
 
 
@@ -80,3 +82,30 @@ def run_sql(url: str, *statements: str) -> list[tuple[object, ...]]:
         for statement in statements:
             cursor = connection.execute(statement)
         return cursor.fetchall() if cursor.description else []
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[Server]:
+    """A Redis server that only this process uses."""
+    try:
+        import redis as driver  # noqa: F401
+
+        program = redis.binaries(os.environ["PATH"])
+    except (ImportError, PluginMissing) as exc:
+        missing(str(exc))
+    try:
+        server = redis.start(program, Options())
+    except TdvError as exc:
+        missing(exc.message)
+    yield server
+    server.process.stop()
+
+
+@pytest.fixture
+def empty_redis(redis_server: Server) -> str:
+    """The URL of a database of a server that holds nothing."""
+    from redis import Redis
+
+    with Redis.from_url(redis_server.url) as client:
+        client.flushall()
+    return redis_server.url.removesuffix("/0") + "/3"

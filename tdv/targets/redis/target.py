@@ -1,0 +1,158 @@
+"""Databases of a Redis server as targets.
+
+In: `Load`s. Out: hashes, one per row, that hold exactly their rows. Always holds: a database is emptied and copied
+whole only where tdv owns it; everywhere else one script replaces the rows of the datasets' tables. Importing this
+module imports neither the driver nor Arrow.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tdv.config import TargetSettings
+from tdv.config.address import identity
+from tdv.errors import PluginMissing, TargetError
+from tdv.model.schema import DatasetSchema, TableSchema
+from tdv.targets.protocol import Capabilities, Held, Load, Loss, Outcome, Plan
+from tdv.targets.redis.losses import LOSSES
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tdv.targets.redis.loading import Work
+    from tdv.targets.redis.session import Session
+    from tdv.targets.redis.whole import Whole
+    from tdv.targets.throwaway import Throwaways
+
+
+class RedisTarget:
+    """One logical database of a server."""
+
+    capabilities: ClassVar[Capabilities] = Capabilities(transactional=True, proof=True, throwaway=True)
+    losses: ClassVar[Mapping[str, Loss]] = LOSSES
+
+    def __init__(self, settings: TargetSettings, work: Path) -> None:
+        self.settings = settings
+        self.shown = settings.shown
+        self._scratch = work / "images"
+        self._loaded: Any | None = None
+
+    @property
+    def identity(self) -> str:
+        return " ".join(sorted(identity(self.settings.url)))
+
+    def proof(self) -> Any | None:
+        """After a load, once, how the server was when the rows came into place: what others wrote since differs."""
+        loaded, self._loaded = self._loaded, None
+        if loaded is not None:
+            return loaded
+        with self._failures():
+            from tdv.targets.redis.proof import proof
+
+            with self._connected() as session:
+                return proof(session)
+
+    def settle(self) -> None:
+        """The counts of the server grow with every write."""
+
+    def held(self) -> tuple[Held, ...]:
+        with self._failures():
+            from tdv.targets.redis.catalogue import held_in
+
+            with self._connected() as session:
+                return held_in(session)
+
+    def plan(self, load: Load) -> Plan:
+        with self._failures():
+            from tdv.targets.redis.loading import looked, present, tables_of
+
+            restores = [f"load {item.dataset}@{item.version} ({item.digest})" for item in load.items]
+            with self._connected() as session:
+                found = looked(session, load, tables_of(load))
+                deleted = [f"delete {count} rows of {name!r}" for name, count in present(session, load)]
+                whole = self._whole(session)
+                is_whole = whole is not None and whole.may_go(found, load)
+            way = "empty the database and copy an image" if is_whole else "replace the rows of the datasets' tables"
+            return Plan((f"{way} in one step: {self.shown}", *deleted, *restores))
+
+    def load(self, load: Load) -> Outcome:
+        with self._failures(), self._working() as work:
+            from tdv.targets.redis.loading import replace_rows
+            from tdv.targets.redis.proof import of
+
+            whole = self._whole(work.session)
+            done = whole.replace(load, work) if whole is not None else None
+            action, (held, seen) = done or ("loaded", replace_rows(work, load))
+            self._loaded = of(seen)
+            return Outcome(action, held)
+
+    def throwaways(self) -> Throwaways:
+        """The throwaway databases on the target's server; the target itself is not touched."""
+        with self._failures():
+            from tdv.targets.redis.throwaway import RedisThrowaways
+
+            return RedisThrowaways(self.settings, self._fresh_scratch(), self._failures)
+
+    def read(self, table: TableSchema) -> Iterator[pa.Table]:
+        with self._failures():
+            from tdv.content.order import ordered_stream
+            from tdv.targets.redis.rows import read
+
+            with self._connected() as session:
+                yield from ordered_stream(read(session, table), table, self._fresh_scratch())
+
+    def inspect(self) -> DatasetSchema:
+        with self._failures():
+            from tdv.targets.redis.catalogue import inspect
+
+            with self._connected() as session:
+                return inspect(session, self.shown)
+
+    def _whole(self, session: Session) -> Whole | None:
+        """The database as one that may be replaced; None where tdv does not own it or the server cannot copy."""
+        if self.settings.owns != "database":
+            return None
+        from tdv.targets.redis.whole import Whole
+
+        return Whole.of(self.settings.url, session)
+
+    @contextmanager
+    def _working(self) -> Iterator[Work]:
+        from tdv.targets.redis.loading import Work
+        from tdv.targets.redis.lock import locked
+        from tdv.targets.redis.names import LOCK
+
+        with self._connected() as session, locked(session, LOCK, f"the target {self.shown}") as lock:
+            yield Work(session, lock, self._fresh_scratch())
+
+    def _fresh_scratch(self) -> Path:
+        return self._scratch / f".scratch-{os.urandom(6).hex()}"
+
+    @contextmanager
+    def _connected(self) -> Iterator[Session]:
+        from tdv.targets.redis.session import Session
+
+        with closing(Session(self.settings.url)) as session:
+            yield session
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Turns the driver's errors into tdv's; raises `PluginMissing` without the driver."""
+        try:
+            from tdv.targets.redis.session import failures
+        except ImportError as exc:
+            raise PluginMissing(
+                f"the driver for Redis is not installed: {exc}", hint='Run `pip install "tdv[redis]"`.'
+            ) from exc
+        with failures(self.shown):
+            try:
+                yield
+            except OSError as exc:
+                raise TargetError(
+                    f"cannot write {exc.filename or self._scratch}: {exc.strerror or exc}",
+                    hint="Look at the rights and the free space of .tdv in the repository.",
+                ) from exc
