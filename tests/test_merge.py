@@ -384,19 +384,6 @@ def test_driver_without_tdv_leaves_what_git_would(shop: Repository, monkeypatch:
     assert "<<<<<<< ours" in shop.read("dvc.lock")
 
 
-def test_git_diff_shows_tables(shop: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}:{os.environ['PATH']}")
-    shop.write({SEED: USERS + "4,fay,1\n"})
-    shop.tdv("build", expect=0)
-    shown = shop.git("diff", "dvc.lock")
-    assert "-    users: 3 rows" in shown
-    assert "+    users: 4 rows" in shown
-    shop.commit("Fay")
-    assert "+    users: 4 rows" in shop.git("log", "-p", "-1")
-    monkeypatch.setenv("PATH", "/usr/local/bin:/usr/bin:/bin")
-    assert "md5" in shop.git("show", "HEAD", "--", "dvc.lock")
-
-
 def test_two_branches_that_release_one_version_conflict(shop: Repository) -> None:
     shop.tdv("release", "shop", "1.0.0", "-m", "x", expect=0)
     shop.git("checkout", "--quiet", "-b", "theirs")

@@ -26,7 +26,7 @@ SECTIONS: Final[dict[str, tuple[str, ...]]] = {
     "Trust": ("verify", "check", "comment", "push", "pull", "gc"),
 }
 # What Git calls, not people.
-HIDDEN: Final = ("textconv",)
+HIDDEN: Final = ("textconv", "git-diff")
 
 
 class CommandGroup(core.TyperGroup):
@@ -80,6 +80,7 @@ def _start(
       tdv checkout shop@v1.1.0 --target sqlite:///app.db
     """
     terminal.set_volume(int(verbose) - int(quiet))
+    terminal.use_colour(None)
     ctx.obj = Invocation(directory)
 
 

@@ -92,10 +92,11 @@ def show(face: Face, reports: tuple[DiffReport, ...]) -> None:
         for number, report in enumerate(reports):
             if number:
                 terminal.out()
-            _print(report)
+            print_report(report)
 
 
-def _print(report: DiffReport) -> None:
+def print_report(report: DiffReport) -> None:
+    """Prints one dataset's difference as text."""
     bump = terminal.styled(report.bump, _LEVELS[report.bump])
     terminal.out(f"{terminal.styled(f'{terminal.clean(report.old)} → {terminal.clean(report.new)}', 'bold')}")
     for change in report.schema:
@@ -108,7 +109,8 @@ def _print(report: DiffReport) -> None:
     if not (report.differs or report.findings):
         terminal.out("  no difference")
         return
-    terminal.out(f"needs {bump}: {', '.join(_reasons(report)) or 'nothing that users would notice'}")
+    if report.findings:
+        terminal.out(f"needs {bump}: {', '.join(_reasons(report)) or 'nothing that users would notice'}")
 
 
 def _reasons(report: DiffReport) -> Iterator[str]:

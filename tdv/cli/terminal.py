@@ -28,20 +28,33 @@ def clean(text: str) -> str:
 def styled(text: str, style: str, stream: TextIO | None = None) -> str:
     """`text` in a colour or weight, if `stream` (stdout) is a terminal that wants it."""
     stream = stream or sys.stdout
-    if not (stream.isatty() and colour_wanted()):
+    is_shown = stream.isatty() and colour_wanted() if _Volume.colour is None else _Volume.colour
+    if not is_shown or style not in _STYLES:
         return text
     return f"\x1b[{_STYLES[style]}m{text}\x1b[0m"
 
 
 class _Volume:
-    """How much is said: -1 results and errors only, 0 normal, 1 causes of errors too."""
+    """How much is said: -1 results and errors only, 0 normal, 1 causes of errors too; and whether in colour, where
+    something else than the terminal decides that."""
 
     level = 0
+    colour: bool | None = None
 
 
 def set_volume(level: int) -> None:
     """Sets how much this call says."""
     _Volume.level = level
+
+
+def use_colour(wanted: bool | None) -> None:
+    """Decides about colour, for whoever writes to a pager that shows it; None leaves it to the terminal."""
+    _Volume.colour = wanted
+
+
+def is_terminal() -> bool:
+    """Whether results go to a terminal."""
+    return sys.stdout.isatty()
 
 
 def is_verbose() -> bool:

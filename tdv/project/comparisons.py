@@ -238,7 +238,7 @@ def _told(ports: Ports, pair: Pair, opened: tuple[Snapshot, Snapshot], shown: Re
     from tdv.diff.report import report
 
     old, new = opened
-    levels = _levels(ports, new.manifest.dataset)
+    levels = levels_of(ports, new.manifest.dataset)
     found = report(old, new, (pair[0].reference, pair[1].reference), replace(shown, levels=levels))
     return _completed(ports, pair, found)
 
@@ -265,7 +265,7 @@ def _compat(ports: Ports, pair: Pair) -> tuple[Finding, ...]:
         serves = Compat(spec.app, spec.migration or resolutions.default_span(ports)), spec.requires
     else:
         return ()
-    return tuple(compat_findings(old.record, serves, _levels(ports, new.dataset)))
+    return tuple(compat_findings(old.record, serves, levels_of(ports, new.dataset)))
 
 
 def _stale(ports: Ports, pair: Pair) -> Iterator[str]:
@@ -278,7 +278,7 @@ def _stale(ports: Ports, pair: Pair) -> Iterator[str]:
             prints.save()
 
 
-def _levels(ports: Ports, dataset: str) -> Mapping[str, Level]:
+def levels_of(ports: Ports, dataset: str) -> Mapping[str, Level]:
     """The levels of rules that tdv.yaml and the spec set; a spec that cannot be read sets none."""
     try:
         return {**ports.settings.levels, **ports.spec(dataset).levels}

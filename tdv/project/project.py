@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from tdv.project.comparisons import DiffStream, DiffWish
     from tdv.project.databases import Databases
     from tdv.project.executions import Announce, ExecWish
+    from tdv.project.file_diffs import FileDiff
     from tdv.project.locks import Locked, LockWish
     from tdv.project.making import Sample
     from tdv.project.merges import Merging
@@ -94,6 +95,25 @@ def readable(directory: Path, file: Path) -> str:
     except TdvError:
         cache = None
     return textconv.text_of(file.read_bytes(), cache)
+
+
+def file_diff(directory: Path, words: Sequence[str]) -> FileDiff:
+    """How a file changed, from the arguments of Git's diff driver; the project is looked for where the file lies."""
+    from tdv.project import file_diffs
+
+    change = file_diffs.FileChange.of(words)
+    if change is None:
+        return file_diffs.FileDiff((f"* Unmerged path {words[0]}",), ())
+    try:
+        ports = Project.find((directory / change.new_path).parent).ports
+    except TdvError:
+        ports = None
+    return file_diffs.compare(ports, change)
+
+
+def git_colours(directory: Path, *, is_terminal: bool) -> bool:
+    """Whether Git would show a difference in colour, also through its pager."""
+    return Git(directory.resolve(), config.process_environment()).colours("color.diff", is_terminal=is_terminal)
 
 
 def drive_merge(directory: Path, files: tuple[Path, Path, Path], size: int, path: str) -> tuple[str, ...]:

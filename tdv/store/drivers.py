@@ -14,7 +14,8 @@ from tdv.store.git import Git
 ATTRIBUTES: Final = (
     "dvc.lock merge=tdv diff=tdv",
     "dvc.yaml merge=tdv",
-    "datasets/*/snapshot.yaml merge=tdv",
+    "datasets/*/snapshot.yaml merge=tdv diff=tdv",
+    "datasets/*/releases/*.yaml diff=tdv",
     "datasets/*/seeds/*.csv merge=tdv",
     "datasets/*/seeds/*.jsonl merge=tdv",
     "datasets/*/seeds/*.yaml merge=tdv",
@@ -29,8 +30,13 @@ _DRIVERS: Final[Mapping[str, str]] = {
         f"if {_THERE}; then tdv merge --driver %O %A %B %L %P; "
         "else git merge-file -q --marker-size=%L -L ours -L base -L theirs %A %O %B; fi"
     ),
-    # Git appends the name of one file, and shows nothing at all when the command fails.
+    # Serves `git log -p` and `git show`. Git appends the name of one file, and shows nothing when the command fails.
     "diff.tdv.textconv": 'f() { tdv textconv "$1" 2>/dev/null || cat "$1"; }; f',
+    # Serves `git diff`. Git gives the path and both files, and stops altogether when the command fails.
+    "diff.tdv.command": (
+        'f() { tdv git-diff -- "$@" 2>/dev/null || '
+        'git diff --no-index --no-ext-diff --no-textconv -- "$2" "$5" 2>/dev/null || true; }; f'
+    ),
 }
 
 

@@ -333,6 +333,11 @@ class Git:
 
     # -- running git
 
+    def colours(self, setting: str, *, is_terminal: bool) -> bool:
+        """Whether the user wants colour there; Git knows of its pager."""
+        word = "true" if is_terminal else "false"
+        return self.answer("config", "--get-colorbool", setting, word, accept=(0, 1)).strip() == b"true"
+
     def answer(self, *arguments: str, stdin: bytes = b"", accept: Sequence[int] = (0,)) -> bytes:
         """The stdout of a command for which this class has no method; an exit code beyond `accept` is a `GitError`."""
         done = self._start(*arguments, stdin=stdin)
