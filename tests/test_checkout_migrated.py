@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ import duckdb
 import pytest
 
 from tdv.project import Project, resolutions, restores
+from tdv.project.databases import DatabaseWish
 from tdv.project.schemas import migrate, scratches
 from tdv.project.wanted import Fit
 from tests.migrated import migrated, settings, until
 from tests.repository import Repository
+from tests.targets.servers import run_sql
 
 
 @pytest.fixture
@@ -75,3 +78,160 @@ def test_scratch_database_stands_at_a_revision_with_rows_and_goes_on_from_there(
             assert [table.name for table in empty.target.inspect().tables] == ["schema_migrations", "users"]
     assert not path.exists()
     assert not (project.root / ".tdv/runs/run1.lock").exists()
+
+
+def with_application(project: Repository, revision: str) -> Path:
+    """A database that the application itself migrated, as the target ``local``, of which tdv owns the tables only."""
+    path = project.root / "app.db"
+    project.write(settings(f"sqlite:///{path}", owns="tables"))
+    opened = Project.find(project.root)
+    migrate(opened.ports, opened.settings.target("local"), resolutions.history(opened.ports).at(revision))
+    return path
+
+
+def change(path: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+
+
+def version_at(project: Repository, *words: str) -> str:
+    found = project.tdv("resolve", "--json", *words, expect=0).json()
+    return f"{found['datasets']['shop']['version']} at {found['migration']}"
+
+
+def test_live_schema_decides_what_fits_it(project: Repository) -> None:
+    path = with_application(project, "0002")
+    assert version_at(project) == "2.0.0 at 0003"
+    assert version_at(project, "--target", "local") == "1.0.0 at 0002"
+    assert version_at(project, "--target", "local", "--migration", "0003") == "2.0.0 at 0003"
+    assert project.tdv("checkout", "--json", expect=0).json()["releases"][0]["version"] == "1.0.0"
+    assert rows(path, "SELECT name, note FROM users ORDER BY id") == [("ada", "none"), (None, "none")]
+    assert rows(path, "SELECT version FROM schema_migrations") == [(2,)]
+
+
+def test_version_outside_the_span_of_the_target_names_one_that_fits(project: Repository) -> None:
+    path = with_application(project, "0002")
+    answer = project.tdv("checkout", "v2.0.0", expect=12)
+    assert "local stands at migration 0002" in answer.stderr
+    assert "name shop@v1.0.0, which fits" in answer.stderr.replace("Name", "name")
+    assert "--ignore-compat" in answer.stderr
+    answer = project.tdv("checkout", "v2.0.0", "--ignore-compat", expect=11)
+    assert "the schema of the target has no table 'people'" in answer.stderr
+    project.tdv("checkout", "v2.0.0", "--ignore-compat", "--replace", expect=0)
+    assert rows(path, "SELECT count(*) FROM people") == [(3,)]
+
+
+def test_target_at_a_revision_that_the_code_lacks_is_not_guessed_about(project: Repository) -> None:
+    path = with_application(project, "0003")
+    until(project, "0002")
+    for command in (("checkout",), ("resolve", "--target", "local"), ("health", "local")):
+        answer = project.tdv(*command, expect=12)
+        assert "local stands at a migration that this code does not have" in answer.stderr
+        assert "'3'" in answer.stderr
+    assert rows(path, "SELECT count(*) FROM people") == [(0,)]
+    assert version_at(project, "--target", "local", "--migration", "0002") == "1.0.0 at 0002"
+
+
+def test_target_that_no_tool_has_touched_takes_the_head(project: Repository) -> None:
+    project.write(settings("sqlite:///app.db", owns="tables"))
+    assert version_at(project, "--target", "local") == "2.0.0 at 0003"
+    change(project.root / "app.db", "CREATE TABLE schema_migrations (version BIGINT, dirty BOOLEAN)")
+    assert project.tdv("resolve", "--target", "local").exit_code == 12
+
+
+def test_column_of_the_application_that_must_be_given_is_named(project: Repository) -> None:
+    path = with_application(project, "0003")
+    change(path, "ALTER TABLE people ADD COLUMN \"order\" TEXT NOT NULL DEFAULT 'x'")
+    project.tdv("checkout", expect=0)
+    change(path, "DROP TABLE people", 'CREATE TABLE people (id BIGINT, name TEXT, "group" TEXT NOT NULL)')
+    answer = project.tdv("checkout", expect=11)
+    assert "it needs values for 'group'" in answer.stderr
+
+
+def test_rule_of_the_application_that_refuses_rows_is_named_without_values(project: Repository) -> None:
+    path = with_application(project, "0003")
+    change(path, "DROP TABLE people", "CREATE TABLE people (id BIGINT, name TEXT NOT NULL)")
+    answer = project.tdv("checkout", expect=16)
+    assert "a rule of the target refuses the rows: NOT NULL constraint failed: people.name" in answer.stderr
+    assert rows(path, "SELECT count(*) FROM people") == [(0,)]
+
+
+def test_trigger_that_changes_rows_is_reported_and_undone(project: Repository) -> None:
+    path = with_application(project, "0003")
+    change(path, "CREATE TRIGGER t AFTER INSERT ON people BEGIN UPDATE people SET name = 'x' WHERE id = new.id; END")
+    answer = project.tdv("checkout", expect=13)
+    assert "people" in answer.stderr
+    assert rows(path, "SELECT count(*) FROM people") == [(0,)]
+
+
+def test_release_that_does_not_fit_the_migrations_leaves_nothing(project: Repository) -> None:
+    answer = project.tdv("checkout", "v1.0.0", "--migration", "0003", "--ignore-compat", expect=11)
+    assert "does not fit the schema at migration 0003: the schema of the target has no table 'users'" in answer.stderr
+    until(project, "0002")
+    project.write({"migrations/0003_age.up.sql": "DROP VIEW named; ALTER TABLE users RENAME COLUMN name TO title"})
+    answer = project.tdv("checkout", "v1.0.0", "--ignore-compat", "--target", "new.db", expect=11)
+    assert "shop@1.0.0 does not fit the schema at migration 0003: table 'users'" in answer.stderr
+    assert "it lacks 'name'" in answer.stderr
+    assert not (project.root / "new.db").exists()
+    assert not list((project.root / ".tdv/images").glob(".*.tmp"))
+
+
+@pytest.mark.parametrize(("script", "said"), [("raise SystemExit('no server')", "no server"), ("", "stands nowhere")])
+def test_command_that_fails_leaves_no_target(project: Repository, script: str, said: str) -> None:
+    project.write({"migrate.py": script})
+    answer = project.tdv("checkout", expect=15)
+    assert said in answer.stderr
+    assert not (project.root / ".tdv/local.db").exists()
+
+
+def test_command_runs_against_a_throwaway_in_the_application_schema(project: Repository) -> None:
+    script = (
+        "import os, sqlite3; connection = sqlite3.connect(os.environ['DATABASE_URL'].removeprefix('sqlite:///')); "
+        "print(connection.execute('SELECT note FROM people').fetchall())"
+    )
+    answer = project.tdv_process("exec", "--", sys.executable, "-c", script, expect=0)
+    assert answer.stdout == "[('none',), ('none',), ('none',)]\n"
+
+
+@pytest.mark.parametrize("owns", ["database", "tables"])
+def test_empty_postgresql_database_gets_the_application_schema(
+    project: Repository, empty_postgresql: str, owns: str
+) -> None:
+    project.write(settings(empty_postgresql, owns))
+    until(project, "0002")
+    project.tdv("checkout", "--dry-run", expect=0)
+    assert project.tdv("checkout", "--json", expect=0).json()["releases"][0]["version"] == "1.0.0"
+    expected = [(1, "ada", "none"), (2, None, "none")]
+    assert run_sql(empty_postgresql, "SELECT id, name, note FROM users ORDER BY id") == expected
+    assert run_sql(empty_postgresql, "SELECT version FROM schema_migrations") == [(2,)]
+    assert project.tdv("checkout", "--json", expect=0).json()["action"] == "unchanged"
+    run_sql(empty_postgresql, "DELETE FROM users WHERE id = 1", "UPDATE users SET note = 'touched'")
+    project.write({"migrate.py": "raise SystemExit('nothing has to be migrated')"})
+    again = project.tdv("checkout", "--json", expect=0).json()
+    assert again["action"] == ("cloned" if owns == "database" else "loaded")
+    assert run_sql(empty_postgresql, "SELECT id, name, note FROM users ORDER BY id") == expected
+    project.git("checkout", "migrations", "migrate.py")
+    version = project.tdv("checkout", "--json", expect=0).json()["releases"][0]["version"]
+    assert version == ("2.0.0" if owns == "database" else "1.0.0")
+
+
+def test_throwaway_on_a_server_is_a_clone_in_the_application_schema(
+    project: Repository, absent_postgresql: str
+) -> None:
+    project.write(settings(absent_postgresql))
+    opened = Project.find(project.root)
+    with opened.databases("run1") as databases, databases.create(DatabaseWish()) as made:
+        assert run_sql(made.url, "SELECT id, note FROM people ORDER BY id")[0] == (1, "none")
+    first = resolutions.history(opened.ports).at("0001")
+    with scratches(opened.ports, "run2") as others, others.at(first) as scratch:
+        assert run_sql(scratch.settings.url, "SELECT version FROM schema_migrations") == [(1,)]
+
+
+def test_tag_of_the_app_brings_the_schema_that_its_lock_names(project: Repository) -> None:
+    project.tdv("lock", "--migration", "0002", expect=0)
+    project.commit("Pin the data").git("tag", "app-1.0")
+    project.tdv("checkout", "--app-tag", "app-1.0", expect=0)
+    assert rows(project.root / ".tdv/local.db", "SELECT count(*) FROM users") == [(2,)]
+    assert rows(project.root / ".tdv/local.db", "SELECT version FROM schema_migrations") == [(2,)]

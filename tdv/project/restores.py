@@ -113,10 +113,12 @@ def choose(ports: Ports, wish: CheckoutWish) -> Chosen:
         Wanted(state.dataset, state.version, state.digest, partial(obtain.open_state, ports, state), state.tables)
         for state in picked.states
     )
-    return Chosen(place, picked.states, wanted, _schema(ports, place, wish.fit), picked.notes)
+    return Chosen(
+        place, picked.states, wanted, _schema(ports, place, wish.fit.migration or picked.migration), picked.notes
+    )
 
 
-def _schema(ports: Ports, place: TargetSettings, fit: Fit) -> AppSchema | None:
+def _schema(ports: Ports, place: TargetSettings, migration: str | None) -> AppSchema | None:
     """What an empty target gets before the rows, where tdv.yaml says how; files have no schema."""
     settings = ports.settings.migrations
     if settings is None or not settings.apply or place.url.startswith("file:"):
@@ -124,7 +126,7 @@ def _schema(ports: Ports, place: TargetSettings, fit: Fit) -> AppSchema | None:
     from tdv.project.schemas import app_schema
 
     history = resolutions.history(ports)
-    return app_schema(ports, history.at(fit.migration) if fit.migration is not None else history.head)
+    return app_schema(ports, history.at(migration) if migration is not None else history.head)
 
 
 def target_of(ports: Ports, wish: CheckoutWish) -> TargetSettings:

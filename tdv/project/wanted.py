@@ -42,10 +42,12 @@ class Fit:
 
 @dataclass(frozen=True, slots=True)
 class Picked:
-    """The states, required ones first; `notes` are sentences that the user should read."""
+    """The states, required ones first; `notes` are sentences that the user should read. `migration` is where the
+    schema stood for which they were chosen, where that is not what was asked for."""
 
     states: tuple[State, ...]
     notes: tuple[str, ...] = ()
+    migration: str | None = None
 
 
 def pick(ports: Ports, refs: tuple[str, ...], fit: Fit) -> Picked:
@@ -157,7 +159,7 @@ def _at_tag(ports: Ports, tag: str) -> Picked:
     found = [_pinned_at(ports, tag, lock, name) for name in lock.datasets]
     yanked = [name for name, pin in lock.datasets.items() if _is_yanked(ports, name, pin.version)]
     notes = tuple(f"{name}@v{lock.datasets[name].version} was yanked since." for name in yanked)
-    return Picked(with_required(ports, found), notes)
+    return Picked(with_required(ports, found), notes, lock.migration)
 
 
 def lock_at(ports: Ports, tag: str) -> Lock:

@@ -87,6 +87,17 @@ def migrates(load: Load) -> tuple[str, ...]:
     return (f"apply the migrations up to {load.schema.revision}",) if load.schema is not None else ()
 
 
+def refuse_missing(found: Survey, load: Load, tables: Iterable[str]) -> None:
+    """Where the application makes the tables, raises `Refused` for those that it does not have."""
+    missing = [table for table in tables if not found.has_table(table)]
+    if load.schema is not None and missing and not load.replace:
+        raise Refused(
+            f"the schema of the target has no table {', '.join(map(repr, missing))}",
+            hint="Migrate the target to the schema of this version, or add --replace to make the tables there.",
+            tables=missing,
+        )
+
+
 def unfit(load: Load, problem: TdvError) -> Refused:
     """The error for rows that the schema of the application, made just now, does not take."""
     assert load.schema is not None

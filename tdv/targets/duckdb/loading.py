@@ -30,7 +30,7 @@ from tdv.targets.duckdb.catalogue import (
 from tdv.targets.images import Image
 from tdv.targets.protocol import STATE_TABLE, Content, Held, Item, Load, TableContent
 from tdv.targets.sql import listed, quote, text
-from tdv.targets.survey import Survey, definition, foreign_references, is_whole
+from tdv.targets.survey import Survey, definition, foreign_references, is_whole, refuse_missing
 from tdv.targets.verification import check
 
 _BATCH: Final = 65_536
@@ -137,6 +137,7 @@ def _held(item: Item, content: Content, load: Load, made: Mapping[str, str]) -> 
 def _replace_rows(connection: duckdb.DuckDBPyConnection, image: Image, load: Load, found: Survey) -> None:
     recorded = found.recorded(load)
     tables = [table for held in image.held for table in held.tables]
+    refuse_missing(found, load, tables)
     for table in foreign_references(found, load, tables):
         connection.sql(f"DELETE FROM main.{quote(table)}")
     for table in (table for held in found.of_load(load) for table in held.tables):

@@ -30,6 +30,7 @@ from tdv.targets.survey import (
     definition,
     foreign_references,
     is_whole,
+    refuse_missing,
     refuse_references,
     refuse_strangers,
     refuse_twice,
@@ -104,6 +105,7 @@ class Loading:
         """Does the whole transaction; after an error the database is as it was."""
         with self._connection.transaction():
             self._found = looked(self._connection, self._load, self._also_empty)
+            refuse_missing(self._found.survey, self._load, (table.name for table in self._tables))
             steps = self._decide()
             self._empty(steps)
             for table in steps.fresh:

@@ -22,7 +22,7 @@ from tdv.targets.sql import listed, quote
 from tdv.targets.sqlite import state
 from tdv.targets.sqlite.ddl import STATE_DDL
 from tdv.targets.sqlite.rows import of_connection
-from tdv.targets.survey import Survey, definition, foreign_references, is_whole
+from tdv.targets.survey import Survey, definition, foreign_references, is_whole, refuse_missing
 from tdv.targets.verification import check
 
 if TYPE_CHECKING:
@@ -75,6 +75,7 @@ class Merge:
         recorded = self._found.recorded(self._load)
         wanted = self._objects()
         tables = [table for held in self._image.held for table in held.tables]
+        refuse_missing(self._found, self._load, tables)
         old = [table for held in self._found.of_load(self._load) for table in held.tables]
         for table in foreign_references(self._found, self._load, tables):
             self._connection.execute(f"DELETE FROM main.{quote(table)}")
