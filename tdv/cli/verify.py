@@ -22,6 +22,9 @@ def command(
     refs: Refs = None,
     target: Target = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Build each release again from its sources.")] = False,
+    compat: Annotated[
+        bool, typer.Option("--compat", help="Load each release at every migration that it serves.")
+    ] = False,
     json: Json = False,
 ) -> int:
     """Prove that releases are what they promise: records, tags, bytes, digests, rows.
@@ -33,10 +36,11 @@ def command(
     \b
       tdv verify
       tdv verify shop@v1.0.0 --rebuild
+      tdv verify --compat
       tdv verify --target duckdb:///shop.duckdb
     """
     with terminal.progress("verifying"):
-        verification = open_project(ctx).verify(tuple(refs or ()), target=target, rebuild=rebuild)
+        verification = open_project(ctx).verify(tuple(refs or ()), target=target, rebuild=rebuild, compat=compat)
     if json:
         terminal.json(verification.to_plain())
         return _exit_code(verification)

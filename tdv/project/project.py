@@ -367,11 +367,20 @@ class Project:
 
     # -- trust
 
-    def verify(self, refs: Sequence[str] = (), *, target: str | None = None, rebuild: bool = False) -> Verification:
-        """Looks at every promise of the releases named, or of all, and at the rows in a target."""
+    def verify(
+        self,
+        refs: Sequence[str] = (),
+        *,
+        target: str | None = None,
+        rebuild: bool = False,
+        compat: bool = False,
+    ) -> Verification:
+        """Looks at every promise of the releases named, or of all, and at the rows in a target; with `compat`, loads
+        each release at every migration that it serves."""
         from tdv.project import verifications
 
-        return verifications.verify(self.ports, tuple(refs), target, self.directory, rebuild=rebuild)
+        wish = verifications.VerifyWish(tuple(refs), target, rebuild, compat, self.directory)
+        return verifications.verify(self.ports, wish, _execution_id())
 
     def check(self, base: str | None = None, *, rebuild: bool = False) -> Checked:
         """Looks at what a merge into `base`, the remote's main branch by default, would break."""

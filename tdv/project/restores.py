@@ -6,6 +6,7 @@ protection is looked at before anything is opened; when nothing has to be done n
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -98,8 +99,6 @@ def choose_for(ports: Ports, wish: CheckoutWish) -> Chosen:
 
 def choose(ports: Ports, wish: CheckoutWish) -> Chosen:
     """What a wish means for an empty target; raises what resolving and protecting raise. Nothing is opened."""
-    from tdv.checkout import Wanted
-
     if wish.repository is not None:
         from tdv.project import guests
 
@@ -109,12 +108,19 @@ def choose(ports: Ports, wish: CheckoutWish) -> Chosen:
     _refuse_protected(place, wish)
     picked = pick(ports, wish.refs, wish.fit)
     _refuse_foreign(place, picked.states)
-    wanted = tuple(
-        Wanted(state.dataset, state.version, state.digest, partial(obtain.open_state, ports, state), state.tables)
-        for state in picked.states
-    )
+    wanted = wanted_of(ports, picked.states)
     return Chosen(
         place, picked.states, wanted, _schema(ports, place, wish.fit.migration or picked.migration), picked.notes
+    )
+
+
+def wanted_of(ports: Ports, found: Iterable[State]) -> tuple[Wanted, ...]:
+    """States with the ways to open them."""
+    from tdv.checkout import Wanted
+
+    return tuple(
+        Wanted(state.dataset, state.version, state.digest, partial(obtain.open_state, ports, state), state.tables)
+        for state in found
     )
 
 

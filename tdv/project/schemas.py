@@ -67,20 +67,21 @@ def app_schema(ports: Ports, place: Position | None) -> AppSchema | None:
     settings = ports.settings.migrations
     if settings is None or not settings.apply or place is None or not place.revisions:
         return None
-    command = _command(ports)
+    command = require_command(ports)
     key = f"{place.text} {fingerprint(command, ports.root / settings.path)}"
     return AppSchema(key, place.text, lambda database: migrate(ports, database, place))
 
 
 def migrate(ports: Ports, database: TargetSettings, place: Position) -> None:
     """Runs ``migrations.apply`` on a database until it stands at `place`; raises `MigrationError`, `ConfigError`."""
-    command = _command(ports)
+    command = require_command(ports)
     target = open_target(database, ports.state)
     rows = target.look_up if isinstance(target, Queryable) else None
     apply(command, migrations.tool(command.tool), place, Database(database.url, database.shown, rows))
 
 
-def _command(ports: Ports) -> Apply:
+def require_command(ports: Ports) -> Apply:
+    """The project's own command; raises `ConfigError` where tdv.yaml names none."""
     settings = ports.settings.migrations
     if settings is None or not settings.apply:
         raise ConfigError(
@@ -115,7 +116,7 @@ class Scratches:
 
     def __init__(self, ports: Ports, execution_id: str) -> None:
         self._ports = ports
-        self._execution_id = execution_id
+        self.execution_id = execution_id
         self._count = 0
 
     @contextmanager
@@ -123,11 +124,11 @@ class Scratches:
         """A database whose schema stands at `place`, with these rows in it; raises what applying and loading raise."""
         from tdv.checkout import CheckoutOptions, load_of
 
-        _command(self._ports)
+        require_command(self._ports)
         moment = now()
-        options = CheckoutOptions(self._ports.state, moment, self._execution_id, schema=app_schema(self._ports, place))
+        options = CheckoutOptions(self._ports.state, moment, self.execution_id, schema=app_schema(self._ports, place))
         self._count += 1
-        name = Name(moment, self._execution_id, f"scratchx{self._count}")
+        name = Name(moment, self.execution_id, f"scratchx{self._count}")
         throwaways = throwaways_of(open_target(self._beside(), self._ports.state))
         made = throwaways.create(name, load_of(wanted, options))
         try:

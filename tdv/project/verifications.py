@@ -10,7 +10,7 @@ import itertools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 from tdv import verify as verb
 from tdv.config.address import FILES
 from tdv.errors import IntegrityError, NotFound, StoreError, TdvError, UsageError
-from tdv.project import locks, obtain, states
+from tdv.project import locks, obtain, spans, states
 from tdv.project.builds import scratch
 from tdv.project.rebuild import rebuild_into
 from tdv.targets.protocol import Held
@@ -33,19 +33,33 @@ if TYPE_CHECKING:
     from tdv.project.states import State
 
 
-def verify(ports: Ports, refs: tuple[str, ...], target: str | None, directory: Path, *, rebuild: bool) -> Verification:
+@dataclass(frozen=True, slots=True)
+class VerifyWish:
+    """`refs` empty means every release; `target` None looks at the default one if it is there. `rebuild` builds each
+    release again; `spans` loads each at every migration that it serves. Relative paths count from `directory`."""
+
+    refs: tuple[str, ...] = ()
+    target: str | None = None
+    rebuild: bool = False
+    spans: bool = False
+    directory: Path = Path()
+
+
+def verify(ports: Ports, wish: VerifyWish, execution_id: str) -> Verification:
     """Looks at the promises of the releases named, or of all, and at what the target holds of them.
 
     Raises `NotFound` where there is nothing to look at: no release, or no target where one is named.
     """
+    refs = wish.refs
     named = [_release(ports, ref) for ref in refs] if refs else _pinned_elsewhere(ports)
-    held = _Held(ports, target, directory, [state for state in named if state.origin])
+    held = _Held(ports, wish.target, wish.directory, [state for state in named if state.origin])
     rows = held.of(named) if refs else held.all()
     releases = [(state.dataset, state.version) for state in named if state.origin is None] if refs else _all(ports)
     if not named and not releases and not rows:
         raise NotFound("There is no release to verify", hint="`tdv release NAME` makes the first one.")
     with ExitStack() as stack:
-        base = stack.enter_context(scratch(ports)) if rebuild else None
+        base = stack.enter_context(scratch(ports)) if wish.rebuild else None
+        trials = stack.enter_context(spans.trials(ports, execution_id)) if wish.spans else None
         sources = verb.Sources(
             git=ports.git,
             book=ports.book,
@@ -54,11 +68,11 @@ def verify(ports: Ports, refs: tuple[str, ...], target: str | None, directory: P
             rebuild=_rebuilder(ports, base),
         )
         whole = () if refs else ports.book.datasets()
-        found = verb.verify(sources, releases, verb.VerifyOptions(rebuild, rows, whole))
-    options = verb.VerifyOptions(rebuild and bool(refs))
-    elsewhere = [
-        promise for state in named if state.origin for promise in _foreign(ports, state, state.origin, options)
-    ]
+        found = verb.verify(sources, releases, verb.VerifyOptions(wish.rebuild, rows, whole, trials))
+        options = verb.VerifyOptions(wish.rebuild and bool(refs), trials=trials)
+        elsewhere = [
+            promise for state in named if state.origin for promise in _foreign(ports, state, state.origin, options)
+        ]
     return replace(found, subjects=(*found.subjects, *elsewhere), notes=(*held.notes, *ports.library.notes))
 
 
@@ -72,8 +86,15 @@ def _foreign(ports: Ports, state: State, origin: Origin, options: verb.VerifyOpt
         obtain=lambda record: foreign.obtain(record, origin.commit, ports.cache),
         rebuild=_refuse_to_build,
     )
+    if options.trials is not None:
+        options = replace(options, trials=_of_origin(options.trials, origin))
     found = verb.verify(sources, [(state.dataset, state.version)], options)
     yield from (replace(promise, dataset=state.name) for promise in found.subjects)
+
+
+def _of_origin(trials: verb.Trials, origin: Origin) -> verb.Trials:
+    """Trials of releases whose own book does not know where it is."""
+    return replace(trials, load=lambda release, revision: trials.load(replace(release, origin=origin), revision))
 
 
 def _refuse_to_build(record: Record) -> Snapshot:

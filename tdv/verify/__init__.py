@@ -1,4 +1,4 @@
-"""Every promise of a release, looked at: record, tag, stored bytes, manifest, rows, target, rebuild.
+"""Every promise of a release, looked at: record, tag, stored bytes, manifest, rows, target, rebuild, span.
 
 In: the ports of `Sources`, releases by dataset and version. Out: a `Verification` with one `Promise` each. Always
 holds: nothing is taken on trust that can be computed, and nothing is written except what `obtain` fetches; a
@@ -13,12 +13,14 @@ from collections.abc import Iterator, Sequence
 from tdv.errors import TdvError
 from tdv.model.release import Record
 from tdv.model.report import Promise, Verification
+from tdv.verify import spans
 from tdv.verify.data import DataPromises
 from tdv.verify.history import HistoryPromises
 from tdv.verify.ports import HeldRows, Sources, Subject, VerifyOptions
 from tdv.verify.rows import difference_of_snapshots, target_difference
+from tdv.verify.spans import Trials
 
-__all__ = ["HeldRows", "Sources", "VerifyOptions", "verify"]
+__all__ = ["HeldRows", "Sources", "Trials", "VerifyOptions", "verify"]
 
 
 def verify(sources: Sources, releases: Sequence[tuple[str, str]], options: VerifyOptions) -> Verification:
@@ -47,6 +49,8 @@ def _release(sources: Sources, history: HistoryPromises, subject: Subject, optio
     data = DataPromises(sources, record)
     yield from data.look()
     yield from _rebuilt(sources, record, options, data)
+    if options.trials is not None:
+        yield from spans.tried(sources.book.release(subject.dataset, subject.version), options.trials)
 
 
 def _rebuilt(sources: Sources, record: Record, options: VerifyOptions, data: DataPromises) -> Iterator[Promise]:

@@ -18,6 +18,8 @@ from tdv.store.records import ReleaseBook
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from tdv.verify.spans import Trials
+
 
 @dataclass(frozen=True, slots=True)
 class Sources:
@@ -53,11 +55,12 @@ class HeldRows:
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
     """`rebuild` builds each release again; `held` are the rows of targets to look at; in the datasets of `whole`
-    no record may be missing that was published."""
+    no record may be missing that was published; with `trials` each release is loaded at each migration of its span."""
 
     rebuild: bool = False
     held: tuple[HeldRows, ...] = ()
     whole: tuple[str, ...] = ()
+    trials: Trials | None = None
 
 
 @dataclass(frozen=True, slots=True)

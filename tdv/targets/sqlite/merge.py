@@ -8,7 +8,7 @@ holds: only the datasets' tables are touched, and those that `also_empty` names;
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -181,6 +181,21 @@ class Merge:
     def _check(self) -> None:
         tables = [table for item in self._load.items for table in item.content().tables]
         check(self._read, tables, "SQLite")
+        if self._load.schema is not None:
+            self._refuse_loose(table.name for table in tables)
+
+    def _refuse_loose(self, tables: Iterable[str]) -> None:
+        """Raises `DataError` for references of the application that lead nowhere: SQLite does not look at them while
+        tables are filled in any order."""
+        for table in tables:
+            found = self._connection.execute(f"PRAGMA main.foreign_key_check({quote(table)})").fetchone()
+            if found is not None:
+                raise DataError(
+                    f"a rule of the target refuses the rows: rows of table {table!r} reference rows of {found[2]!r} "
+                    "that are not there",
+                    hint="Migrate the target to a schema that takes this version, or name another version.",
+                    table=table,
+                )
 
     def _read(self, table: TableSchema) -> Iterator[pa.Table]:
         return ordered_stream(of_connection(self._connection, table), table, self._scratch)
