@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import sys
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -25,7 +26,7 @@ import pytest
 from tdv.checkout import CheckoutOptions, Wanted, restore
 from tdv.content.arrow import arrow_schema
 from tdv.content.snapshot import Snapshot
-from tdv.errors import Refused
+from tdv.errors import DataError, Refused
 from tdv.model.receipt import Receipt
 from tdv.model.schema import Column, TableSchema
 from tdv.model.types import LogicalType
@@ -97,7 +98,7 @@ EDGES: Final[Mapping[str, tuple[Any, Any]]] = {
     "int16": (-(2**15), 2**15 - 1),
     "int32": (-(2**31), 2**31 - 1),
     "int64": (-(2**63), 2**63 - 1),
-    "float64": (-math.inf, 5e-324),
+    "float64": (-sys.float_info.max, 5e-324),
     "decimal(10,2)": (Decimal("-99999999.99"), Decimal("99999999.99")),
     "decimal(15,15)": (Decimal("-0.999999999999999"), Decimal("0.000000000000001")),
     "decimal(38,10)": (Decimal("-9999999999999999999999999999.9999999999"), Decimal("0.0000000001")),
@@ -137,6 +138,18 @@ class TargetContract:
         found = snapshot(tmp_path, {schema: rows})
         assert checkout(tmp_path, place, found).action in ("loaded", "cloned")
         assert target_digest(place, found.manifest.schema) == found.manifest.content
+
+    @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
+    def test_what_is_no_number_comes_back_or_is_refused(self, tmp_path: Path, place: Target, value: float) -> None:
+        schema = table("measures", {"id": "int64", "value": "float64"})
+        found = snapshot(tmp_path, {schema: pa.table({"id": [1, 2], "value": [0.5, value]})})
+        try:
+            checkout(tmp_path, place, found)
+        except DataError as exc:
+            assert "'value'" in exc.message  # noqa: PT017 - either is right
+            assert not place.held()
+        else:
+            assert target_digest(place, found.manifest.schema) == found.manifest.content
 
     def test_second_checkout_has_nothing_to_do(self, tmp_path: Path, place: Target) -> None:
         found = snapshot(tmp_path, {USERS: users(7)})

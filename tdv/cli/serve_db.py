@@ -10,7 +10,7 @@ from tdv.cli import terminal
 
 
 def command(
-    engine: Annotated[str, typer.Argument(metavar="ENGINE", help="postgresql or redis.")] = "postgresql",
+    engine: Annotated[str, typer.Argument(metavar="ENGINE", help="postgresql, mariadb or redis.")] = "postgresql",
     port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="0 is a free one.")] = 0,
 ) -> None:
     """Run a throwaway database server until Ctrl-C, and print its URL.
@@ -20,6 +20,7 @@ def command(
 
     \b
       tdv serve-db postgresql
+      tdv serve-db mariadb
       tdv serve-db redis --port 6380
     """
     from tdv.servers import engines

@@ -11,7 +11,6 @@ import os
 import re
 import secrets
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -21,6 +20,7 @@ from urllib.parse import quote
 
 from tdv.errors import PluginMissing, TargetError
 from tdv.servers.private import Account, new_directory
+from tdv.servers.programs import run
 from tdv.servers.server import Options, Running, Server, free_port
 
 USER: Final = "postgres"
@@ -92,7 +92,7 @@ def _started(programs: Path, options: Options) -> Server:
     try:
         if not account.may_enter(programs):
             programs = _copied(programs, directory, account)
-        version = _run([programs / "postgres", "--version"], directory, account).split()[2]
+        version = run([programs / "postgres", "--version"], directory, account).split()[2]
         _initialise(programs, directory, account, password)
         port = free_port() if options.port == 0 else options.port
         process = Running(_command(programs, directory, port), directory, account, "QUIT")
@@ -110,7 +110,7 @@ def _initialise(programs: Path, directory: Path, account: Account, password: str
     os.chown(secret, account.user, account.group)
     words = ["--encoding=UTF8", "--locale=C", "--no-sync", f"--username={USER}", f"--pwfile={secret}"]
     words += ["--auth-host=scram-sha-256", "--auth-local=trust", f"--pgdata={directory / 'data'}"]
-    _run([programs / "initdb", *words], directory, account)
+    run([programs / "initdb", *words], directory, account)
     secret.unlink()
 
 
@@ -138,17 +138,6 @@ def _url(directory: Path, port: int | None, password: str) -> str:
     if port is None:
         return f"postgresql://{USER}@/{DATABASE}?host={quote(str(directory), safe='')}&port={_SOCKET_PORT}"
     return f"postgresql://{USER}:{password}@127.0.0.1:{port}/{DATABASE}"
-
-
-def _run(command: list[str | Path], directory: Path, account: Account) -> str:
-    environment = {"LC_ALL": "C", "PATH": os.defpath, "HOME": str(directory)}
-    done: subprocess.CompletedProcess[str] = subprocess.run(
-        command, cwd=directory, env=environment, capture_output=True, check=False, text=True, **account.options
-    )
-    if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or ["it says nothing"]
-        raise TargetError(f"{command[0]} failed: {lines[-1]}", hint="Look at free space, memory and rights.")
-    return done.stdout
 
 
 def _copied(programs: Path, directory: Path, account: Account) -> Path:

@@ -200,9 +200,9 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a load did, and what the target holds now."""
+    """What a load did, and what the target holds now; "unchanged" where all rows were read and are the right ones."""
 
-    action: Literal["loaded", "cloned"]
+    action: Literal["loaded", "cloned", "unchanged"]
     held: tuple[Held, ...]
 
 

@@ -34,9 +34,10 @@ ADAPTERS: Final[Mapping[str, Known]] = {
     "duckdb": Known("tdv.targets.duckdb.target", "DuckdbTarget"),
     "file": Known("tdv.targets.files.target", "FilesTarget"),
     "postgresql": Known("tdv.targets.postgresql.target", "PostgresqlTarget", "postgres"),
+    "mysql": Known("tdv.targets.mysql.target", "MysqlTarget", "mysql"),
     "redis": Known("tdv.targets.redis.target", "RedisTarget", "redis"),
 }
-_SYNONYMS: Final = {"postgres": "postgresql", "rediss": "redis"}
+_SYNONYMS: Final = {"postgres": "postgresql", "mariadb": "mysql", "rediss": "redis"}
 
 
 def open_target(settings: TargetSettings, work: Path) -> Target:

@@ -10,12 +10,12 @@ import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
 from tdv.errors import PluginMissing, TdvError
-from tdv.servers import postgresql, redis
+from tdv.servers import mariadb, postgresql, redis
 from tdv.servers.server import Options, Server
 
 # Read at import: tests run without the variables of tdv.
@@ -109,3 +109,54 @@ def empty_redis(redis_server: Server) -> str:
     with Redis.from_url(redis_server.url) as client:
         client.flushall()
     return redis_server.url.removesuffix("/0") + "/3"
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[Server]:
+    """A MariaDB server that only this process uses."""
+    try:
+        import pymysql  # noqa: F401
+
+        programs = mariadb.binaries(os.environ["PATH"])
+    except (ImportError, PluginMissing) as exc:
+        missing(str(exc))
+    directory = FAST if os.access(FAST, os.W_OK) else None
+    try:
+        server = mariadb.start(programs, Options(port=None, directory=directory))
+    except TdvError as exc:
+        missing(exc.message)
+    yield server
+    server.process.stop()
+
+
+@pytest.fixture
+def absent_mysql(mariadb_server: Server) -> Iterator[str]:
+    """The URL of a database that does not exist yet; it is dropped afterwards."""
+    name = f"test_{secrets.token_hex(6)}"
+    yield mysql_url(mariadb_server.url, name)
+    run_mysql(mariadb_server.url, f"DROP DATABASE IF EXISTS `{name}`")
+
+
+@pytest.fixture
+def empty_mysql(mariadb_server: Server, absent_mysql: str) -> str:
+    """The URL of a database of its own, which is empty."""
+    run_mysql(mariadb_server.url, f"CREATE DATABASE `{name_of(absent_mysql)}`")
+    return absent_mysql
+
+
+def mysql_url(url: str, name: str) -> str:
+    """`url` with another database."""
+    return urlsplit(url)._replace(path=f"/{name}").geturl()
+
+
+def run_mysql(url: str, *statements: str) -> list[tuple[object, ...]]:
+    """Runs statements in autocommit mode and returns the rows of the last one."""
+    import pymysql
+
+    parts = urlsplit(url)
+    words = {"user": parts.username, "password": parts.password, "database": name_of(url)}
+    place = dict(parse_qsl(parts.query)) or {"host": parts.hostname, "port": parts.port}
+    with pymysql.connect(**words, **place, autocommit=True, charset="utf8mb4") as connection, connection.cursor() as c:
+        for statement in statements:
+            c.execute(statement)
+        return list(c.fetchall())

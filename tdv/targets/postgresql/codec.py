@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from tdv.content.arrow import arrow_type, canonical, one_chunk
+from tdv.content.arrow import arrow_type, one_chunk
 from tdv.content.text import from_text, to_text
-from tdv.errors import DataError, IntegrityError
 from tdv.model.schema import Column, TableSchema
 from tdv.model.types import LogicalType
+from tdv.targets import delimited
 from tdv.targets.losses import refused_value
 from tdv.targets.postgresql.types import is_array
 from tdv.targets.sql import quote
@@ -28,11 +28,7 @@ _ENGINE: Final = "PostgreSQL"
 _TEXTS: Final = frozenset({"string", "json", "uuid", "binary", "list", "struct"})
 _NUMBER: Final = re.compile(r"-?[0-9]+(?:\.[0-9]+)?[eE]\+[0-9]+")
 _STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*"')
-_HEX: Final = np.frombuffer(b"0123456789abcdef", np.uint8)
-_OF_COLUMN: Final = re.compile(r"CSV column #(\d+)")
-_BLOCK: Final = 1 << 30
 _WRITE: Final = csv.WriteOptions(include_header=False)
-_PARSE: Final = csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
 
 
 def encode(rows: pa.Table, table: TableSchema) -> pa.Buffer:
@@ -52,38 +48,7 @@ def selected(table: TableSchema) -> str:
 
 def decode(data: bytes | bytearray, table: TableSchema) -> pa.Table:
     """Canonical rows of whole lines of CSV; raises `IntegrityError` for a value that is none of its column's type."""
-    names = [str(index) for index in range(len(table.columns))]
-    kinds = {name: _csv_type(column.type) for name, column in zip(names, table.columns, strict=True)}
-    convert = csv.ConvertOptions(
-        column_types=kinds,
-        null_values=[""],
-        strings_can_be_null=True,
-        quoted_strings_can_be_null=False,
-        true_values=["t"],
-        false_values=["f"],
-    )
-    read = csv.ReadOptions(column_names=names, block_size=min(len(data) + 1, _BLOCK))
-    try:
-        found = csv.read_csv(pa.BufferReader(data), read, _PARSE, convert)
-        columns = [
-            _decoded(one_chunk(array), column, table.name)
-            for array, column in zip(found.columns, table.columns, strict=True)
-        ]
-        return canonical(pa.Table.from_arrays(columns, names=list(table.column_names)), table)
-    except pa.ArrowInvalid as exc:
-        number = _OF_COLUMN.search(str(exc))
-        column = table.columns[int(number[1])] if number else None
-        raise _misread(table.name, column) from exc
-    except DataError as exc:
-        raise IntegrityError(exc.message, hint="Something else than tdv wrote it; `tdv checkout` mends it.") from exc
-
-
-def _misread(table: str, column: Column | None) -> IntegrityError:
-    place = f"table {table!r}" + (f", column {column.name!r}" if column else "")
-    what = f"a value that is no {column.type}" if column else "values of other types"
-    return IntegrityError(
-        f"{place} holds {what}", hint="Something else than tdv wrote it; `tdv checkout` mends it.", table=table
-    )
+    return delimited.decode(data, table, _FORM)
 
 
 def _csv_type(kind: LogicalType) -> pa.DataType:
@@ -111,20 +76,7 @@ def _json(array: pa.Array, column: Column, table: str) -> pa.Array:
 
 
 def _binary(array: pa.Array, column: Column, table: str) -> pa.Array:
-    return pc.binary_join_element_wise("\\x", _hexadecimal(array), "")
-
-
-def _hexadecimal(array: pa.Array) -> pa.Array:
-    """Two digits per byte, as a string array."""
-    offsets = np.frombuffer(array.buffers()[1], np.int32)[array.offset : array.offset + len(array) + 1]
-    data = np.frombuffer(array.buffers()[2] or b"", np.uint8)[offsets[0] : offsets[-1]]
-    digits = np.empty((len(data), 2), np.uint8)
-    digits[:, 0] = _HEX[data >> 4]
-    digits[:, 1] = _HEX[data & 15]
-    texts = pa.StringArray.from_buffers(
-        len(array), pa.py_buffer(((offsets - offsets[0]) * 2).astype(np.int32)), pa.py_buffer(digits)
-    )
-    return pc.if_else(array.is_valid(), texts, None) if array.null_count else texts
+    return pc.binary_join_element_wise("\\x", delimited.hexadecimal(array), "")
 
 
 def _nested(array: pa.Array, column: Column, table: str) -> pa.Array:
@@ -154,27 +106,18 @@ def _decoded(array: pa.Array, column: Column, table: str) -> pa.Array:
         array = pc.replace_substring(array, '"\\\\x', '"')
     parsed = from_text(array, kind)
     if parsed.misfits:
-        raise _misread(table, column)
+        raise delimited.misread(table, column)
     return parsed.array
 
 
 def _bytes(array: pa.Array, column: Column, table: str) -> pa.Array:
     """The bytes of ``\\x00ff``, the server's output whatever its ``bytea_output`` is by default."""
     if not pc.all(pc.match_substring_regex(array, r"^\\x([0-9a-f]{2})*$"), min_count=0).as_py():
-        raise _misread(table, column)
-    digits = pc.utf8_slice_codeunits(array, 2)
-    offsets = np.frombuffer(digits.buffers()[1], np.int32)[digits.offset : digits.offset + len(digits) + 1]
-    text = np.frombuffer(digits.buffers()[2] or b"", np.uint8)[offsets[0] : offsets[-1]]
-    values = np.where(text > ord("9"), text - ord("a") + 10, text - ord("0")).astype(np.uint8)
-    data = (values[0::2] << 4) | values[1::2]
-    found = pa.Array.from_buffers(
-        pa.binary(),
-        len(digits),
-        [None, pa.py_buffer(((offsets - offsets[0]) // 2).astype(np.int32)), pa.py_buffer(data)],
-    )
-    return pc.if_else(array.is_valid(), found, None) if array.null_count else found
+        raise delimited.misread(table, column)
+    return delimited.from_hexadecimal(pc.utf8_slice_codeunits(array, 2))
 
 
+_FORM: Final = delimited.Form("t", "f", _csv_type, _decoded)
 _ENCODERS: Final[Mapping[str, Callable[[pa.Array, Column, str], pa.Array]]] = {
     "string": _string,
     "json": _json,

@@ -12,9 +12,10 @@ from typing import Final
 from tdv.errors import DataError
 from tdv.model.schema import Column, DatasetSchema, Reference, Rules, TableSchema
 from tdv.model.types import LogicalType
+from tdv.targets.fitting import Theirs
 from tdv.targets.postgresql.catalogue import schema_of
 from tdv.targets.postgresql.session import Connection, execute
-from tdv.targets.postgresql.tables import Theirs, columns_of
+from tdv.targets.postgresql.tables import columns_of
 from tdv.targets.postgresql.types import length_of, logical
 from tdv.targets.sql import quote
 

@@ -6,13 +6,12 @@ names every difference. Always holds: nothing that others made on a table is los
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from tdv.errors import Refused
 from tdv.model.schema import Column, TableSchema
-from tdv.model.types import LogicalType
+from tdv.targets.fitting import Theirs, fitted, is_as_wide
 from tdv.targets.postgresql.session import Connection, execute
 from tdv.targets.postgresql.types import logical
 from tdv.targets.sql import quote
@@ -41,21 +40,8 @@ SELECT s.oid::regclass::text, a.attname, q.seqmax, q.seqincrement, q.seqstart
   JOIN pg_sequence q ON q.seqrelid = s.oid
   WHERE a.attrelid = %s::regclass AND a.attnum > 0 AND NOT a.attisdropped GROUP BY 1, 2, 3, 4, 5
 """
-_HOLDS_MORE: Final = frozenset({("int16", "int32"), ("int16", "int64"), ("int32", "int64")})
 _AS_TEXT: Final = frozenset({"e"})
 """Enumerations hold text, or refuse it by themselves."""
-
-
-@dataclass(frozen=True, slots=True)
-class Theirs:
-    """One column of a table as the target has it."""
-
-    name: str
-    type: str
-    kind: str
-    not_null: bool
-    has_default: bool
-    generated: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +60,7 @@ def columns_of(connection: Connection, place: str) -> list[Theirs]:
 
 def fitting(connection: Connection, place: str, table: TableSchema) -> tuple[Column, ...]:
     """The columns to fill in the table at `place`, generated ones left out; raises `Refused` with all differences."""
-    theirs = {column.name: column for column in columns_of(connection, place)}
-    differences = [*_unfit(table.columns, theirs), *_needed(table, theirs.values())]
-    if differences:
-        raise Refused(
-            f"table {table.name!r} of the target has another schema: {'; '.join(differences)}",
-            hint="Migrate the target to the schema of this version, or add --replace to make the table anew.",
-            table=table.name,
-        )
-    return tuple(column for column in table.columns if not theirs[column.name].generated)
+    return fitted(table, columns_of(connection, place), _holds)
 
 
 def foreign_keys(connection: Connection, places: Sequence[str]) -> list[ForeignKey]:
@@ -100,28 +78,6 @@ def set_sequences(connection: Connection, place: str) -> None:
         execute(connection, f"ALTER SEQUENCE {sequence} RESTART WITH {int(value)}")
 
 
-def _unfit(columns: Iterable[Column], theirs: dict[str, Theirs]) -> list[str]:
-    found = []
-    for column in columns:
-        their = theirs.get(column.name)
-        if their is None:
-            found.append(f"it lacks {column.name!r}")
-        elif not _holds(their, column):
-            found.append(f"{column.name!r} is {their.type}, not {column.type}")
-        elif their.not_null and column.nullable:
-            found.append(f"{column.name!r} takes no NULL")
-    return found
-
-
-def _needed(table: TableSchema, theirs: Iterable[Theirs]) -> list[str]:
-    own = set(table.column_names)
-    return [
-        f"it needs values for {their.name!r}"
-        for their in theirs
-        if their.name not in own and their.not_null and not (their.has_default or their.generated)
-    ]
-
-
 def _holds(their: Theirs, column: Column) -> bool:
     if their.kind in _AS_TEXT:
         return column.type.name == "string"
@@ -131,11 +87,4 @@ def _holds(their: Theirs, column: Column) -> bool:
         return wanted.name in ("json", "struct", "list")
     if their.type == "numeric":
         return wanted.name == "decimal"
-    if kind is None:
-        return False
-    return kind == wanted or (wanted.name, kind.name) in _HOLDS_MORE or _is_wider(kind, wanted)
-
-
-def _is_wider(kind: LogicalType, wanted: LogicalType) -> bool:
-    """Decimals of the same scale with more digits."""
-    return kind.name == wanted.name == "decimal" and kind.scale == wanted.scale and kind.precision >= wanted.precision
+    return kind is not None and is_as_wide(kind, wanted)

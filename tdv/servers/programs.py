@@ -1,0 +1,25 @@
+"""Programs that prepare a database server.
+
+In: commands. Out: what they print. Always holds: a program sees nothing of this process's environment.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from tdv.errors import TargetError
+from tdv.servers.private import Account
+
+
+def run(command: list[str | Path], directory: Path, account: Account) -> str:
+    """What a program prints; raises `TargetError` with its last line when it fails."""
+    environment = {"LC_ALL": "C", "PATH": os.defpath, "HOME": str(directory)}
+    done: subprocess.CompletedProcess[str] = subprocess.run(
+        command, cwd=directory, env=environment, capture_output=True, check=False, text=True, **account.options
+    )
+    if done.returncode != 0:
+        lines = done.stderr.strip().splitlines() or ["it says nothing"]
+        raise TargetError(f"{command[0]} failed: {lines[-1]}", hint="Look at free space, memory and rights.")
+    return done.stdout

@@ -1,0 +1,73 @@
+"""Whether the rows of a table fit into one that somebody else made.
+
+In: the columns of both, and which types hold which. Out: the columns to fill, or one `Refused` that names every
+difference. Always holds: a further column is no difference where it can do without a value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from tdv.errors import Refused
+from tdv.model.schema import Column, TableSchema
+from tdv.model.types import LogicalType
+
+_HOLDS_MORE: Final = frozenset({("int16", "int32"), ("int16", "int64"), ("int32", "int64")})
+
+
+@dataclass(frozen=True, slots=True)
+class Theirs:
+    """One column of a table as the target has it; `type` and `kind` are in the engine's words."""
+
+    name: str
+    type: str
+    kind: str
+    not_null: bool
+    has_default: bool
+    generated: bool
+
+
+def fitted(table: TableSchema, theirs: Iterable[Theirs], holds: Callable[[Theirs, Column], bool]) -> tuple[Column, ...]:
+    """The columns to fill, generated ones left out; raises `Refused` with all differences."""
+    found = {column.name: column for column in theirs}
+    differences = [*_unfit(table.columns, found, holds), *_needed(table, found.values())]
+    if differences:
+        raise Refused(
+            f"table {table.name!r} of the target has another schema: {'; '.join(differences)}",
+            hint="Migrate the target to the schema of this version, or add --replace to make the table anew.",
+            table=table.name,
+        )
+    return tuple(column for column in table.columns if not found[column.name].generated)
+
+
+def is_as_wide(kind: LogicalType, wanted: LogicalType) -> bool:
+    """True for the same type, an integer of more bytes, or a decimal of the same scale with more digits."""
+    if kind == wanted or (wanted.name, kind.name) in _HOLDS_MORE:
+        return True
+    return kind.name == wanted.name == "decimal" and kind.scale == wanted.scale and kind.precision >= wanted.precision
+
+
+def _unfit(
+    columns: Iterable[Column], theirs: Mapping[str, Theirs], holds: Callable[[Theirs, Column], bool]
+) -> list[str]:
+    found = []
+    for column in columns:
+        their = theirs.get(column.name)
+        if their is None:
+            found.append(f"it lacks {column.name!r}")
+        elif not holds(their, column):
+            found.append(f"{column.name!r} is {their.type}, not {column.type}")
+        elif their.not_null and column.nullable:
+            found.append(f"{column.name!r} takes no NULL")
+    return found
+
+
+def _needed(table: TableSchema, theirs: Iterable[Theirs]) -> list[str]:
+    own = set(table.column_names)
+    return [
+        f"it needs values for {their.name!r}"
+        for their in theirs
+        if their.name not in own and their.not_null and not (their.has_default or their.generated)
+    ]

@@ -1,0 +1,161 @@
+"""Rows as lines that MySQL reads, and back from the CSV that it is asked for.
+
+In: canonical Arrow tables, or lines of CSV. Out: the other. Always holds: a value that MySQL would alter is refused by
+name; NULL and the empty text are told apart in both directions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tdv.content.arrow import arrow_type, one_chunk
+from tdv.content.text import from_text, to_text
+from tdv.model.schema import Column, TableSchema
+from tdv.model.types import LogicalType
+from tdv.targets import delimited
+from tdv.targets.losses import refused_value
+from tdv.targets.sql import quote
+
+_ENGINE: Final = "MySQL"
+_NUMBERS: Final = frozenset({"bool", "int16", "int32", "int64", "float64", "decimal"})
+_TEXTS: Final = frozenset({"string", "json", "uuid", "binary", "list", "struct"})
+_MOMENTS: Final = (datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999999))  # noqa: DTZ001 - of no zone
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """How lines are written: `before` and `after` a line, the quote of texts, `before_bytes` of hexadecimal digits."""
+
+    before: str
+    after: str
+    quote: str
+    before_bytes: str
+
+
+CSV: Final = Form("", "\n", '"', "")
+"""For ``LOAD DATA``."""
+VALUES: Final = Form("(", "),", "'", "x")
+"""For ``INSERT``."""
+
+
+def encode(rows: pa.Table, table: TableSchema, form: Form) -> pa.Array:
+    """One text per row; raises `DataError` for a value that MySQL cannot hold."""
+    fields = [_field(one_chunk(rows.column(column.name)), column, table.name, form) for column in table.columns]
+    fields[0] = pc.binary_join_element_wise(form.before, pc.fill_null(fields[0], "NULL"), "")
+    fields[-1] = pc.binary_join_element_wise(pc.fill_null(fields[-1], "NULL"), form.after, "")
+    return pc.binary_join_element_wise(*fields, ",", null_handling="replace", null_replacement="NULL")
+
+
+def data_of(lines: pa.Array) -> pa.Buffer:
+    """All lines one after another, without a copy."""
+    offsets = lines.buffers()[1]
+    ends = memoryview(offsets).cast("i")
+    start, stop = ends[lines.offset], ends[lines.offset + len(lines)]
+    data = lines.buffers()[2]
+    return data.slice(start, stop - start) if data is not None else pa.py_buffer(b"")
+
+
+def selected(table: TableSchema) -> str:
+    """A row as one line of CSV, for a ``SELECT``."""
+    fields = ", ',', ".join(f"IFNULL({_expression(column)}, '')" for column in table.columns)
+    return f"CONCAT({fields}, x'0A')"
+
+
+def decode(data: bytes | bytearray, table: TableSchema) -> pa.Table:
+    """Canonical rows of whole lines of CSV; raises `IntegrityError` for a value that is none of its column's type."""
+    return delimited.decode(data, table, _FORM)
+
+
+def _field(array: pa.Array, column: Column, table: str, form: Form) -> pa.Array:
+    name = column.type.name
+    if name == "binary":
+        return pc.binary_join_element_wise(
+            f"{form.before_bytes}{form.quote}", delimited.hexadecimal(array), form.quote, ""
+        )
+    encoder = _ENCODERS.get(name)
+    texts = encoder(array, column, table) if encoder else pc.cast(array, pa.string())
+    if name in _NUMBERS:
+        return texts
+    doubled = pc.replace_substring(texts, form.quote, form.quote * 2)
+    return pc.binary_join_element_wise(form.quote, doubled, form.quote, "")
+
+
+def _expression(column: Column) -> str:
+    name = quote(column.name)
+    kind = column.type.name
+    if kind in ("binary", "uuid"):
+        return f"CONCAT('\"', LOWER({f'HEX({name})' if kind == 'binary' else name}), '\"')"
+    if kind in _TEXTS:
+        return f"CONCAT('\"', REPLACE(CONVERT({name} USING utf8mb4), '\"', '\"\"'), '\"')"
+    return f"{name} + 0" if kind == "bool" else name
+
+
+def _bool(array: pa.Array, column: Column, table: str) -> pa.Array:
+    return pc.if_else(array, "1", "0")
+
+
+def _float(array: pa.Array, column: Column, table: str) -> pa.Array:
+    if not pc.all(pc.is_finite(array), min_count=0).as_py():
+        raise refused_value(table, column.name, "NaN and infinity", _ENGINE)
+    return pc.cast(array, pa.string())
+
+
+def _moment(array: pa.Array, column: Column, table: str) -> pa.Array:
+    local = pc.cast(array, pa.timestamp("us"))
+    _refuse_years(local, _MOMENTS, column, table)
+    return pc.cast(local, pa.string())
+
+
+def _date(array: pa.Array, column: Column, table: str) -> pa.Array:
+    _refuse_years(array, (date.min, date.max), column, table)
+    return pc.cast(array, pa.string())
+
+
+def _refuse_years(array: pa.Array, limits: tuple[Any, Any], column: Column, table: str) -> None:
+    first, last = (pa.scalar(limit, array.type) for limit in limits)
+    if pc.any(pc.or_(pc.less(array, first), pc.greater(array, last)), min_count=0).as_py():
+        raise refused_value(table, column.name, "years before 1 and after 9999", _ENGINE)
+
+
+def _text(array: pa.Array, column: Column, table: str) -> pa.Array:
+    return to_text(array, column.type)
+
+
+def _read_as(kind: LogicalType) -> pa.DataType:
+    if kind.name in _TEXTS:
+        return pa.string()
+    # The server writes no time zone: the session's is UTC.
+    return pa.timestamp("us") if kind.name == "timestamptz" else arrow_type(kind)
+
+
+def _finished(array: pa.Array, column: Column, table: str) -> pa.Array:
+    kind = column.type
+    if kind.name == "timestamptz":
+        return pc.assume_timezone(array, "UTC")
+    if kind.name == "binary":
+        return delimited.from_hexadecimal(array)
+    if not kind.is_nested:
+        return array
+    parsed = from_text(array, kind)
+    if parsed.misfits:
+        raise delimited.misread(table, column)
+    return parsed.array
+
+
+_FORM: Final = delimited.Form("1", "0", _read_as, _finished)
+_ENCODERS: Final[Mapping[str, Callable[[pa.Array, Column, str], pa.Array]]] = {
+    "bool": _bool,
+    "float64": _float,
+    "decimal": _text,
+    "date": _date,
+    "timestamp": _moment,
+    "timestamptz": _moment,
+    "list": _text,
+    "struct": _text,
+}

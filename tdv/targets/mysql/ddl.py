@@ -1,0 +1,113 @@
+"""Statements that make a dataset's tables in MySQL.
+
+In: table schemas. Out: SQL. Always holds: tables are made with their keys, so that InnoDB fills all of them in one
+pass; references name the tables beside them, wherever those are renamed to afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from tdv.errors import DataError
+from tdv.model.schema import TableSchema
+from tdv.targets.mysql.types import MOST_SCALE, declared
+from tdv.targets.sql import keys_of, listed, quote
+
+STATE_PREFIX: Final = "_tdv_"
+"""What tdv keeps beside the dataset's tables begins like this."""
+_INTEGERS: Final = frozenset({"int16", "int32", "int64"})
+_LONGEST_NAME: Final = 64
+_KEY_BYTES: Final = 3072
+_BYTES: Final = {"string": 4, "binary": 1}
+"""Bytes of a character of the types whose room in a key has to be shared out."""
+_OTHER_BYTES: Final = 36
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """How tables are made: `names` maps each table to the name that it is made under, `collation` is that of text."""
+
+    names: Mapping[str, str]
+    collation: str
+
+
+def create_table(table: TableSchema, making: Making) -> str:
+    """``CREATE TABLE`` with keys, an index for each reference, and references to tables of `making`."""
+    indexes = _indexes(table, making.names)
+    room = _room(table, [table.key, *keys_of(table), *indexes])
+    parts = [
+        f"{quote(column.name)} {declared(column, room.get(column.name))}"
+        + (" NULL" if column.nullable else " NOT NULL")
+        + (" AUTO_INCREMENT" if counts_on(table, column.name) else "")
+        for column in table.columns
+    ]
+    parts += [f"PRIMARY KEY ({listed(table.key)})"] if table.key else []
+    parts += [f"UNIQUE KEY ({listed(unique)})" for unique in keys_of(table)]
+    parts += [f"KEY ({listed(columns)})" for columns in indexes]
+    parts += [
+        f"FOREIGN KEY ({listed(reference.columns)}) REFERENCES "
+        f"{quote(making.names[reference.table])} ({listed(reference.to)})"
+        for reference in dict.fromkeys(table.references)
+        if reference.table in making.names
+    ]
+    return (
+        f"CREATE TABLE {quote(making.names[table.name])} ({', '.join(parts)}) "
+        f"ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET utf8mb4 COLLATE {making.collation}"
+    )
+
+
+def counts_on(table: TableSchema, name: str) -> bool:
+    """True for the single integer key: it counts on by itself, as applications expect."""
+    return table.key == (name,) and table.column(name).type.name in _INTEGERS
+
+
+def refuse_columns(tables: Iterable[TableSchema]) -> None:
+    """Raises `DataError` for names and decimals that MySQL has no room for, all at once."""
+    tables = list(tables)
+    long = [
+        repr(name)
+        for table in tables
+        for name in (table.name, *table.column_names)
+        if len(name) > _LONGEST_NAME or name != name.rstrip() or any(ord(letter) > 0xFFFF for letter in name)
+    ]
+    wide = [
+        f"{table.name}.{column.name} ({column.type})"
+        for table in tables
+        for column in table.columns
+        if column.type.name == "decimal" and column.type.scale > MOST_SCALE
+    ]
+    taken = [repr(table.name) for table in tables if table.name.lower().startswith(STATE_PREFIX)]
+    for what, found in (
+        ("names of more than 64 characters, with spaces at the end or beyond the basic plane:", long),
+        ("more than 30 digits after the point:", wide),
+        ("tables whose name begins as those of tdv:", taken),
+    ):
+        if found:
+            raise DataError(f"MySQL cannot hold {what} {', '.join(found)}", hint="Change them in the spec.")
+
+
+def _indexes(table: TableSchema, known: Iterable[str]) -> list[tuple[str, ...]]:
+    """The columns of references that no key serves."""
+    names = set(known)
+    served = [table.key, *keys_of(table)]
+    found = []
+    for reference in dict.fromkeys(table.references):
+        columns = reference.columns
+        if reference.table in names and not any(key[: len(columns)] == columns for key in served):
+            served.append(columns)
+            found.append(columns)
+    return found
+
+
+def _room(table: TableSchema, keys: Iterable[tuple[str, ...]]) -> dict[str, int]:
+    """For text and binary columns in keys: the characters or bytes that the narrowest key leaves them."""
+    room: dict[str, int] = {}
+    for key in keys:
+        shared = [name for name in key if table.column(name).type.name in _BYTES]
+        left = _KEY_BYTES - _OTHER_BYTES * (len(key) - len(shared))
+        for name in shared:
+            most = left // len(shared) // _BYTES[table.column(name).type.name]
+            room[name] = min(room.get(name, most), most)
+    return room

@@ -1,0 +1,101 @@
+"""The rows of tables that stay are replaced in one transaction.
+
+In: a connection, contents, what is there. Out: a committed transaction, or nothing changed. Always holds: since a view
+cannot be written in a transaction, the state says before it that the datasets are of no version, and what they are only
+after it; a run that is killed in between leaves the old rows or the new ones, which the next one replaces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from pymysql import err
+
+from tdv.targets.mysql.catalogue import Found
+from tdv.targets.mysql.checking import check_rows
+from tdv.targets.mysql.ddl import Making, counts_on, create_table
+from tdv.targets.mysql.rows import fill
+from tdv.targets.mysql.session import execute
+from tdv.targets.mysql.state import write_state
+from tdv.targets.mysql.swap import drop
+from tdv.targets.mysql.tables import fitting, refuse_dangling
+from tdv.targets.mysql.wire import Connection
+from tdv.targets.protocol import Held, Load, TableContent
+from tdv.targets.sql import quote
+
+
+@dataclass(frozen=True, slots=True)
+class Staying:
+    """`tables` are to be filled, `emptied` lose their rows; those that are `missing` are made. `unmarked` is what the
+    state says meanwhile, `marks` makes what it says at last; `as_file` and `scratch` are for the rows."""
+
+    tables: Sequence[TableContent]
+    emptied: Sequence[str]
+    missing: Sequence[TableContent]
+    unmarked: Sequence[Held]
+    marks: Callable[[], Sequence[Held]]
+    collation: str
+    as_file: bool
+    scratch: Path
+
+
+def unmarked(held: Iterable[Held], load: Load, tables: dict[str, list[str]]) -> list[Held]:
+    """What the state says while rows are replaced: which tables are tdv's, and no version of the load's datasets."""
+    old = {item.dataset: item for item in held}
+    for dataset, names in tables.items():
+        known = old.get(dataset) or Held(dataset, "", "", load.loaded_at, load.execution_id, {})
+        old[dataset] = replace(known, version="", digest="", tables={**dict.fromkeys(names, 0), **known.tables})
+    return list(old.values())
+
+
+def replace_rows(connection: Connection, found: Found, staying: Staying) -> Sequence[Held]:
+    """Does all of it and returns what was marked; after an error the database is as it was."""
+    names = {table.name: found.name_of(table.name) for table in staying.tables}
+    missing = {table.name for table in staying.missing}
+    columns = {
+        table.name: fitting(connection, names[table.name], table.schema)
+        for table in staying.tables
+        if table.name not in missing
+    }
+    with _undone_on_error(connection, found, [names[name] for name in missing]):
+        making = Making(names, staying.collation)
+        for table in staying.missing:
+            execute(connection, create_table(table.schema, making))
+        write_state(connection, staying.unmarked)
+        execute(connection, "START TRANSACTION")
+        for name in staying.emptied:
+            execute(connection, f"DELETE FROM {found.qualified(name)}")
+        for table in staying.tables:
+            schema = replace(table.schema, columns=columns.get(table.name, table.schema.columns))
+            fill(connection, quote(names[table.name]), replace(table, schema=schema), as_file=staying.as_file)
+        refuse_dangling(connection, [names[name] for name in columns])
+        check_rows(connection, staying.tables, lambda name: quote(names[name]), staying.scratch)
+        execute(connection, "COMMIT")
+    for table in staying.tables:
+        if any(counts_on(table.schema, name) for name in table.schema.key):
+            _count_on(connection, names[table.name])
+    marked = staying.marks()
+    write_state(connection, marked)
+    return marked
+
+
+def _count_on(connection: Connection, name: str) -> None:
+    """Lets the table's counter go on after its greatest value. Not everybody may; it only ever is too high."""
+    with suppress(err.OperationalError):
+        execute(connection, f"ALTER TABLE {quote(name)} AUTO_INCREMENT = 1")
+
+
+@contextmanager
+def _undone_on_error(connection: Connection, found: Found, made: Iterable[str]) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        # Where the server has gone, the state goes on to say that there is no version.
+        with suppress(err.MySQLError):
+            execute(connection, "ROLLBACK")
+            drop(connection, [("TABLE", name) for name in made])
+            write_state(connection, found.survey.held)
+        raise

@@ -1,0 +1,207 @@
+"""One load into a MySQL database: new tables that take the place of the old ones, or new rows in tables that stay.
+
+In: a connection, the load, what may be emptied. Out: the new state, or nothing changed. Always holds: only the
+datasets' tables are touched, and those that `also_empty` names; tables that others made, altered or reference keep all
+that they are but their rows, and rows are read back before anybody sees them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from pymysql import err
+
+from tdv.errors import Refused
+from tdv.targets.losses import refuse_types
+from tdv.targets.mysql import catalogue
+from tdv.targets.mysql.catalogue import TABLE, Found, collation_of
+from tdv.targets.mysql.checking import check_rows
+from tdv.targets.mysql.ddl import Making, create_table, refuse_columns
+from tdv.targets.mysql.inplace import Staying, replace_rows, unmarked
+from tdv.targets.mysql.rows import fill, takes_files
+from tdv.targets.mysql.session import execute
+from tdv.targets.mysql.swap import NEW, Swap, swap, sweep
+from tdv.targets.mysql.tables import fitting
+from tdv.targets.mysql.types import LOSSES
+from tdv.targets.mysql.wire import Connection
+from tdv.targets.protocol import Content, Held, Item, Load, TableContent
+from tdv.targets.sql import quote
+from tdv.targets.survey import (
+    definition,
+    foreign_references,
+    is_whole,
+    refuse_references,
+    refuse_strangers,
+    refuse_twice,
+)
+
+_ENGINE: Final = "MySQL"
+
+
+def contents_of(load: Load) -> list[tuple[Item, Content]]:
+    """The rows to load; raises `DataError` for types and names that MySQL cannot hold."""
+    contents = [(item, item.content()) for item in load.items]
+    tables = [table.schema for _, content in contents for table in content.tables]
+    refuse_twice((item.dataset, table.name) for item, content in contents for table in content.tables)
+    refuse_types(tables, LOSSES, _ENGINE)
+    refuse_columns(tables)
+    return contents
+
+
+def looked(connection: Connection, load: Load, also_empty: Iterable[str]) -> Found:
+    """What is there; raises `Refused` for what the load must not touch."""
+    owners = {table.name: item.dataset for item in load.items for table in item.content().tables}
+    found = catalogue.survey(connection, owners)
+    refuse_strangers(found.survey, load, owners)
+    refuse_references(foreign_references(found.survey, load, owners), also_empty)
+    return found
+
+
+def counts(connection: Connection, load: Load, also_empty: Iterable[str]) -> list[tuple[str, int]]:
+    """The tables of the load that are there, each with its rows; raises `Refused` as the load would."""
+    found = looked(connection, load, also_empty)
+    names = [table.name for item in load.items for table in item.content().tables]
+    return [
+        (name, execute(connection, f"SELECT COUNT(*) FROM {found.qualified(name)}")[0][0])
+        for name in names
+        if found.survey.has_table(name)
+    ]
+
+
+class Loading:
+    """The load; `run` does it, under the lock of the target."""
+
+    def __init__(self, connection: Connection, load: Load, also_empty: Sequence[str], scratch: Path) -> None:
+        self._connection = connection
+        self._load = load
+        self._also_empty = also_empty
+        self._scratch = scratch
+        self._contents = contents_of(load)
+        self._tables = [table for _, content in self._contents for table in content.tables]
+        self._as_file = takes_files(connection)
+        self._collation = collation_of(connection)
+
+    def run(self) -> tuple[Held, ...]:
+        """Does all of it; after an error the database is as it was."""
+        sweep(self._connection)
+        self._found = looked(self._connection, self._load, self._also_empty)
+        survey = self._found.survey
+        old = [table for held in survey.of_load(self._load) for table in held.tables]
+        names = [table.name for table in self._tables]
+        present = [name for name in dict.fromkeys((*names, *old)) if survey.has_table(name)]
+        others = self._referenced(present)
+        if self._must_go():
+            self._refuse_referenced(others)
+            marked = self._swapped(present)
+        elif others or not all(survey.is_own(TABLE + name, survey.recorded(self._load)) for name in present):
+            marked = self._stayed(present)
+        else:
+            marked = self._swapped(present)
+        return tuple(held for held in marked if held.dataset in self._load.datasets)
+
+    def _referenced(self, present: Iterable[str]) -> dict[str, str]:
+        """Which of these tables others reference: its name to one of the others."""
+        ours = {*present, *(table.name for table in self._tables)}
+        return {to: table for table, to in self._found.survey.references if to in ours and table not in ours}
+
+    def _must_go(self) -> bool:
+        """True under ``--replace`` where rows do not fit into somebody else's table."""
+        return self._load.replace and any(
+            self._is_unfit(table) for table in self._tables if self._found.survey.has_table(table.name)
+        )
+
+    def _is_unfit(self, table: TableContent) -> bool:
+        try:
+            fitting(self._connection, self._found.name_of(table.name), table.schema)
+        except Refused:
+            return True
+        return False
+
+    def _refuse_referenced(self, others: Mapping[str, str]) -> None:
+        for table, other in sorted(others.items()):
+            raise Refused(
+                f"table {table!r} cannot be made anew: table {other!r} references it",
+                hint="Drop what depends on it, or run the command without --replace.",
+                table=table,
+            )
+
+    def _swapped(self, present: Sequence[str]) -> Sequence[Held]:
+        """Makes and fills all tables under other names, then gives them theirs."""
+        names = {table.name: f"{NEW}{index}" for index, table in enumerate(self._tables)}
+        making = Making(names, self._collation)
+        try:
+            for table in self._tables:
+                execute(self._connection, create_table(table.schema, making))
+            self._fill(names)
+            check_rows(self._connection, self._tables, lambda name: quote(names[name]), self._scratch)
+            final = {quote(names[table.name]): self._found.name_of(table.name) for table in self._tables}
+            made = {name: self._named(names, name) for name in names}
+            held = self._marks(made)
+            gone = [self._found.name_of(name) for name in present]
+            swap(self._connection, Swap(final, gone, held, bool(self._found.survey.held)))
+        except BaseException:
+            with suppress(err.MySQLError):
+                sweep(self._connection)
+            raise
+        return held
+
+    def _fill(self, names: Mapping[str, str]) -> None:
+        # The build has proved them: without these checks InnoDB fills an empty table in one pass.
+        execute(self._connection, "SET SESSION unique_checks = 0")
+        for table in self._tables:
+            fill(self._connection, quote(names[table.name]), table, as_file=self._as_file)
+        execute(self._connection, "SET SESSION unique_checks = 1")
+
+    def _stayed(self, present: Sequence[str]) -> Sequence[Held]:
+        """Replaces the rows of tables that stay, in one transaction."""
+        survey = self._found.survey
+        emptied = [*foreign_references(survey, self._load, [table.name for table in self._tables]), *present]
+        tables = {item.dataset: [table.name for table in content.tables] for item, content in self._contents}
+        staying = Staying(
+            tables=self._tables,
+            emptied=emptied,
+            missing=[table for table in self._tables if table.name not in present],
+            unmarked=unmarked(survey.held, self._load, tables),
+            marks=lambda: self._marks(self._made(present)),
+            collation=self._collation,
+            as_file=self._as_file,
+            scratch=self._scratch,
+        )
+        return replace_rows(self._connection, self._found, staying)
+
+    def _made(self, present: Iterable[str]) -> dict[str, str]:
+        """The digests of tables that tdv made, now or before, and that are still so."""
+        now = catalogue.survey(self._connection, [table.name for table in self._tables]).survey
+        recorded = self._found.survey.recorded(self._load)
+        known = set(present)
+        return {
+            table.name: definition(now.objects.get(TABLE + table.name))
+            for table in self._tables
+            if table.name not in known or now.is_own(TABLE + table.name, recorded)
+        }
+
+    def _named(self, names: Mapping[str, str], table: str) -> str:
+        """The digest of a table's definition as it will be when all have their own names."""
+        text = catalogue.statement(self._connection, names[table])
+        for name, beside in names.items():
+            own = quote(self._found.name_of(name))
+            text = text.replace(quote(beside), own).replace(f'"{beside}_ibfk_', f"{own[:-1]}_ibfk_")
+        return definition(text)
+
+    def _marks(self, made: Mapping[str, str]) -> list[Held]:
+        """What the database holds from now on; what tdv made is recorded, tables that others made are not."""
+        survey = self._found.survey
+        whole = is_whole(survey, self._load) if survey.held else not survey.objects
+        others = [held for held in survey.held if held.dataset not in self._load.datasets]
+        return others + [
+            replace(
+                self._load.mark(item, content.tables),
+                objects={TABLE + table.name: made[table.name] for table in content.tables if table.name in made},
+                whole=whole,
+            )
+            for item, content in self._contents
+        ]

@@ -1,0 +1,84 @@
+"""Tables that are there already: whether rows of a dataset fit into them, and what they reference.
+
+In: the catalogue. Out: columns to fill, references that point to nothing, or one `Refused` that names every difference.
+Always holds: nothing that others made on a table is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from typing import Any, Final
+
+from tdv.errors import DataError
+from tdv.model.schema import Column, TableSchema
+from tdv.targets.fitting import Theirs, fitted, is_as_wide
+from tdv.targets.mysql.session import execute
+from tdv.targets.mysql.types import length_of, logical
+from tdv.targets.mysql.wire import Connection
+from tdv.targets.sql import quote
+
+_COLUMNS: Final = """
+SELECT COLUMN_NAME, COLUMN_TYPE, DATA_TYPE, IS_NULLABLE = 'NO',
+    COLUMN_DEFAULT IS NOT NULL OR EXTRA LIKE '%%auto_increment%%', COALESCE(GENERATION_EXPRESSION, '') <> ''
+  FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s ORDER BY ORDINAL_POSITION
+"""
+_FOREIGN_KEYS: Final = """
+SELECT CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME, REFERENCED_COLUMN_NAME
+  FROM information_schema.KEY_COLUMN_USAGE
+  WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s AND REFERENCED_TABLE_NAME IS NOT NULL
+  ORDER BY CONSTRAINT_NAME, ORDINAL_POSITION
+"""
+_TEXTS: Final = frozenset({"tinytext", "text", "mediumtext", "longtext", "varchar", "json"})
+_UUID_LENGTH: Final = 36
+
+
+def columns_of(connection: Connection, name: str) -> list[Theirs]:
+    """The columns of the table that the server calls `name`."""
+    rows = execute(connection, _COLUMNS, name)
+    return [
+        Theirs(column, kind, word, bool(not_null), bool(default), bool(generated))
+        for column, kind, word, not_null, default, generated in rows
+    ]
+
+
+def fitting(connection: Connection, name: str, table: TableSchema) -> tuple[Column, ...]:
+    """The columns to fill in the table that the server calls `name`, generated ones left out; raises `Refused` with
+    all differences."""
+    return fitted(table, columns_of(connection, name), _holds)
+
+
+def foreign_keys(connection: Connection, name: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """The references of a table: what they point to in SQL, and pairs of a column and one over there."""
+    rows = execute(connection, _FOREIGN_KEYS, name)
+    for _, group in groupby(rows, key=lambda row: row[0]):
+        found: list[tuple[Any, ...]] = list(group)
+        yield f"{quote(found[0][2])}.{quote(found[0][3])}", [(str(row[1]), str(row[4])) for row in found]
+
+
+def refuse_dangling(connection: Connection, names: Iterable[str]) -> None:
+    """Raises `DataError` for a row of these tables that references nothing: a load does not check each row."""
+    for name in names:
+        for place, pairs in foreign_keys(connection, name):
+            given = " AND ".join(f"c.{quote(column)} IS NOT NULL" for column, _ in pairs)
+            same = " AND ".join(f"p.{quote(to)} = c.{quote(column)}" for column, to in pairs)
+            query = f"SELECT 1 FROM {quote(name)} c WHERE {given} AND NOT EXISTS (SELECT 1 FROM {place} p WHERE {same})"
+            if execute(connection, f"{query} LIMIT 1"):
+                columns = ", ".join(repr(column) for column, _ in pairs)
+                raise DataError(
+                    f"MySQL refuses rows of table {name!r}: a reference of {columns} points to nothing in {place}",
+                    hint="Load the dataset that holds the referenced rows first, or with this one.",
+                    table=name,
+                )
+
+
+def _holds(their: Theirs, column: Column) -> bool:
+    wanted = column.type
+    if wanted.name == "json" or wanted.is_nested:
+        return their.kind in _TEXTS
+    if wanted.name == "uuid":
+        return their.kind == "uuid" or length_of(their.type) == _UUID_LENGTH
+    if wanted.name == "timestamptz":
+        return their.kind in ("datetime", "timestamp")
+    kind = logical(their.type)
+    return kind is not None and is_as_wide(kind, wanted)

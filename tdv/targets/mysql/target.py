@@ -1,0 +1,205 @@
+"""MySQL and MariaDB databases as targets.
+
+In: `Load`s. Out: databases whose tables hold exactly their rows. Always holds: readers see all of the old rows or all
+of the new ones, although the server commits at every statement that makes a table. Importing this module imports
+neither the driver nor Arrow.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tdv.config import TargetSettings
+from tdv.config.address import identity
+from tdv.errors import PluginMissing, Refused, TargetError
+from tdv.model.schema import DatasetSchema, TableSchema
+from tdv.targets.mysql.types import LOSSES
+from tdv.targets.protocol import Capabilities, Held, Load, Loss, Outcome, Plan
+from tdv.targets.survey import migrates
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tdv.targets.mysql.wire import Connection
+    from tdv.targets.throwaway import Throwaways
+
+
+class MysqlTarget:
+    """One database of a server."""
+
+    capabilities: ClassVar[Capabilities] = Capabilities(transactional=True, proof=True, references=True, throwaway=True)
+    losses: ClassVar[Mapping[str, Loss]] = LOSSES
+
+    def __init__(self, settings: TargetSettings, work: Path) -> None:
+        self.settings = settings
+        self.shown = settings.shown
+        self._scratch = work / "images"
+
+    @property
+    def identity(self) -> str:
+        return " ".join(sorted(identity(self.settings.url)))
+
+    def proof(self) -> Any | None:
+        with self._failures():
+            from tdv.targets.mysql.proof import proof
+
+            with self._connected_if_there() as connection:
+                return proof(connection) if connection is not None else None
+
+    def settle(self) -> None:
+        """There is no proof as long as it could miss a write; rows are read then, see `same`."""
+
+    def held(self) -> tuple[Held, ...]:
+        with self._failures():
+            from tdv.targets.mysql.state import held_in
+
+            with self._connected_if_there() as connection:
+                return held_in(connection) if connection is not None else ()
+
+    def plan(self, load: Load) -> Plan:
+        with self._failures():
+            from tdv.targets.mysql.catalogue import is_empty
+            from tdv.targets.mysql.loading import counts
+
+            restores = [f"load {item.dataset}@{item.version} ({item.digest})" for item in load.items]
+            with self._connected_if_there() as connection:
+                if connection is None and self.settings.owns == "database":
+                    return Plan((f"create the database of {self.shown}", *migrates(load), *restores))
+            with self._connected() as connection:
+                deleted = counts(connection, load, self.settings.also_empty)
+                made = migrates(load) if is_empty(connection) else ()
+            way = f"replace the rows of the datasets' tables: {self.shown}"
+            return Plan((way, *(f"delete {count} rows of {name!r}" for name, count in deleted), *made, *restores))
+
+    def load(self, load: Load) -> Outcome:
+        with self._failures(), self._locked() as admin:
+            return self._unchanged(load) or self._replaced_whole(admin, load) or self._replaced_rows(load)
+
+    def drop(self) -> None:
+        """Removes the database, which must be one that tdv owns."""
+        with self._failures(), self._locked() as admin:
+            from tdv.targets.mysql.session import execute, parameters
+            from tdv.targets.sql import quote
+
+            if self.settings.owns != "database":
+                raise Refused(
+                    f"{self.shown} is not tdv's to drop", hint="Set `owns: database` for the target in tdv.yaml."
+                )
+            execute(admin, f"DROP DATABASE IF EXISTS {quote(parameters(self.settings.url).database)}")
+
+    def throwaways(self) -> Throwaways:
+        """The throwaway databases on the target's server; the target itself is not touched."""
+        with self._failures():
+            from tdv.targets.mysql.throwaway import MysqlThrowaways
+
+            return MysqlThrowaways(self.settings, self._fresh_scratch(), self._failures)
+
+    def read(self, table: TableSchema) -> Iterator[pa.Table]:
+        with self._failures():
+            from tdv.content.order import ordered_stream
+            from tdv.targets.mysql.rows import read
+            from tdv.targets.sql import quote
+
+            with self._connected() as connection:
+                yield from ordered_stream(read(connection, quote(table.name), table), table, self._fresh_scratch())
+
+    def inspect(self) -> DatasetSchema:
+        with self._failures():
+            from tdv.targets.mysql.inspection import inspect
+
+            with self._connected() as connection:
+                return inspect(connection)
+
+    def look_up(self, table: str) -> Sequence[Mapping[str, Any]] | None:
+        with self._failures():
+            from tdv.targets.mysql.catalogue import select
+
+            with self._connected_if_there() as connection:
+                return select(connection, table) if connection is not None else None
+
+    def _unchanged(self, load: Load) -> Outcome | None:
+        """None where rows have to be replaced, or where looking at all of them would take longer."""
+        from tdv.targets.mysql.same import is_same
+
+        with self._connected_if_there() as connection:
+            if connection is None or not is_same(connection, load, self._fresh_scratch()):
+                return None
+            from tdv.targets.mysql.state import held_in
+
+            return Outcome("unchanged", tuple(h for h in held_in(connection) if h.dataset in load.datasets))
+
+    def _replaced_whole(self, admin: Connection, load: Load) -> Outcome | None:
+        """None for a database that tdv does not own, or may not replace."""
+        if self.settings.owns != "database":
+            return None
+        from tdv.targets.mysql.whole import Whole
+
+        return Whole(admin, self.settings, self._fresh_scratch()).replace(load)
+
+    def _replaced_rows(self, load: Load) -> Outcome:
+        from tdv.targets.mysql.catalogue import is_empty
+        from tdv.targets.mysql.loading import Loading
+
+        with self._connected() as connection:
+            if load.schema is not None and is_empty(connection):
+                load.schema.make(self.settings)
+            return Outcome("loaded", Loading(connection, load, self.settings.also_empty, self._fresh_scratch()).run())
+
+    @contextmanager
+    def _locked(self) -> Iterator[Connection]:
+        """A connection to no database, which holds the lock of the target."""
+        from tdv.targets.mysql.session import connect, lock, parameters
+
+        with closing(connect(parameters(self.settings.url), None)) as admin:
+            lock(admin, self.identity, f"the target {self.shown}")
+            yield admin
+
+    def _fresh_scratch(self) -> Path:
+        return self._scratch / f".scratch-{os.urandom(6).hex()}"
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        from tdv.targets.mysql.session import connected, parameters
+
+        with connected(parameters(self.settings.url)) as connection:
+            yield connection
+
+    @contextmanager
+    def _connected_if_there(self) -> Iterator[Connection | None]:
+        """None where the server has no such database."""
+        import pymysql
+
+        from tdv.targets.mysql.session import connect, is_missing_database, parameters
+
+        given = parameters(self.settings.url)
+        try:
+            connection = connect(given, given.database)
+        except pymysql.err.MySQLError as exc:
+            if not is_missing_database(exc):
+                raise
+            yield None
+            return
+        with closing(connection):
+            yield connection
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Turns the driver's errors into tdv's; raises `PluginMissing` without the driver."""
+        try:
+            from tdv.targets.mysql.session import failures
+        except ImportError as exc:
+            raise PluginMissing(
+                f"the driver for MySQL is not installed: {exc}", hint='Run `pip install "tdv[mysql]"`.'
+            ) from exc
+        with failures(self.shown):
+            try:
+                yield
+            except OSError as exc:
+                raise TargetError(
+                    f"cannot write {exc.filename or self._scratch}: {exc.strerror or exc}",
+                    hint="Look at the rights and the free space of .tdv in the repository.",
+                ) from exc

@@ -1,0 +1,222 @@
+"""Finished databases on the server, whose tables are copied: one for each content and server version.
+
+In: a connection to no database, a load. Out: a template, and copies of it. Always holds: a template is complete or of
+no use, since the view that says what it holds comes last; it is found by everybody who may read it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from pymysql import err
+
+from tdv.config import TargetSettings
+from tdv.errors import DataError, IntegrityError, Refused
+from tdv.targets.mysql import catalogue
+from tdv.targets.mysql.ddl import STATE_PREFIX
+from tdv.targets.mysql.session import connected, execute, lock, named, parameters, translated, unlock
+from tdv.targets.mysql.state import held_in, write_state
+from tdv.targets.mysql.wire import Connection
+from tdv.targets.protocol import STATE_TABLE, AppSchema, Held, Load
+from tdv.targets.sql import quote, text
+from tdv.targets.survey import in_app_schema, unfit
+
+LAYOUT: Final = 1
+"""Another number makes all templates anew: change it with anything that changes what a load leaves."""
+_TEMPLATE: Final = "tdv_template_"
+_DIGITS: Final = 20
+_NAME: Final = re.compile(rf"{_TEMPLATE}[0-9a-f]{{{_DIGITS}}}")
+_USED: Final = f"{STATE_PREFIX}used"
+"""A view in a template that says when it was copied last, in seconds since 1970."""
+_USED_EVERY: Final = 3600
+KEEP_BYTES: Final = 16 << 30
+KEEP_TEMPLATES: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """What a template is filled with: the settings of a target on the server, the rows, a directory for passing
+    files."""
+
+    settings: TargetSettings
+    load: Load
+    scratch: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A database to copy; `held` is what it holds, `size` in bytes, `used_at` in seconds since 1970."""
+
+    name: str
+    held: tuple[Held, ...]
+    size: int = 0
+    used_at: int = 0
+
+
+class Templates:
+    """The templates of a server."""
+
+    def __init__(self, admin: Connection) -> None:
+        self._admin = admin
+
+    def name_of(self, load: Load) -> str:
+        """What the template of these rows is called."""
+        ((version,),) = execute(self._admin, "SELECT VERSION()")
+        key = json.dumps([LAYOUT, load.image_key, version])
+        return _TEMPLATE + hashlib.sha256(key.encode()).hexdigest()[:_DIGITS]
+
+    def find(self, name: str) -> Template | None:
+        """The template of that name, if it is there and complete."""
+        held = held_in(self._admin, f"{quote(name)}.{quote(STATE_TABLE)}")
+        return Template(name, held) if held else None
+
+    def made(self, filling: Filling) -> Template:
+        """The template of a load, filled and verified now if it is not there; raises what `Target.load` raises."""
+        name = self.name_of(filling.load)
+        lock(self._admin, name, f"the template {name}")
+        try:
+            found = self.find(name)
+            if found is None:
+                found = Template(name, self._filled(name, filling))
+                self._note_use(name)
+                self.collect(name)
+            return found
+        finally:
+            unlock(self._admin, name)
+
+    def copy(self, template: Template, database: str) -> dict[str, str]:
+        """Makes all tables of a template in an empty database; returns the place of each by its name."""
+        source, goal = quote(template.name), quote(database)
+        statements = {name: self._statement(template.name, name) for name in self._tables(template.name)}
+        execute(self._admin, f"USE {goal}")
+        execute(self._admin, "SET SESSION unique_checks = 0")
+        for statement in statements.values():
+            execute(self._admin, statement)
+        for name in statements:
+            columns = self._columns(template.name, name)
+            execute(
+                self._admin,
+                f"INSERT INTO {goal}.{quote(name)} ({columns}) SELECT {columns} FROM {source}.{quote(name)}",
+            )
+        execute(self._admin, "SET SESSION unique_checks = 1")
+        self._note_use(template.name)
+        return {name: f"{goal}.{quote(name)}" for name in statements}
+
+    def drop(self, name: str) -> None:
+        """Removes a template; any other name is left alone."""
+        if _NAME.fullmatch(name):
+            execute(self._admin, f"DROP DATABASE IF EXISTS {quote(name)}")
+
+    def found(self) -> list[Template]:
+        """All complete templates of the server, the one that was used last first."""
+        rows = execute(
+            self._admin,
+            "SELECT s.SCHEMA_NAME, COALESCE(SUM(t.DATA_LENGTH + t.INDEX_LENGTH), 0) FROM information_schema.SCHEMATA s "
+            "LEFT JOIN information_schema.TABLES t ON t.TABLE_SCHEMA = s.SCHEMA_NAME "
+            f"WHERE LEFT(s.SCHEMA_NAME, {len(_TEMPLATE)}) = {text(_TEMPLATE)} GROUP BY 1",
+        )
+        found = [
+            replace(template, size=int(size), used_at=self._used_at(name))
+            for name, size in rows
+            if _NAME.fullmatch(name) and (template := self.find(name)) is not None
+        ]
+        return sorted(found, key=lambda template: template.used_at, reverse=True)
+
+    def collect(self, spare: str, keep_bytes: int = KEEP_BYTES, keep_templates: int = KEEP_TEMPLATES) -> list[str]:
+        """Drops the oldest templates until so many bytes and templates are left; never the one called `spare`."""
+        dropped = []
+        total = 0
+        for count, template in enumerate(self.found(), 1):
+            total += template.size
+            if template.name != spare and (total > keep_bytes or count > keep_templates):
+                self.drop(template.name)
+                dropped.append(template.name)
+        return dropped
+
+    def _filled(self, name: str, filling: Filling) -> tuple[Held, ...]:
+        execute(self._admin, f"DROP DATABASE IF EXISTS {quote(name)}")
+        create_database(self._admin, name)
+        try:
+            settings = named(filling.settings, name)
+            if filling.load.schema is not None:
+                return _in_schema(filling.load.schema, settings, filling)
+            return _loaded(settings, filling.load, filling.scratch)
+        except BaseException:
+            with suppress(err.MySQLError):
+                execute(self._admin, f"DROP DATABASE IF EXISTS {quote(name)}")
+            raise
+
+    def _tables(self, database: str) -> list[str]:
+        rows = execute(
+            self._admin,
+            "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s AND TABLE_TYPE = 'BASE TABLE'",
+            database,
+        )
+        return [name for (name,) in rows]
+
+    def _statement(self, database: str, table: str) -> str:
+        ((_, statement, *_),) = execute(self._admin, f"SHOW CREATE TABLE {quote(database)}.{quote(table)}")
+        return str(statement)
+
+    def _columns(self, database: str, table: str) -> str:
+        rows = execute(
+            self._admin,
+            "SELECT COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = %s AND TABLE_NAME = %s "
+            "AND COALESCE(GENERATION_EXPRESSION, '') = '' ORDER BY ORDINAL_POSITION",
+            database,
+            table,
+        )
+        return ", ".join(quote(name) for (name,) in rows)
+
+    def _used_at(self, name: str) -> int:
+        with suppress(err.MySQLError):
+            ((seconds,),) = execute(self._admin, f"SELECT used_at FROM {quote(name)}.{quote(_USED)}")
+            return int(seconds)
+        return 0
+
+    def _note_use(self, name: str) -> None:
+        """Only who may make views in a template writes there; that of somebody else is copied all the same."""
+        now = int(time.time())
+        if now - self._used_at(name) > _USED_EVERY:
+            with suppress(err.MySQLError):
+                place = f"{quote(name)}.{quote(_USED)}"
+                execute(self._admin, f"CREATE OR REPLACE SQL SECURITY INVOKER VIEW {place} AS SELECT {now} AS used_at")
+
+
+def create_database(admin: Connection, name: str) -> None:
+    """Makes an empty database whose text is UTF-8."""
+    execute(admin, f"CREATE DATABASE {quote(name)} CHARACTER SET utf8mb4")
+
+
+def _loaded(settings: TargetSettings, load: Load, scratch: Path) -> tuple[Held, ...]:
+    # A copy needs no Arrow.
+    from tdv.targets.mysql.loading import Loading
+
+    with connected(parameters(settings.url)) as connection:
+        return Loading(connection, load, (), scratch).run()
+
+
+def _in_schema(schema: AppSchema, settings: TargetSettings, filling: Filling) -> tuple[Held, ...]:
+    """Fills an empty database with the application's schema and the rows in it."""
+    schema.make(settings)
+    load = replace(filling.load, replace=False)
+    try:
+        held = _loaded(settings, load, filling.scratch)
+    except (Refused, DataError, IntegrityError) as problem:
+        raise unfit(load, problem) from problem
+    except err.MySQLError as exc:
+        refused = translated(exc, settings.shown)
+        if isinstance(refused, DataError):
+            raise unfit(load, refused) from None
+        raise
+    with connected(parameters(settings.url)) as connection:
+        held = in_app_schema(held, schema, catalogue.survey(connection, ()).survey)
+        write_state(connection, held)
+    return held

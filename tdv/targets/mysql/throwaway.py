@@ -1,0 +1,117 @@
+"""Throwaway databases beside a target, on its server.
+
+In: a target's settings, names, and `Load`s. Out: copies of templates, and what is left of earlier ones. Always holds:
+nobody knows the name of a copy before it is complete; only databases whose names tdv made are listed or dropped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pymysql
+from pymysql import err
+
+from tdv.config import TargetSettings
+from tdv.targets.mysql.proof import looks_of, settle
+from tdv.targets.mysql.session import connect, connected, execute, named, parameters
+from tdv.targets.mysql.state import write_state
+from tdv.targets.mysql.templates import Filling, Templates, create_database
+from tdv.targets.mysql.wire import Connection
+from tdv.targets.protocol import Load
+from tdv.targets.sql import quote
+from tdv.targets.throwaway import Leaving, Name, Throwaway
+
+_DATABASES = (
+    "SELECT s.SCHEMA_NAME, COALESCE(SUM(t.DATA_LENGTH + t.INDEX_LENGTH), 0) FROM information_schema.SCHEMATA s "
+    "LEFT JOIN information_schema.TABLES t ON t.TABLE_SCHEMA = s.SCHEMA_NAME "
+    "WHERE LEFT(s.SCHEMA_NAME, 4) = 'tdv_' GROUP BY 1 ORDER BY 1"
+)
+_OTHERS = "SELECT 1 FROM information_schema.PROCESSLIST WHERE DB = %s AND ID NOT IN (%s, CONNECTION_ID())"
+Failures = Callable[[], AbstractContextManager[None]]
+
+
+class MysqlThrowaways:
+    """The throwaways of one server; `settings` are those of any target on it, `failures` translates errors."""
+
+    keeps_connection: ClassVar[bool] = True
+
+    def __init__(self, settings: TargetSettings, scratch: Path, failures: Failures) -> None:
+        self._settings = settings
+        self._scratch = scratch
+        self._failures = failures
+
+    def create(self, name: Name, load: Load) -> Throwaway:
+        throwaway = Throwaway(str(name), named(self._settings, str(name)))
+        with self._failures(), self._server() as admin:
+            templates = Templates(admin)
+            template = templates.find(templates.name_of(load))
+            template = template or templates.made(Filling(self._settings, load, self._scratch))
+            create_database(admin, throwaway.name)
+            try:
+                templates.copy(template, throwaway.name)
+                write_state(admin, load.stamped(template.held))
+            except BaseException:
+                with suppress(err.MySQLError):
+                    execute(admin, f"DROP DATABASE IF EXISTS {quote(throwaway.name)}")
+                raise
+        return throwaway
+
+    def drop(self, leaving: str) -> None:
+        with self._failures(), self._server() as admin:
+            if Name.parse(leaving) is None:
+                Templates(admin).drop(leaving)
+                return
+            # A transaction that is left open would keep the database from being dropped.
+            for (session,) in execute(admin, "SELECT ID FROM information_schema.PROCESSLIST WHERE DB = %s", leaving):
+                with suppress(err.MySQLError):
+                    execute(admin, f"KILL {int(session)}")
+            execute(admin, f"DROP DATABASE IF EXISTS {quote(leaving)}")
+
+    def found(self) -> tuple[Leaving, ...]:
+        with self._failures(), self._server() as admin:
+            images = [
+                Leaving("image", template.name, datetime.fromtimestamp(template.used_at, UTC), "", template.size)
+                for template in Templates(admin).found()
+            ]
+            return (*_databases(admin), *images)
+
+    def connect(self, throwaway: Throwaway) -> pymysql.connections.Connection[Any]:
+        with self._failures():
+            given = parameters(throwaway.url)
+            return pymysql.connect(**given.words, database=given.database, charset="utf8mb4")
+
+    def begin(self, throwaway: Throwaway, connection: Callable[[], Any]) -> Any:
+        """How the tables look, in a second in which nobody has written yet: the server tells no smaller times."""
+        with self._failures(), connected(parameters(throwaway.url)) as own:
+            settle(own, throwaway.name)
+            return looks_of(own, throwaway.name)
+
+    def undone(self, throwaway: Throwaway, connection: Any | None, begun: Any) -> bool:
+        """True if nothing was committed to any table, and nobody else has a connection to the database."""
+        if connection is None or begun is None:
+            return False
+        connection.rollback()
+        with self._failures(), self._server() as admin:
+            others = execute(admin, _OTHERS, throwaway.name, connection.thread_id())
+            return not others and _without_counters(looks_of(admin, throwaway.name)) == _without_counters(begun)
+
+    @contextmanager
+    def _server(self) -> Iterator[Connection]:
+        with closing(connect(parameters(self._settings.url), None)) as admin:
+            yield admin
+
+
+def _without_counters(looks: Any) -> Any:
+    """A counter that a rolled-back row has moved stays moved, as it does in every engine."""
+    return looks and [[name, times.split(" ")[:4], columns] for name, times, columns in looks]
+
+
+def _databases(admin: Connection) -> Iterator[Leaving]:
+    for text, size in execute(admin, _DATABASES):
+        name = Name.parse(text)
+        if name is not None:
+            yield Leaving("database", text, name.made_at, name.execution_id, int(size))

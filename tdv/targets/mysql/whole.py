@@ -1,0 +1,107 @@
+"""A database that tdv owns: all of its tables are replaced by copies of those of a template.
+
+In: a connection to no database, the settings of a target, a load. Out: the tables under their names, new; or None where
+the user may not. Always holds: the copies are made beside, and take the names of the tables in one statement.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from pymysql import err
+from pymysql.constants import ER
+
+from tdv.config import TargetSettings
+from tdv.targets.mysql.catalogue import TABLE, Found, survey
+from tdv.targets.mysql.session import connected, execute, number_of, parameters
+from tdv.targets.mysql.swap import Swap, swap, sweep
+from tdv.targets.mysql.templates import Filling, Template, Templates, create_database
+from tdv.targets.mysql.wire import Connection
+from tdv.targets.protocol import Load, Outcome
+from tdv.targets.sql import quote, text
+from tdv.targets.survey import is_all_ours, refuse_strangers
+
+_COPY: Final = "tdv_copy_"
+_DIGITS: Final = 12
+_VIEW: Final = "view "
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """The database of `settings` on the server of `admin`."""
+
+    admin: Connection
+    settings: TargetSettings
+    scratch: Path
+
+    @property
+    def name(self) -> str:
+        """The database."""
+        return parameters(self.settings.url).database
+
+    def replace(self, load: Load) -> Outcome | None:
+        """Puts copies in the place of the tables; None where their rows have to be replaced instead.
+
+        Raises `Refused` for rows that are not tdv's.
+        """
+        if not self.exists():
+            create_database(self.admin, self.name)
+        templates = Templates(self.admin)
+        template = templates.find(templates.name_of(load))
+        with connected(parameters(self.settings.url)) as connection:
+            sweep(connection)
+            found = self._looked(connection, load, template)
+            if not is_all_ours(found.survey, load, owned=True):
+                return None
+            action: Any = "loaded" if template is None else "cloned"
+            try:
+                template = template or templates.made(Filling(self.settings, load, self.scratch))
+                self._sweep()
+                return self._copied(connection, load, found, template, action)
+            except err.MySQLError as exc:
+                if number_of(exc) not in (ER.DBACCESS_DENIED_ERROR, ER.TABLEACCESS_DENIED_ERROR):
+                    raise
+                return None
+
+    def exists(self) -> bool:
+        """Whether the server has the database."""
+        return bool(execute(self.admin, "SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = %s", self.name))
+
+    def _looked(self, connection: Connection, load: Load, template: Template | None) -> Found:
+        if template is not None:
+            owners = {table: held.dataset for held in template.held for table in held.tables}
+        else:
+            owners = {table.name: item.dataset for item in load.items for table in item.content().tables}
+        found = survey(connection, owners)
+        refuse_strangers(found.survey, load, owners)
+        return found
+
+    def _copied(self, connection: Connection, load: Load, found: Found, template: Template, action: Any) -> Outcome:
+        beside = f"{self._prefix}{os.urandom(4).hex()}"
+        held = load.stamped(template.held)
+        create_database(self.admin, beside)
+        try:
+            places = Templates(self.admin).copy(template, beside)
+            gone = [found.name_of(name.removeprefix(TABLE)) for name in found.survey.objects if name.startswith(TABLE)]
+            views = [name.removeprefix(_VIEW) for name in found.survey.objects if name.startswith(_VIEW)]
+            new = {place: name for name, place in places.items()}
+            swap(connection, Swap(new, gone, held, bool(found.survey.held), views))
+        finally:
+            with suppress(err.MySQLError):
+                execute(self.admin, f"DROP DATABASE IF EXISTS {quote(beside)}")
+        return Outcome(action, held)
+
+    @property
+    def _prefix(self) -> str:
+        return f"{_COPY}{hashlib.sha256(self.name.encode()).hexdigest()[:_DIGITS]}_"
+
+    def _sweep(self) -> None:
+        """Drops copies that killed runs left; the lock of the target is held."""
+        query = f"SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE LEFT(SCHEMA_NAME, {len(self._prefix)}) = "
+        for (name,) in execute(self.admin, query + text(self._prefix)):
+            execute(self.admin, f"DROP DATABASE IF EXISTS {quote(name)}")
