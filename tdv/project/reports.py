@@ -53,7 +53,8 @@ def log(ports: Ports, names: tuple[str, ...]) -> Log:
     from tdv import log as listing
 
     elsewhere = [states.named(ports, states.parse(name)) for name in names if repository_of(name)]
-    own = ports.chosen(tuple(name for name in names if not repository_of(name))) if names != tuple(elsewhere) else ()
+    here = tuple(name for name in names if not repository_of(name))
+    own = ports.chosen(here) if here or not names else ()
     entries = [*listing.log(ports.book, ports.git, own).entries] if own else []
     for name in elsewhere:
         book, dataset, origin = ports.library.place(name)
