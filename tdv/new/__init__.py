@@ -25,9 +25,9 @@ from tdv.model.reference import DATASET, Ref
 from tdv.model.schema import DatasetSchema, TableSchema
 from tdv.model.spec import DatasetSpec
 from tdv.new import texts
-from tdv.new.fitting import fitting
 from tdv.new.rows import Limits, Seed, SeedPlace, write_seed
-from tdv.new.spec_text import tables_text
+from tdv.spec.fitting import fitting
+from tdv.spec.text import tables_text
 from tdv.store import pipeline
 from tdv.store.cache import Cache
 from tdv.store.pipeline import StageSpec

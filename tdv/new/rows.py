@@ -15,11 +15,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tdv.content.arrow import arrow_schema, canonical
+from tdv.documents.yaml_text import scalar
 from tdv.errors import DataError, IntegrityError
 from tdv.model.schema import TableSchema
 from tdv.seeds import file_stem, seed_text
 from tdv.store.cache import Cache
-from tdv.store.yaml_text import scalar
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
+from tdv.documents.yaml_text import flow_lines
 from tdv.errors import ConfigError
 from tdv.model.lock import FILE, FORMAT, Lock
-from tdv.store.yaml_text import flow_lines
 
 _HEADER: Final = "# Written by `tdv lock`; commit it with the code that uses the data."
 _OURS, _BASE, _THEIRS, _END = "<<<<<<<", "|||||||", "=======", ">>>>>>>"

@@ -14,11 +14,11 @@ from typing import Any, Final
 
 from tdv import durable
 from tdv.content.tree import content_digest, dataset_digest
+from tdv.documents.yaml_text import block, flow_lines
 from tdv.errors import ConfigError, DocumentError, IntegrityError, NotFound, Refused
 from tdv.model.reference import DATASET
 from tdv.model.release import Amendment, Record, Release
 from tdv.model.version import parse_version
-from tdv.store.yaml_text import block, flow_lines
 
 DATASETS: Final = "datasets"
 SPEC: Final = "dataset.yaml"

@@ -32,6 +32,8 @@ def fitting(schema: DatasetSchema) -> tuple[DatasetSchema, tuple[str, ...]]:
 
 def _obstacle(table: TableSchema, reference: Reference, schema: DatasetSchema) -> str:
     """Why a spec cannot hold the reference, or ""."""
+    if reference.dataset is not None:
+        return ""
     there = schema.table(reference.table)
     for owner, names in ((table, reference.columns), (there, reference.to)):
         missing = [name for name in names if name not in owner.column_names]

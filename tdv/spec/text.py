@@ -10,8 +10,8 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+from tdv.documents.yaml_text import scalar
 from tdv.model.schema import Column, DatasetSchema, Reference, TableSchema
-from tdv.store.yaml_text import scalar
 
 _WIDEST_NAME: Final = 32
 
@@ -20,7 +20,7 @@ def tables_text(schema: DatasetSchema) -> str:
     """The ``tables:`` and ``invariants:`` of a spec whose rows are all hand-written."""
     lines = ["tables:"]
     for table in schema.tables:
-        lines += ["", *(f"  {line}" if line else "" for line in _table(table))]
+        lines += ["", *(f"  {line}" if line else "" for line in table_lines(table))]
     if schema.invariants:
         lines += ["", "invariants:", *(f"  - {_scalar(text)}" for text in schema.invariants)]
     return "\n".join(lines) + "\n"
@@ -39,7 +39,8 @@ def _scalar(value: Any) -> str:
     return json.dumps(value) if isinstance(value, float) else scalar(value, flow=True)
 
 
-def _table(table: TableSchema) -> Iterator[str]:
+def table_lines(table: TableSchema) -> Iterator[str]:
+    """One table, its name first."""
     yield f"{_scalar(table.name)}:"
     if table.description:
         yield f"  description: {_scalar(table.description)}"
@@ -51,9 +52,9 @@ def _table(table: TableSchema) -> Iterator[str]:
     yield "  columns:"
     for column in table.columns:
         name = f"{_scalar(column.name)}:".ljust(min(width, _WIDEST_NAME))
-        yield f"    {name} {flow(_column(column, column.name in alone, inline.get(column.name)))}"
+        yield f"    {name} {flow(column_plain(column, column.name in alone, inline.get(column.name)))}"
     yield from _list("unique", [unique for unique in table.uniques if len(unique) > 1])
-    yield from _list("references", [_reference(item) for item in table.references if item not in inline.values()])
+    yield from _list("references", [reference_plain(item) for item in table.references if item not in inline.values()])
     yield from _list("checks", table.checks)
 
 
@@ -63,7 +64,8 @@ def _list(key: str, items: Sequence[Any]) -> Iterator[str]:
         yield from (f"    - {flow(item)}" for item in items)
 
 
-def _column(column: Column, unique: bool, reference: Reference | None) -> dict[str, Any]:
+def column_plain(column: Column, unique: bool, reference: Reference | None) -> dict[str, Any]:
+    """A column as a mapping of the spec; `unique` and `reference` are what stands at the column itself."""
     plain: dict[str, Any] = {"type": str(column.type)}
     if column.nullable:
         plain["nullable"] = True
@@ -73,7 +75,7 @@ def _column(column: Column, unique: bool, reference: Reference | None) -> dict[s
     if column.privacy:
         plain["privacy"] = column.privacy
     if reference is not None:
-        plain["references"] = _place(reference)
+        plain["references"] = reference_place(reference)
     if column.description:
         plain["description"] = column.description
     return plain
@@ -88,7 +90,7 @@ def _inline_references(references: Sequence[Reference]) -> dict[str, Reference]:
     return inline
 
 
-def _place(reference: Reference) -> Any:
+def reference_place(reference: Reference) -> Any:
     """``Artist.ArtistId``, or a mapping where a name would not survive in that form."""
     if not any(mark in name for name in (reference.table, *reference.to) for mark in ".:"):
         place = f"{reference.table}.{reference.to[0]}"
@@ -97,6 +99,7 @@ def _place(reference: Reference) -> Any:
     return plain | {"dataset": reference.dataset} if reference.dataset else plain
 
 
-def _reference(reference: Reference) -> dict[str, Any]:
+def reference_plain(reference: Reference) -> dict[str, Any]:
+    """A reference as an item of the table's list."""
     plain: dict[str, Any] = {"columns": list(reference.columns), "table": reference.table, "to": list(reference.to)}
     return plain | {"dataset": reference.dataset} if reference.dataset else plain
