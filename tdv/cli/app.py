@@ -19,7 +19,7 @@ from tdv.cli import boundary, terminal
 from tdv.cli.options import Invocation
 
 SECTIONS: Final[dict[str, tuple[str, ...]]] = {
-    "Make": ("init", "new", "sample", "build", "validate"),
+    "Make": ("init", "new", "sample", "build", "validate", "upgrade"),
     "Release": ("status", "diff", "merge", "release", "tag", "adopt", "yank", "compat"),
     "Use": ("checkout", "exec", "resolve", "lock", "log", "show", "bisect", "serve-db"),
     "Environments": ("promote", "health", "cleanup"),

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from tdv.project.releases import ReleaseWish
     from tdv.project.resolutions import ResolveWish
     from tdv.project.restores import CheckoutWish
+    from tdv.project.upgrades import UpgradeWish
     from tdv.project.views import ShowWish, View
     from tdv.promote import Promoted
     from tdv.pull import PullReport
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
     from tdv.release import Released
     from tdv.status import Status
     from tdv.tag import Tagging
+    from tdv.upgrade import Upgraded
     from tdv.uses import Uses
 
 Advance = Callable[[float, float], None]
@@ -189,6 +191,12 @@ class Project:
         from tdv.project import making
 
         return making.sample(self.ports, dataset, table, rows, reveal=reveal)
+
+    def upgrade(self, wish: UpgradeWish) -> Upgraded:
+        """Rewrites the sources of one dataset for the schema at a later migration."""
+        from tdv.project import upgrades
+
+        return upgrades.upgrade(self.ports, wish, _execution_id())
 
     # -- release
 

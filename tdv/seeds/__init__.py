@@ -10,7 +10,8 @@ from __future__ import annotations
 from tdv.model.scenario import Expectation
 from tdv.seeds.bundles import expectations, scenario_manifests, scenario_rows, standalone_rows, united_rows
 from tdv.seeds.closure import closure
-from tdv.seeds.files import load_seeds
+from tdv.seeds.files import SeedFile, load_seeds, seed_files
+from tdv.seeds.labels import generated_key
 from tdv.seeds.places import file_stem
 from tdv.seeds.scenarios import Scenario, load_scenarios
 from tdv.seeds.writer import SeedText, seed_text
@@ -18,14 +19,17 @@ from tdv.seeds.writer import SeedText, seed_text
 __all__ = [
     "Expectation",
     "Scenario",
+    "SeedFile",
     "SeedText",
     "closure",
     "expectations",
     "file_stem",
+    "generated_key",
     "load_scenarios",
     "load_seeds",
     "scenario_manifests",
     "scenario_rows",
+    "seed_files",
     "seed_text",
     "standalone_rows",
     "united_rows",

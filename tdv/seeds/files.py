@@ -35,9 +35,13 @@ _FORMATS: Final = ".csv, .jsonl, .yaml or .parquet"
 
 
 @dataclass(frozen=True, slots=True)
-class _Typed:
+class SeedFile:
+    """One file: whose rows it holds, as they stand there and in the types of the spec."""
+
+    path: Path
+    table: TableSpec
     rows: Rows
-    table: pa.Table
+    values: pa.Table
 
 
 def load_seeds(spec: DatasetSpec, directory: Path) -> dict[str, pa.Table]:
@@ -46,21 +50,30 @@ def load_seeds(spec: DatasetSpec, directory: Path) -> dict[str, pa.Table]:
     Several files of one table are put one after the other, by name. Raises `DocumentError` with every mistake in
     every file, `ConfigError` for a file that cannot be read, `DataError` for a value with no canonical form.
     """
+    found: dict[str, list[SeedFile]] = {}
+    for seed in seed_files(spec, directory):
+        found.setdefault(seed.table.name, []).append(seed)
     mistakes = Mistakes()
-    found: dict[str, list[_Typed]] = {}
-    for path in listed(directory / DIRECTORY):
-        file = str(PurePosixPath(spec.path).parent.parent / directory.name / DIRECTORY / path.name)
-        table = _table(spec, path, file, mistakes)
-        rows = _read(path, file, mistakes) if table is not None else None
-        if table is not None and rows is not None:
-            found.setdefault(table.name, []).append(_Typed(rows, typed(rows, table, mistakes)))
-    mistakes.raise_if_any()
     tables = {}
     for table in spec.tables:
         if table.name in found:
             tables[table.name] = _joined(table, found[table.name], mistakes)
     mistakes.raise_if_any()
     return tables
+
+
+def seed_files(spec: DatasetSpec, directory: Path) -> tuple[SeedFile, ...]:
+    """Each file of hand-written rows, by name; raises what `load_seeds` raises for a file by itself."""
+    mistakes = Mistakes()
+    found = []
+    for path in listed(directory / DIRECTORY):
+        file = str(PurePosixPath(spec.path).parent.parent / directory.name / DIRECTORY / path.name)
+        table = _table(spec, path, file, mistakes)
+        rows = _read(path, file, mistakes) if table is not None else None
+        if table is not None and rows is not None:
+            found.append(SeedFile(path, table, rows, typed(rows, table, mistakes)))
+    mistakes.raise_if_any()
+    return tuple(found)
 
 
 def _table(spec: DatasetSpec, path: Path, file: str, mistakes: Mistakes) -> TableSpec | None:
@@ -87,8 +100,8 @@ def _read(path: Path, file: str, mistakes: Mistakes) -> Rows | None:
         return None
 
 
-def _joined(table: TableSpec, parts: Sequence[_Typed], mistakes: Mistakes) -> pa.Table:
-    joined = canonical(pa.concat_tables([part.table for part in parts]).combine_chunks(), table.schema)
+def _joined(table: TableSpec, parts: Sequence[SeedFile], mistakes: Mistakes) -> pa.Table:
+    joined = canonical(pa.concat_tables([part.values for part in parts]).combine_chunks(), table.schema)
     places = [(part.rows, row) for part in parts for row in range(part.rows.count)] if _repeats(joined, table) else ()
     if places:
         _repeated_keys(joined, table, places, mistakes)

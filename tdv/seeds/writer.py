@@ -7,6 +7,7 @@ only where it needs them; rows are sorted by key, or by their text where the tab
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -51,7 +52,7 @@ def _array(rows: pa.Table, name: str) -> pa.Array:
 
 
 def _is_unsafe(array: pa.Array, kind: LogicalType) -> bool:
-    return kind.name == "string" and bool(pc.any(pc.match_substring_regex(array, _UNSAFE), min_count=0).as_py())
+    return kind.name == "string" and not is_safe_in_csv(array)
 
 
 def _holds_json_null(array: pa.Array, kind: LogicalType) -> bool:
@@ -65,11 +66,23 @@ def _holds_json_null(array: pa.Array, kind: LogicalType) -> bool:
     return False
 
 
-def _csv(rows: pa.Table, schema: TableSchema) -> bytes:
-    header = ",".join(_quoted(pa.array(schema.column_names, pa.string())).to_pylist())
-    fields = [_quoted(to_text(_array(rows, column.name), column.type)) for column in schema.columns]
+def csv_lines(names: Sequence[str], columns: Sequence[pa.Array]) -> list[str]:
+    """The header and a line for each row; `columns` hold the texts of the fields, NULL where a field is NULL."""
+    header = ",".join(_quoted(pa.array(names, pa.string())).to_pylist())
+    fields = [_quoted(column) for column in columns]
     lines = pc.binary_join_element_wise(*fields, ",") if len(fields) > 1 else fields[0]
-    return _file([header], lines.to_pylist(), schema)
+    return [header, *lines.to_pylist()]
+
+
+def is_safe_in_csv(texts: pa.Array) -> bool:
+    """Whether the texts survive Git's line ends within a CSV file."""
+    return not pc.any(pc.match_substring_regex(texts, _UNSAFE), min_count=0).as_py()
+
+
+def _csv(rows: pa.Table, schema: TableSchema) -> bytes:
+    columns = [to_text(_array(rows, column.name), column.type) for column in schema.columns]
+    header, *lines = csv_lines(schema.column_names, columns)
+    return _file([header], lines, schema)
 
 
 def _quoted(texts: pa.Array) -> pa.Array:
