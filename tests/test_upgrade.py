@@ -218,6 +218,33 @@ def test_release_that_is_named_must_be_what_the_sources_are(tmp_path: Path) -> N
     assert "not those of shop@v1.0.0" in outcome.stderr
 
 
+ALONE = """\
+scenario: bankrupt
+title: The same user without money
+standalone: true
+rows:
+  users:
+    ada: {id: 1, email: ada@example.test, active: false, balance: 0, joined_at: as_of, visits: 3}
+expect: ["SELECT visits = 3 AND balance = 0 FROM users WHERE id = $ada", "SELECT sum(visits) = 3 FROM users"]
+"""
+
+
+def test_standalone_scenario_goes_through_the_migrations_by_itself(tmp_path: Path) -> None:
+    body = """
+        op.execute("UPDATE users SET balance = balance + 1")
+        with op.batch_alter_table("users") as users:
+            users.alter_column("visits", new_column_name="calls")
+        """
+    path = f"{DATASET}/scenarios/bankrupt.yaml"
+    shop = migrating(tmp_path / "repo", body, files={**SHOP, path: ALONE})
+    notes = upgraded(shop)["notes"]
+    text = shop.read(path)
+    assert 'balance: "1.00", joined_at: as_of, calls: 3}' in text
+    assert 'expect: ["SELECT sum(calls) = 3 FROM users"]' in text
+    broken = "SELECT visits = 3 AND balance = 0 FROM users WHERE id = $ada, which is not so any more"
+    assert notes == [f"an expectation of {path}: {broken}"]
+
+
 GENERATED = """\
 dataset: shop
 seed: 7

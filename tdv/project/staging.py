@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _SETTINGS: Final = ("tdv.yaml", ".dvc/config")
 _COLUMN: Final = re.compile(r"tables\.(?P<table>[^.]+)\.columns\.(?P<column>[^.]+)\.generate")
+_SQL: Final = re.compile(r"(?P<rule>(?:check|invariant)\(.*)|(?:[^ (]+: )?(?P<own>expect\(.*)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +62,16 @@ def build_staged(ports: Ports, stage: Stage, rewritten: Rewritten) -> Attempt:
                 hint="What is named there would not fit any more: change it by hand before the upgrade.",
             ) from mistakes
         return Attempt(files, None, lost)
-    untrue = frozenset((check.table, check.rule) for check in made.report.checks if _is_sql(check))
-    rest = tuple(check for check in made.report.checks if not _is_sql(check))
+    untrue = {check: rule for check in made.report.checks if not check.ok and (rule := _sql_rule(check)) is not None}
+    rest = tuple(check for check in made.report.checks if check not in untrue)
     refuse_invalid(stage.dataset, replace(made.report, checks=rest))
-    return Attempt(files, made.snapshot, {}, untrue)
+    return Attempt(files, made.snapshot, {}, frozenset((check.table, rule) for check, rule in untrue.items()))
 
 
-def _is_sql(check: Check) -> bool:
-    return not check.ok and check.rule.startswith(("check(", "invariant(", "expect("))
+def _sql_rule(check: Check) -> str | None:
+    """The rule, if it is one in SQL; that of a standalone scenario begins with its name."""
+    found = _SQL.fullmatch(check.rule)
+    return (found["rule"] or found["own"]) if found is not None else None
 
 
 def _copy(ports: Ports, root: Path, stage: Stage) -> None:

@@ -7,6 +7,7 @@ all files of the sources or none; a failed migration leaves no trace.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from tdv import durable
 from tdv import upgrade as verb
+from tdv.content.snapshot import Snapshot
 from tdv.errors import Refused, UsageError
 from tdv.model.compat import Compat, Span
 from tdv.model.diff_report import ReportOptions
@@ -27,15 +29,16 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from tdv.checkout import Wanted
-    from tdv.content.snapshot import Snapshot
     from tdv.model.diff_report import DiffReport
     from tdv.model.history import Position
     from tdv.model.release import Record
-    from tdv.model.schema import TableSchema
+    from tdv.model.schema import DatasetSchema, TableSchema
     from tdv.model.spec import DatasetSpec
     from tdv.project.making import Made
     from tdv.project.ports import Ports
     from tdv.project.sources import Sources
+    from tdv.seeds import Scenario
+    from tdv.targets.protocol import Target
     from tdv.upgrade import Capture, Proved, Upgraded
 
 _SHOWN: Final = 5
@@ -90,7 +93,7 @@ class _Upgrade:
         with builds.scratch(self.ports) as directory:
             base = self._base(directory / "base").snapshot
             capture = self._captured(base, (start, to))
-            proved = self._proved(base, capture, to, directory)
+            proved = self._proved(base, capture, (start, to), directory)
             report = self._report(base, proved.snapshot, to)
             if not self.wish.dry_run:
                 verb.land(journal, self.ports.directory(self.dataset), proved.files)
@@ -174,24 +177,40 @@ class _Upgrade:
         return made
 
     def _captured(self, base: Snapshot, places: tuple[Position, Position]) -> Capture:
+        with self._migrated(base, places) as (before, migrated):
+            sides = verb.Sides(before, migrated.inspect())
+            return verb.capture(base.manifest.schema, base.table, sides, partial(_rows, migrated))
+
+    @contextmanager
+    def _migrated(
+        self, snapshot: Snapshot, places: tuple[Position, Position]
+    ) -> Iterator[tuple[DatasetSchema, Target]]:
+        """A scratch database with these rows that went through the migrations, and its schema before."""
         start, to = places
+        wanted = tuple(self._wanted(snapshot))
         with (
             schemas.scratches(self.ports, self.execution_id) as scratches,
-            scratches.at(start, tuple(self._wanted(base))) as scratch,
+            scratches.at(start, wanted) as scratch,
         ):
             before = scratch.target.inspect()
             schemas.migrate(self.ports, scratch.settings, to)
-            migrated = open_target(scratch.settings, self.ports.state)
+            yield before, open_target(scratch.settings, self.ports.state)
 
-            def read(table: TableSchema) -> pa.Table:
-                import pyarrow as pa
+    def _alone(
+        self, scenario: Scenario, base: Snapshot, capture: Capture, places: tuple[Position, Position]
+    ) -> verb.Alone:
+        """What the migrations make of a scenario that is loaded by itself."""
+        from tdv import seeds, snapshot
 
-                from tdv.content.arrow import empty_table
-
-                return pa.concat_tables([empty_table(table), *migrated.read(table)]).combine_chunks()
-
-            sides = verb.Sides(before, migrated.inspect())
-            return verb.capture(base.manifest.schema, base.table, sides, read)
+        rows = seeds.standalone_rows(scenario, base)
+        manifest = base.manifest
+        options = snapshot.SnapshotOptions(manifest.dataset, manifest.seed, manifest.as_of)
+        with builds.scratch(self.ports) as directory:
+            tables = [snapshot.TableRows(table, [rows[table.name]]) for table in manifest.schema.tables]
+            snapshot.write(tables, options, directory / "alone")
+            with self._migrated(Snapshot.open(directory / "alone"), places) as (_, migrated):
+                found = [replace(table, rows=_rows(migrated, table.schema)) for table in capture.tables]
+        return verb.Alone(rows.__getitem__, replace(capture, tables=tuple(found)))
 
     def _wanted(self, base: Snapshot) -> Iterator[Wanted]:
         """The dataset, and the releases that its references lead into."""
@@ -220,13 +239,19 @@ class _Upgrade:
 
     # -- the sources
 
-    def _proved(self, base: Snapshot, capture: Capture, to: Position, directory: Path) -> Proved:
+    def _proved(self, base: Snapshot, capture: Capture, places: tuple[Position, Position], directory: Path) -> Proved:
         stage = staging.Stage(directory / "stage", self.dataset, self.sources, base)
+        texts = self._texts(base)
+        alone = {
+            scenario.name: self._alone(scenario, base, capture, places)
+            for scenario in texts.scenarios
+            if scenario.standalone
+        }
         return verb.prove(
-            self._texts(base),
+            replace(texts, alone=alone),
             capture,
             lambda rewritten: staging.build_staged(self.ports, stage, rewritten),
-            verb.RewriteOptions(self._span(to)),
+            verb.RewriteOptions(self._span(places[1])),
             freeze=self.wish.freeze,
         )
 
@@ -272,3 +297,12 @@ class _Upgrade:
         return replace(
             found, findings=(*found.findings, *compat_findings(record, (serves, self.spec.requires), levels))
         )
+
+
+def _rows(target: Target, table: TableSchema) -> pa.Table:
+    """All rows of a table of a target."""
+    import pyarrow as pa
+
+    from tdv.content.arrow import empty_table
+
+    return pa.concat_tables([empty_table(table), *target.read(table)]).combine_chunks()

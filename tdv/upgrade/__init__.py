@@ -11,10 +11,11 @@ from __future__ import annotations
 from tdv.upgrade.capture import Capture, Sides, capture
 from tdv.upgrade.landing import finish, land
 from tdv.upgrade.proof import Attempt, Proved, prove
-from tdv.upgrade.rewrite import RewriteOptions, Rewritten, SourceTexts
+from tdv.upgrade.rewrite import Alone, RewriteOptions, Rewritten, SourceTexts
 from tdv.upgrade.value import Upgraded
 
 __all__ = [
+    "Alone",
     "Attempt",
     "Capture",
     "Proved",

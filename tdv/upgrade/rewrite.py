@@ -8,7 +8,7 @@ is named.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import PurePosixPath
 
@@ -30,7 +30,8 @@ from tdv.upgrade.statements import Statements
 @dataclass(frozen=True, slots=True)
 class SourceTexts:
     """The dataset as it is written: `spec` with its `text`, seeds and scenarios, these with their texts by name; `rows`
-    are what they build to."""
+    are what they build to. `alone` are standalone scenarios by name, which contradict the others: each with its own
+    rows, and what the migrations made of them."""
 
     spec: DatasetSpec
     text: str
@@ -38,6 +39,15 @@ class SourceTexts:
     scenarios: Sequence[Scenario]
     scenario_texts: Mapping[str, str]
     rows: Callable[[str], pa.Table]
+    alone: Mapping[str, Alone] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """A standalone scenario: its rows with what they reference, and the same capture with what became of these."""
+
+    rows: Callable[[str], pa.Table]
+    capture: Capture
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,9 +149,21 @@ class _Rewriting:
             self.sources.spec.name, self.capture, self.moves, self.origins, self.arrived, statements, self.notes
         )
         for scenario in self.sources.scenarios:
+            if scenario.standalone:
+                self._standalone(scenario, statements)
+                continue
             name = PurePosixPath(scenario.file).name
             text = self.sources.scenario_texts[name]
             self._put(f"scenarios/{name}", text, edits.rewritten(scenario, text))
+
+    def _standalone(self, scenario: Scenario, statements: Statements) -> None:
+        """Rewrites a scenario that is loaded by itself, as the dataset of its own that it is."""
+        alone = self.sources.alone[scenario.name]
+        texts = replace(
+            self.sources, seeds=(), scenarios=(replace(scenario, standalone=False),), rows=alone.rows, alone={}
+        )
+        rewriting = _Rewriting(texts, alone.capture, self.options, self.files, notes=self.notes)
+        rewriting._scenarios(statements)
 
     # -- seeds
 
