@@ -78,9 +78,9 @@ def run(command: Sequence[str], directory: Path) -> Run:
 
 
 def environment() -> dict[str, str]:
-    """The environment of all measured processes: the user's, with a neutral Git and no analytics."""
+    """The environment of all measured processes: the user's, with a neutral Git, no analytics, and byte code kept."""
     return {
-        **os.environ,
+        **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
         "PATH": f"{TOOLS}{os.pathsep}{os.environ['PATH']}",
         "GIT_CONFIG_GLOBAL": os.devnull,
         "GIT_AUTHOR_NAME": "Bench",

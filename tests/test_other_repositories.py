@@ -145,7 +145,7 @@ def test_references_on_the_command_line(service: Repository) -> None:
     assert "only releases can be read" in service.tdv("yank", "catalog:shop@v1.0.0", "-m", "x", expect=2).stderr
 
 
-def test_exec_and_log_and_diff(service: Repository) -> None:
+def test_exec_and_log_and_diff(service: Repository, data: Repository) -> None:
     service.tdv("lock", expect=0)
     code = "import os; print(os.environ['TDV_RELEASES'])"
     assert service.tdv_process("exec", "--", sys.executable, "-c", code, expect=0).stdout == "shop@1.2.0\n"
@@ -153,6 +153,11 @@ def test_exec_and_log_and_diff(service: Repository) -> None:
     assert [(item["dataset"], item["version"], item["tagged"]) for item in log["releases"]] == [
         ("catalog:shop", version, True) for version in ("1.2.0", "1.1.0", "1.0.0")
     ]
+    data.write({"tdv.yaml": "repositories: {catalog: {git: ../origin.git}}\n"})
+    names = [item["dataset"] for item in data.tdv("log", "--json", expect=0).json()["releases"]]
+    assert names == ["shop"] * 3
+    names = [item["dataset"] for item in data.tdv("log", "catalog:shop", "shop", "--json", expect=0).json()["releases"]]
+    assert names == ["shop"] * 3 + ["catalog:shop"] * 3
     diff = service.tdv("diff", "catalog:shop@v1.1.0", "catalog:shop@v1.2.0", "--json", expect=0).json()
     assert diff["bump"] == "minor"
 

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from tdv.cli.terminal import clean
-from tdv.model.diff import Finding
 
 if TYPE_CHECKING:
+    from tdv.model.diff import Finding
     from tdv.model.receipt import Receipt
-from tdv.model.resolution import Choice
+    from tdv.model.resolution import Choice
 
 
 def counted(number: int, noun: str) -> str:

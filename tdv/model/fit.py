@@ -10,14 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tdv.errors import UsageError
-from tdv.model.app import AppVersion, parse_app
-from tdv.model.history import Place
 from tdv.model.ranges import Range
 from tdv.model.release import Release
 from tdv.model.version import Version, parse_version
+
+if TYPE_CHECKING:
+    from tdv.model.app import AppVersion
+    from tdv.model.history import Place
 
 FaultKind = Literal["range", "prerelease", "yanked", "app", "migration"]
 
@@ -84,6 +86,8 @@ def range_of(text: str) -> Range:
 
 def app_of(text: str) -> AppVersion:
     """The app version that `text` is; raises `UsageError`."""
+    from tdv.model.app import parse_app
+
     try:
         return parse_app(text)
     except ValueError as exc:

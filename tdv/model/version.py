@@ -11,13 +11,18 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import total_ordering
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from tdv.model.diff import Level
+if TYPE_CHECKING:
+    from tdv.model.diff import Level
 
 _NUMBER: Final = r"(0|[1-9][0-9]*)"
 _PRE: Final = r"(?:0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
+_PLAIN: Final = re.compile(rf"{_NUMBER}\.{_NUMBER}\.{_NUMBER}", re.ASCII)
 _VERSION: Final = re.compile(rf"v?{_NUMBER}\.{_NUMBER}\.{_NUMBER}(?:-({_PRE}(?:\.{_PRE})*))?", re.ASCII)
+
+
+Order = tuple[int, int, int, int, tuple[tuple[int, int, str], ...]]
 
 
 @total_ordering
@@ -65,7 +70,7 @@ class Version:
         smaller: dict[Level, Level] = {"major": "minor", "minor": "patch"}
         return self.bumped(smaller.get(level, level))
 
-    def order(self) -> tuple[int, int, int, int, tuple[tuple[int, int, str], ...]]:
+    def order(self) -> Order:
         """A key to sort many versions by, faster than comparing them one with another."""
         identifiers = tuple(
             (0, identifier, "") if isinstance(identifier, int) else (1, 0, identifier) for identifier in self.prerelease
@@ -85,6 +90,19 @@ def parse_version(text: str) -> Version:
     return Version(
         int(major), int(minor), int(patch), tuple(int(item) if item.isdigit() else item for item in identifiers)
     )
+
+
+def order_of(text: str) -> Order:
+    """The key that `parse_version(text)` sorts by; raises `ValueError` for text that is not how versions are stored.
+
+    Where there are thousands, nearly all are three plain numbers, and none needs to become a `Version`.
+    """
+    if match := _PLAIN.fullmatch(text):
+        return (int(match[1]), int(match[2]), int(match[3]), 1, ())
+    version = parse_version(text)
+    if str(version) != text:
+        raise ValueError(f"it is stored as {version}")
+    return version.order()
 
 
 def _leads_to(released: Version, level: Level) -> bool:

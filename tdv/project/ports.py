@@ -16,18 +16,17 @@ from typing import TYPE_CHECKING
 from tdv import config
 from tdv.documents.words import nearest
 from tdv.errors import NotFound
-from tdv.store import settings as dvc_settings
-from tdv.store.cache import Cache
-from tdv.store.git import Git
 from tdv.store.records import ReleaseBook
-from tdv.store.settings import DvcSettings
 
 if TYPE_CHECKING:
     from tdv.config import Repository, Settings
     from tdv.model.release import Origin
     from tdv.model.spec import DatasetSpec
     from tdv.project.libraries import Library
+    from tdv.store.cache import Cache
     from tdv.store.foreign import Foreign
+    from tdv.store.git import Git
+    from tdv.store.settings import DvcSettings
 
 
 def now() -> datetime:
@@ -54,17 +53,24 @@ class Ports:
     @cached_property
     def git(self) -> Git:
         """The Git repository; paths count from `root`."""
+        from tdv.store.git import Git
+
         return Git(self.root, self.environ)
 
     @cached_property
     def dvc(self) -> DvcSettings:
         """DVC's configuration."""
+        from tdv.store import settings as dvc_settings
+
         return dvc_settings.load(self.root, self.environ)
 
     @cached_property
     def cache(self) -> Cache:
         """DVC's cache; where DVC is not used, as by a service whose data is elsewhere, one of the user."""
-        if not dvc_settings.is_initialised(self.root):
+        from tdv.store.cache import Cache
+        from tdv.store.settings import is_initialised
+
+        if not is_initialised(self.root):
             return Cache(config.cache_home(self.environ) / "objects")
         return self.dvc.cache
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from tdv import config
 from tdv.errors import ConfigError, TdvError
 from tdv.project.ports import Ports, now
-from tdv.store.git import Git
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -66,6 +65,7 @@ Advance = Callable[[float, float], None]
 def prepare(directory: Path) -> Prepared:
     """Makes `directory` ready to be a project; raises `GitError` outside a Git repository."""
     from tdv import init
+    from tdv.store.git import Git
 
     environ = config.process_environment()
     return init.prepare(Git(directory.resolve(), environ), environ)
@@ -74,6 +74,7 @@ def prepare(directory: Path) -> Prepared:
 def write_ci(directory: Path, forge: ForgeName) -> Written:
     """Writes what a forge needs to review pull requests, at the top of the repository that `directory` is in."""
     from tdv import ci
+    from tdv.store.git import Git
 
     git = Git(directory.resolve(), config.process_environment())
     main = git.default_remote_branch()
@@ -115,12 +116,15 @@ def file_diff(directory: Path, words: Sequence[str]) -> FileDiff:
 
 def git_colours(directory: Path, *, is_terminal: bool) -> bool:
     """Whether Git would show a difference in colour, also through its pager."""
+    from tdv.store.git import Git
+
     return Git(directory.resolve(), config.process_environment()).colours("color.diff", is_terminal=is_terminal)
 
 
 def drive_merge(directory: Path, files: tuple[Path, Path, Path], size: int, path: str) -> tuple[str, ...]:
     """Merges base, ours and theirs into the file of ours, as Git's merge driver; returns what clashes."""
     from tdv.project import merges
+    from tdv.store.git import Git
 
     git = Git(directory.resolve(), config.process_environment())
     return merges.drive(git, files, size, path)

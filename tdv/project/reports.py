@@ -52,11 +52,10 @@ def log(ports: Ports, names: tuple[str, ...]) -> Log:
     """The releases of the datasets named, or of all of this repository; then of those of other repositories."""
     from tdv import log as listing
 
-    elsewhere = [states.named(ports, states.parse(name)) for name in names if repository_of(name)]
-    here = tuple(name for name in names if not repository_of(name))
+    here = tuple(name for name in names if repository_of(name) is None)
     own = ports.chosen(here) if here or not names else ()
     entries = [*listing.log(ports.book, ports.git, own).entries] if own else []
-    for name in elsewhere:
+    for name in (states.named(ports, states.parse(name)) for name in names if repository_of(name) is not None):
         book, dataset, origin = ports.library.place(name)
         git = ports.foreign(origin.url).mirror.git if origin else ports.git
         found = listing.log(book, git, (dataset,)).entries

@@ -6,7 +6,6 @@ over ``tdv.yaml``; without any word about app or migrations, they do not matter.
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -14,11 +13,9 @@ from typing import TYPE_CHECKING, Final
 from tdv.errors import ConfigError, NotFound, UsageError
 from tdv.model.compat import Span
 from tdv.model.fit import Need, app_of
-from tdv.model.history import Unplaced
 from tdv.model.reference import repository_of
 from tdv.model.resolution import Asked
 from tdv.project import libraries, states
-from tdv.store.process import environment, last_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -138,6 +135,10 @@ def _app_hint(text: str) -> str:
 
 def _run(ports: Ports, command: tuple[str, ...]) -> str:
     """The output of the command that tells the app's version; raises `ConfigError`."""
+    import subprocess
+
+    from tdv.store.process import environment, last_line
+
     shown = " ".join(command)
     hint = "Correct app.version in tdv.yaml, or set TDV_APP_VERSION."
     try:
@@ -163,7 +164,11 @@ def _run(ports: Ports, command: tuple[str, ...]) -> str:
 def place(ports: Ports, given: str | None = None) -> Place | None:
     """Where the schema stands: the revision given, else the head of the migrations that tdv.yaml names, else None."""
     if ports.settings.migrations is None:
-        return Unplaced(given) if given is not None else None
+        if given is None:
+            return None
+        from tdv.model.history import Unplaced
+
+        return Unplaced(given)
     found = history(ports)
     return found.at(given) if given is not None else found.head
 

@@ -16,11 +16,10 @@ from tdv.errors import Incompatible, IntegrityError, NotFound, UsageError
 from tdv.model.ranges import Range
 from tdv.model.reference import Ref, qualified
 from tdv.model.release import Artifact, Origin, Record, Release
-from tdv.store import pipeline
-from tdv.store.stages import current
 
 if TYPE_CHECKING:
     from tdv.project.ports import Ports
+    from tdv.store.pipeline import StageLock
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +149,8 @@ def _nothing(dataset: str, wanted: str, versions: Sequence[str], fitting: Sequen
 def promoted(ports: Ports, dataset: str, stage: str) -> Release:
     """The release that stands in `stage`; raises `NotFound`, `Incompatible` for one that was yanked since, and
     `IntegrityError` for a tag that promises another digest."""
+    from tdv.store.stages import current
+
     standing = current(ports.git.tags(dataset))
     found = standing.get((dataset, stage))
     if found is None:
@@ -198,18 +199,22 @@ def of_record(record: Record, origin: Origin | None = None) -> State:
 
 def workspace(ports: Ports, dataset: str) -> State:
     """What the work tree's ``dvc.lock`` says was built last; raises `NotFound` before the first build."""
+    from tdv.store import pipeline
+
     lock = pipeline.read_lock(ports.root)
     return _of_lock(ports, dataset, "workspace", lock, f"Build it with `tdv build {dataset}`.")
 
 
 def at_revision(ports: Ports, dataset: str, revision: str) -> State:
     """What ``dvc.lock`` of a commit says; raises `NotFound`."""
+    from tdv.store import pipeline
+
     commit = ports.git.resolve(revision)
     lock = pipeline.parse_lock(ports.git.show(commit, pipeline.DVC_LOCK), f"{revision}:{pipeline.DVC_LOCK}")
     return _of_lock(ports, dataset, f"git:{revision}", lock, f"Name a commit after the first build of {dataset}.")
 
 
-def _of_lock(ports: Ports, dataset: str, version: str, lock: Mapping[str, pipeline.StageLock], hint: str) -> State:
+def _of_lock(ports: Ports, dataset: str, version: str, lock: Mapping[str, StageLock], hint: str) -> State:
     from tdv.project.obtain import read_manifest
 
     stage = lock.get(dataset)

@@ -16,7 +16,6 @@ from tdv.errors import NotFound
 from tdv.model.fit import Need, range_of
 from tdv.model.resolution import Asked, Choice, Rejected, Resolution
 from tdv.resolve.candidates import Candidates, Releases
-from tdv.resolve.conflict import conflict
 from tdv.resolve.trial import attempt, ranks, required
 
 __all__ = ["Reasons", "Releases", "Wish", "resolve"]
@@ -86,6 +85,7 @@ def _chosen(wish: Wish, candidates: Candidates) -> Mapping[str, str]:
     if not trial.open:
         return trial.chosen
     # Imported here: most repositories have an answer before anything has to be solved.
+    from tdv.resolve.conflict import conflict
     from tdv.resolve.solver import solve
 
     chosen = solve(wish.asked, trial, candidates, order)

@@ -7,6 +7,7 @@ bytes; what is written reads alike in YAML 1.1 and 1.2; a record's file name, da
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +19,8 @@ from tdv.documents.yaml_text import block, flow_lines
 from tdv.errors import ConfigError, DocumentError, IntegrityError, NotFound, Refused
 from tdv.model.reference import DATASET
 from tdv.model.release import Amendment, Record, Release
-from tdv.model.version import parse_version
+from tdv.model.version import Order, order_of
+from tdv.store.parsed import Parsed
 
 DATASETS: Final = "datasets"
 SPEC: Final = "dataset.yaml"
@@ -49,8 +51,10 @@ class ReleaseBook:
 
     def __init__(self, root: Path, reader: Reader | None = None, lister: Lister | None = None) -> None:
         self.root = root
+        self._parsed = Parsed(root / ".tdv" / "parsed")
         self._read = reader or self._read_tree
         self._list = lister or self._list_tree
+        self._amendments: dict[bytes, tuple[Amendment, ...]] = {}
 
     def _read_tree(self, path: str) -> bytes | None:
         try:
@@ -60,7 +64,7 @@ class ReleaseBook:
 
     def _list_tree(self, directory: str) -> Sequence[str]:
         try:
-            return sorted(entry.name for entry in (self.root / directory).iterdir())
+            return os.listdir(self.root / directory)
         except (FileNotFoundError, NotADirectoryError):
             return ()
 
@@ -81,8 +85,8 @@ class ReleaseBook:
         for name in self._list(f"{DATASETS}/{dataset}/releases"):
             stem, dot, ending = name.rpartition(".")
             if dot and ending == "yaml":
-                found.append((_version(dataset, stem), stem))
-        return tuple(stem for _, stem in sorted(found, key=lambda item: item[0].order()))
+                found.append((_order(dataset, stem), stem))
+        return tuple(stem for _, stem in sorted(found))
 
     def releases(self, dataset: str) -> tuple[Release, ...]:
         """Every release of `dataset` with its amendments applied, lowest version first."""
@@ -96,10 +100,14 @@ class ReleaseBook:
     def record(self, dataset: str, version: str) -> Record:
         """One record as it was written; raises `NotFound`, `DocumentError` or `IntegrityError`."""
         path = record_path(dataset, version)
-        record = parse_record(self.record_bytes(dataset, version), path)
+        data = self.record_bytes(dataset, version)
+        known = self._parsed.get("record", data)
+        record = Record.from_plain(known) if known is not None else parse_record(data, path)
         if (record.dataset, record.version) != (dataset, version):
             raise IntegrityError(f"{path} says that it is {record.reference}", hint=_MEND, path=path)
-        _check_digests(record, path)
+        if known is None:
+            _check_digests(record, path)
+            self._parsed.keep("record", data, record.to_plain())
         return record
 
     def record_bytes(self, dataset: str, version: str) -> bytes:
@@ -119,7 +127,15 @@ class ReleaseBook:
         """The amendments of `dataset`, in the order they were made."""
         path = amendments_path(dataset)
         data = self._read(path)
-        return parse_amendments(data, path) if data is not None else ()
+        if data is None:
+            return ()
+        if data not in self._amendments:
+            known = self._parsed.get("amendments", data)
+            plain = known if known is not None else _checked(data, path, "amendments")
+            self._amendments[data] = _amendments(plain)
+            if known is None:
+                self._parsed.keep("amendments", data, plain)
+        return self._amendments[data]
 
     # -- writing
 
@@ -192,8 +208,11 @@ def parse_record(data: bytes, path: str) -> Record:
 
 def parse_amendments(data: bytes, path: str) -> tuple[Amendment, ...]:
     """Reads an amendments file; raises `DocumentError` with every mistake."""
-    listed = _checked(data, path, "amendments")["amendments"]
-    return tuple(Amendment.from_plain(item) for item in listed or ())
+    return _amendments(_checked(data, path, "amendments"))
+
+
+def _amendments(plain: Mapping[str, Any]) -> tuple[Amendment, ...]:
+    return tuple(Amendment.from_plain(item) for item in plain["amendments"] or ())
 
 
 def format_record(record: Record) -> bytes:
@@ -226,13 +245,10 @@ def _checked(data: bytes, path: str, schema: str) -> Mapping[str, Any]:
     return plain
 
 
-def _version(dataset: str, text: str) -> Any:
+def _order(dataset: str, text: str) -> Order:
     try:
-        version = parse_version(text)
+        return order_of(text)
     except ValueError as exc:
         raise ConfigError(
-            f"{record_path(dataset, text)} is not named by a version", hint="Rename or remove it: 1.1.0.yaml."
+            f"{record_path(dataset, text)} is not named by a version: {exc}", hint="Rename or remove it: 1.1.0.yaml."
         ) from exc
-    if str(version) != text:
-        raise ConfigError(f"{record_path(dataset, text)} is not named by a version", hint=f"Rename it: {version}.yaml.")
-    return version
