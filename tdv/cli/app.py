@@ -21,7 +21,7 @@ from tdv.cli.options import Invocation
 SECTIONS: Final[dict[str, tuple[str, ...]]] = {
     "Make": ("init", "new", "sample", "build", "validate", "upgrade"),
     "Release": ("status", "diff", "merge", "release", "tag", "adopt", "yank", "compat"),
-    "Use": ("checkout", "exec", "resolve", "lock", "log", "show", "bisect", "serve-db"),
+    "Use": ("checkout", "exec", "resolve", "lock", "matrix", "log", "show", "bisect", "serve-db"),
     "Environments": ("promote", "health", "cleanup"),
     "Trust": ("verify", "check", "comment", "push", "pull", "gc"),
 }

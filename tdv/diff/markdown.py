@@ -6,12 +6,12 @@ characters, whatever is in the data; what does not fit is named at the end; no v
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tdv.diff.visible import brief, place_of, value_text, visible
+from tdv.diff.visible import brief, place_of, value_text
+from tdv.faces.markdown import code, plain
 from tdv.model.diff import LEVELS
 from tdv.model.diff_report import (
     ColumnShift,
@@ -27,11 +27,9 @@ LIMIT: Final = 60_000
 MARKER: Final = "<!-- tdv diff -->"
 _RESERVE: Final = 1_500
 """Kept for saying what was left out."""
-_WIDEST: Final = 80
 _COLUMNS: Final = 20
 _LISTED: Final = 25
 _SIGNS: Final = {"added": "<b>+</b>", "removed": "<b>−</b>", "changed": "<b>~</b>"}  # noqa: RUF001 - as wide as the plus
-_MARKUP: Final = re.compile(r"[&<>*_`\[\]{}~|\\#@!$^%]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 
 
 def markdown(reports: Sequence[DiffReport], limit: int = LIMIT) -> str:
@@ -82,12 +80,12 @@ class _Page:
         """All that fitted, and what did not."""
         lines = list(self.lines)
         if self.dropped:
-            names = "; ".join(_text(name, 60) for name in self.dropped[:10])
+            names = "; ".join(code(name, 60) for name in self.dropped[:10])
             more = f"; and {len(self.dropped) - 10:,} more" if len(self.dropped) > 10 else ""
             lines += ["", f"*Left out for length: {names}{more}.*"]
             if reports:
                 command = f"tdv diff {reports[0].old} {reports[0].new}"
-                lines.append(f"*See all of it with* {_text(command, 200)}")
+                lines.append(f"*See all of it with* {code(command, 200)}")
         return "\n".join(lines).rstrip() + "\n"
 
 
@@ -96,9 +94,9 @@ def _size(lines: Iterable[str]) -> int:
 
 
 def _summary(report: DiffReport) -> list[str]:
-    lines = [f"{_text(report.old)} → {_text(report.new)}", ""]
+    lines = [f"{code(report.old)} → {code(report.new)}", ""]
     for note in report.notes:
-        lines += [f"> {_plain(note, 300)}", ""]
+        lines += [f"> {plain(note, 300)}", ""]
     changed = [table for table in report.tables if table.total]
     if changed:
         lines += ["| table | rows | added | removed | changed |", "| :-- | --: | --: | --: | --: |"]
@@ -107,15 +105,15 @@ def _summary(report: DiffReport) -> list[str]:
             counts = " | ".join(
                 f"{count:,}" if count else "" for count in (change.added, change.removed, change.changed)
             )
-            lines.append(f"| {_text(table.name)} | {_sizes(table)} | {counts} |")
+            lines.append(f"| {code(table.name)} | {_sizes(table)} | {counts} |")
         lines += [*_more(changed, "tables"), ""]
     if report.findings:
         lines += ["| level | rule | where | what |", "| :-- | :-- | :-- | :-- |"]
         ordered = sorted(report.findings, key=lambda finding: -LEVELS.index(finding.level))
         for finding in ordered[:_LISTED]:
             place = ".".join(part for part in (finding.table, finding.column) if part)
-            where = _text(place) if place else ""
-            lines.append(f"| {finding.level} | {finding.rule} | {where} | {_plain(finding.message)} |")
+            where = code(place) if place else ""
+            lines.append(f"| {finding.level} | {finding.rule} | {where} | {plain(finding.message)} |")
         lines += [*_more(ordered, "findings"), ""]
     if report.schema:
         lines += ["**Schema**", ""]
@@ -136,8 +134,8 @@ def _sizes(table: TableReport) -> str:
 
 def _schema(change: SchemaChange) -> str:
     guess = " *(a guess from the values)*" if change.guess else ""
-    values = [_text(brief(value)) for value in (change.before, change.after) if value is not None]
-    return f"{_text(place_of(change))}: {change.kind.replace('-', ' ')} {' → '.join(values)}{guess}"
+    values = [code(brief(value)) for value in (change.before, change.after) if value is not None]
+    return f"{code(place_of(change))}: {change.kind.replace('-', ' ')} {' → '.join(values)}{guess}"
 
 
 def _table(page: _Page, table: TableReport) -> None:
@@ -145,7 +143,7 @@ def _table(page: _Page, table: TableReport) -> None:
     change = table.change
     counts = (("added", change.added), ("removed", change.removed), ("changed", change.changed))
     said = ", ".join(f"{count:,} {kind}" for kind, count in counts if count) or "same rows"
-    head = ["<details>", f"<summary><b>{_text(table.name)}</b>: {said}</summary>", ""]
+    head = ["<details>", f"<summary><b>{code(table.name)}</b>: {said}</summary>", ""]
     tail = ["", "</details>", ""]
     room = _size(tail) + 200
     if not page.fits(head, room):
@@ -181,7 +179,7 @@ def _blocks(table: TableReport) -> Iterator[tuple[list[str], int]]:
     if whole:
         names = list(dict.fromkeys(name for row in whole for name in (row.after or row.before or {})))
         shown = names[:_COLUMNS]
-        head = "| | " + " | ".join(_text(name) for name in shown) + " |"
+        head = "| | " + " | ".join(code(name) for name in shown) + " |"
         if len(names) > _COLUMNS:
             yield [f"*The first {_COLUMNS} of {len(names):,} columns*", ""], 0
         yield [head, "|" + " :-- |" * (len(shown) + 1)], 0
@@ -205,8 +203,8 @@ def _cells(row: RowChange) -> Iterator[str]:
     before, after = row.before or {}, row.after or {}
     key = ", ".join(f"{name}={value_text(value)}" for name, value in row.key.items())
     for number, name in enumerate(before):
-        place = _text(key) if number == 0 else ""
-        yield f"| {place} | {_text(name)} | {_value(before[name])} | {_value(after.get(name))} |"
+        place = code(key) if number == 0 else ""
+        yield f"| {place} | {code(name)} | {_value(before[name])} | {_value(after.get(name))} |"
 
 
 def _statistics(shifts: Sequence[ColumnShift]) -> Iterator[str]:
@@ -215,7 +213,7 @@ def _statistics(shifts: Sequence[ColumnShift]) -> Iterator[str]:
     yield "|" + " :-- |" * (len(facts) + 2)
     for shift in shifts[:_COLUMNS]:
         moved = "" if shift.shift is None else f"{shift.shift:.1%}"
-        yield f"| {_text(shift.column)} | {' | '.join(_fact(shift, name) for name in facts)} | {moved} |"
+        yield f"| {code(shift.column)} | {' | '.join(_fact(shift, name) for name in facts)} | {moved} |"
     if len(shifts) > _COLUMNS:
         yield ""
         yield f"*… and {len(shifts) - _COLUMNS:,} more columns*"
@@ -226,23 +224,23 @@ def _has(shift: ColumnShift, name: str) -> bool:
 
 
 def _fact(shift: ColumnShift, name: str) -> str:
-    values = [_text(value_text(facts[name]), 30) for facts in (shift.before, shift.after) if name in facts]
+    values = [code(value_text(facts[name]), 30) for facts in (shift.before, shift.after) if name in facts]
     return " → ".join(dict.fromkeys(values))
 
 
 def _scenario(scenario: ScenarioChange) -> Iterator[str]:
     yield "<details>"
-    title = f": {_plain(scenario.title)}" if scenario.title else ""
-    yield f"<summary>{_SIGNS[scenario.kind]} scenario <b>{_text(scenario.name)}</b>{title}</summary>"
+    title = f": {plain(scenario.title)}" if scenario.title else ""
+    yield f"<summary>{_SIGNS[scenario.kind]} scenario <b>{code(scenario.name)}</b>{title}</summary>"
     yield ""
     if scenario.rows:
         yield "| | table | label | values |"
         yield "| :-- | :-- | :-- | :-- |"
         for row in scenario.rows:
             before, after = row.change.before or {}, row.change.after or {}
-            cells = [f"{_text(name)} {_change(row.change, name)}" for name in {**after, **before}]
+            cells = [f"{code(name)} {_change(row.change, name)}" for name in {**after, **before}]
             sign = _SIGNS[row.change.kind]
-            yield f"| {sign} | {_text(row.table)} | {_text(row.label)} | {', '.join(cells[:_COLUMNS])} |"
+            yield f"| {sign} | {code(row.table)} | {code(row.label)} | {', '.join(cells[:_COLUMNS])} |"
     yield ""
     yield "</details>"
     yield ""
@@ -254,14 +252,4 @@ def _change(row: RowChange, name: str) -> str:
 
 
 def _value(value: Any) -> str:
-    return "*NULL*" if value is None else _text(value_text(value)) if value != "" else "*empty*"
-
-
-def _text(text: str, widest: int = _WIDEST) -> str:
-    """A text of the data as code: forges look for no mention, reference or emoji in it."""
-    return f"<code>{_plain(text, widest)}</code>"
-
-
-def _plain(text: str, widest: int = _WIDEST) -> str:
-    """Every character that may be markup or begin a link as a character reference."""
-    return _MARKUP.sub(lambda match: f"&#{ord(match[0])};", visible(text, widest))
+    return "*NULL*" if value is None else code(value_text(value)) if value != "" else "*empty*"

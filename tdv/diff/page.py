@@ -6,16 +6,14 @@ never markup or script: the page's policy lets nothing run or load but its own s
 
 from __future__ import annotations
 
-import base64
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from html import escape
 from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from tdv.diff.visible import brief, place_of, value_text, visible
+from tdv.diff.visible import brief, place_of, value_text
 from tdv.durable import write_text
+from tdv.faces.html import document, escaped
 from tdv.model.diff import LEVELS
 from tdv.model.diff_report import (
     KINDS,
@@ -30,7 +28,6 @@ from tdv.model.diff_report import (
 
 _SIGNS: Final = {"added": "+", "removed": "−", "changed": "~"}  # noqa: RUF001 - as wide as the plus
 _COLUMNS: Final = 60
-_WIDEST: Final = 2_000
 _FACTS: Final = ("count", "nulls", "distinct", "nan", "min", "max", "mean")
 
 
@@ -41,25 +38,15 @@ def write_page(reports: Sequence[DiffReport], file: Path) -> None:
 
 def page(reports: Sequence[DiffReport]) -> str:
     """The text of the page."""
-    style, script = (resources.files(__package__).joinpath(name).read_text("utf-8") for name in ("page.css", "page.js"))
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'; base-uri 'none'"
+    script = resources.files(__package__).joinpath("page.js").read_text("utf-8")
     title = ", ".join(dict.fromkeys(report.dataset for report in reports)) or "no dataset"
-    body = "\n".join(line for report in reports for line in _report(report))
-    return (
-        "<!doctype html>\n"
-        '<html lang="en"><head><meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{_text(title)}: what changed</title>\n<style>\n{style}</style></head>\n"
-        f"<body>\n{body}\n<script>{script}</script>\n</body></html>\n"
-    )
+    return document(f"{title}: what changed", (line for report in reports for line in _report(report)), script)
 
 
 def _report(report: DiffReport) -> Iterator[str]:
-    yield f"<h1>{_text(report.dataset)} <span class='badge {report.bump}'>{report.bump}</span></h1>"
-    yield f"<p class='states'>{_text(report.old)} → {_text(report.new)}</p>"
-    yield from (f"<p class='badge changed'>{_text(note)}</p>" for note in report.notes)
+    yield f"<h1>{escaped(report.dataset)} <span class='badge {report.bump}'>{report.bump}</span></h1>"
+    yield f"<p class='states'>{escaped(report.old)} → {escaped(report.new)}</p>"
+    yield from (f"<p class='badge changed'>{escaped(note)}</p>" for note in report.notes)
     if not (report.differs or report.findings):
         yield "<p>No difference.</p>"
         return
@@ -88,7 +75,9 @@ def _overview(report: DiffReport) -> Iterator[str]:
         counts = (change.added, change.removed, change.changed)
         cells = "".join(f"<td class='number'>{count:,}" if count else "<td class='number'>" for count in counts)
         name = (
-            f"<a href='#{_text(report.dataset)}-{number}'>{_text(table.name)}</a>" if table.total else _text(table.name)
+            f"<a href='#{escaped(report.dataset)}-{number}'>{escaped(table.name)}</a>"
+            if table.total
+            else escaped(table.name)
         )
         yield f"<tr><td>{name}<td class='number'>{_sizes(table)}{cells}</tr>"
     yield "</tbody></table></div>"
@@ -107,29 +96,29 @@ def _findings(report: DiffReport) -> Iterator[str]:
     for finding in sorted(report.findings, key=lambda finding: -LEVELS.index(finding.level)):
         place = ".".join(part for part in (finding.table, finding.column) if part)
         yield (
-            f"<tr><td><span class='badge {finding.level}'>{finding.level}</span><td>{_text(finding.rule)}"
-            f"<td>{_text(place)}<td>{_text(finding.message)}</tr>"
+            f"<tr><td><span class='badge {finding.level}'>{finding.level}</span><td>{escaped(finding.rule)}"
+            f"<td>{escaped(place)}<td>{escaped(finding.message)}</tr>"
         )
     yield "</tbody></table></div>"
 
 
 def _schema(change: SchemaChange) -> str:
     guess = " <small>a guess from the values</small>" if change.guess else ""
-    before, after = ("" if value is None else _text(brief(value)) for value in (change.before, change.after))
+    before, after = ("" if value is None else escaped(brief(value)) for value in (change.before, change.after))
     what = change.kind.replace("-", " ")
-    return f"<tr><td>{_text(place_of(change))}<td>{_text(what)}{guess}<td>{before}<td>{after}</tr>"
+    return f"<tr><td>{escaped(place_of(change))}<td>{escaped(what)}{guess}<td>{before}<td>{after}</tr>"
 
 
 def _scenario(scenario: ScenarioChange) -> Iterator[str]:
     badge = f"<span class='badge {scenario.kind}'>{scenario.kind}</span>"
-    yield f"<div class='card'><h3>{badge} {_text(scenario.name)}</h3><p>{_text(scenario.title)}</p><dl>"
+    yield f"<div class='card'><h3>{badge} {escaped(scenario.name)}</h3><p>{escaped(scenario.title)}</p><dl>"
     for table, (old, new) in scenario.tables.items():
-        yield f"<dt>{_text(table)}<dd>{old if old == new else f'{old} → {new}'} rows"
+        yield f"<dt>{escaped(table)}<dd>{old if old == new else f'{old} → {new}'} rows"
     yield "</dl>"
     for row in scenario.rows:
-        yield f"<p><b>{_text(row.label)}</b> <small>{_text(row.table)}</small></p><dl>"
+        yield f"<p><b>{escaped(row.label)}</b> <small>{escaped(row.table)}</small></p><dl>"
         for name in {**(row.change.after or {}), **(row.change.before or {})}:
-            yield f"<dt>{_text(name)}<dd>{_cell(row.change, name)}"
+            yield f"<dt>{escaped(name)}<dd>{_cell(row.change, name)}"
         yield "</dl>"
     yield "</div>"
 
@@ -138,7 +127,8 @@ def _table(table: TableReport, anchor: str) -> Iterator[str]:
     change = table.change
     counts = {"added": change.added, "removed": change.removed, "changed": change.changed}
     said = ", ".join(f"{count:,} {kind}" for kind, count in counts.items() if count) or "same rows"
-    yield f"<section data-table id='{_text(anchor)}'><header><h2>{_text(table.name)}</h2><span>{said}</span></header>"
+    yield f"<section data-table id='{escaped(anchor)}'>"
+    yield f"<header><h2>{escaped(table.name)}</h2><span>{said}</span></header>"
     if table.rows:
         yield from _tools(table, counts)
         yield from _rows(table)
@@ -165,7 +155,7 @@ def _rows(table: TableReport) -> Iterator[str]:
     names = _names(table)
     shown = names[:_COLUMNS]
     yield "<div class='scroll'><table class='rows'><thead><tr><th class='sign'>"
-    yield "".join(f"<th>{_text(name)}" for name in shown) + "</tr></thead><tbody>"
+    yield "".join(f"<th>{escaped(name)}" for name in shown) + "</tr></thead><tbody>"
     for row in table.rows:
         cells = "".join(f"<td>{_cell(row, name)}" for name in shown)
         yield f"<tr data-kind='{row.kind}'><td class='sign {row.kind}'>{_SIGNS[row.kind]}{cells}</tr>"
@@ -196,7 +186,7 @@ def _cell(row: RowChange, name: str) -> str:
 
 
 def _shift(shift: ColumnShift) -> Iterator[str]:
-    yield f"<div class='card'><h3>{_text(shift.column)} <small>{_text(shift.type)}</small></h3><dl>"
+    yield f"<div class='card'><h3>{escaped(shift.column)} <small>{escaped(shift.type)}</small></h3><dl>"
     for name in _FACTS:
         values = [_value(facts[name]) for facts in (shift.before, shift.after) if name in facts]
         if values:
@@ -217,16 +207,12 @@ def _bars(bars: Sequence[Bar]) -> Iterator[str]:
     for bar in bars:
         heights = (bar.before / old / highest, bar.after / new / highest)
         pair = "".join(f"<i style='height:{height:.1%}'></i>" for height in heights)
-        yield f"<span title='{_text(bar.label, 60)}: {bar.before:,} → {bar.after:,}'>{pair}</span>"
+        yield f"<span title='{escaped(bar.label, 60)}: {bar.before:,} → {bar.after:,}'>{pair}</span>"
     yield "</div>"
-    yield f"<div class='axis'><span>{_text(bars[0].label, 24)}</span><span>{_text(bars[-1].label, 24)}</span></div>"
+    yield f"<div class='axis'><span>{escaped(bars[0].label, 24)}</span><span>{escaped(bars[-1].label, 24)}</span></div>"
 
 
 def _value(value: Any) -> str:
     if value is None:
         return "<i>NULL</i>"
-    return _text(value_text(value)) if value != "" else "<i>empty</i>"
-
-
-def _text(text: str, widest: int = _WIDEST) -> str:
-    return escape(visible(text, widest))
+    return escaped(value_text(value)) if value != "" else "<i>empty</i>"

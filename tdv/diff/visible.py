@@ -1,25 +1,15 @@
-"""Values as a reader sees them.
+"""Values and changes of a difference in words, the same in each of its faces.
 
-In: JSON values and names out of data. Out: text of one line. Always holds: characters that are not seen, or that turn
-the direction of what follows, are written as escapes; markup is the faces' own business.
+In: JSON values, changes of the schema. Out: text as it stands in the data; that it is seen, and no markup, is the
+faces' own business.
 """
 
 from __future__ import annotations
 
-import re
-from typing import Any, Final
+from typing import Any
 
 from tdv.model.canonical import dumps
 from tdv.model.diff_report import SchemaChange
-
-_UNSEEN: Final = re.compile("[\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
-_NAMED: Final = {"\n": "⏎", "\t": "⇥"}
-
-
-def visible(text: str, widest: int | None = None) -> str:
-    """`text` on one line, cut after `widest` characters."""
-    cut = text if widest is None or len(text) <= widest else text[: widest - 1] + "…"
-    return _UNSEEN.sub(lambda match: _NAMED.get(match[0], f"\\u{ord(match[0]):04x}"), cut)
 
 
 def value_text(value: Any) -> str:

@@ -49,6 +49,9 @@ class Place(Protocol):
     def text(self) -> str:
         """The revision, or several with commas."""
 
+    def fits(self, span: Span) -> bool:
+        """Whether a release with this span fits here."""
+
     def misfit(self, span: Span) -> str:
         """Why a release with this span does not fit here, as the end of a sentence; "" when it fits."""
 
@@ -165,7 +168,7 @@ class History:
     def between(self, span: Span) -> Iterator[str]:
         """The migrations at which a release with this span fits, in the order of the history."""
         for revision in self.migrations:
-            if not Position(revision, self.ancestors((revision,)), self).misfit(span):
+            if Position(revision, self.ancestors((revision,)), self).fits(span):
                 yield revision
 
     @cached_property
@@ -236,22 +239,27 @@ class Position:
         """The revisions at which it ends; () where nothing is applied."""
         return _words(self.text) if self.applied else ()
 
+    def fits(self, span: Span) -> bool:
+        return all(map(self._has, _words(span.start or ""))) and not any(map(self._has, _words(span.until or "")))
+
+    def _has(self, text: str) -> bool:
+        return any(revision in self.applied for revision in self.history.find(text))
+
     def misfit(self, span: Span) -> str:
         for text in _words(span.start or ""):
             if reason := self._before(text):
                 return reason
         for text in _words(span.until or ""):
-            found = self.history.find(text)
-            if any(revision in self.applied for revision in found):
+            if self._has(text):
                 return f"serves {span}, and {self.text} is not before {text}"
         return ""
 
     def _before(self, text: str) -> str:
+        if self._has(text):
+            return ""
         found = self.history.find(text)
         if not found:
             return f"serves migrations from {text}, which is not in {self.history.source}"
-        if any(revision in self.applied for revision in found):
-            return ""
         after = self.history.ancestors(found)
         if all(revision in after for revision in self.revisions):
             return f"serves migrations from {text}, and {self.text} is before it"
@@ -263,6 +271,9 @@ class Unplaced:
     """A revision without a history: only the numbers that names begin with can be compared."""
 
     text: str
+
+    def fits(self, span: Span) -> bool:
+        return not self.misfit(span)
 
     def misfit(self, span: Span) -> str:
         if span.start == self.text or (span.start is None and span.until is None):

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from tdv.health import Health
     from tdv.init import Prepared
     from tdv.log import Log
+    from tdv.matrix.value import Matrix
     from tdv.model.diff_report import DiffReport
     from tdv.model.receipt import Receipt
     from tdv.model.release import Record
@@ -310,6 +311,12 @@ class Project:
         from tdv.project import resolutions
 
         return resolutions.resolve(self.ports, replace(wish, directory=self.directory))
+
+    def matrix(self, names: Sequence[str] = ()) -> Matrix:
+        """Which release serves which app version at which migration, of the datasets named, or of all."""
+        from tdv.project import matrices
+
+        return matrices.matrix(self.ports, tuple(names))
 
     def lock(self, wish: LockWish, *, check: bool = False) -> Locked:
         """Pins releases in tdv.lock, or only looks whether it still holds."""

@@ -129,3 +129,14 @@ def test_ancestors_are_closed(parents: list[set[int]]) -> None:
         assert step.revision in applied
         assert all(parent in applied for name in applied for parent in found.migrations[name].parents)
     assert found.ancestors(found.heads) == set(found.migrations)
+
+
+@pytest.mark.parametrize("start", [None, "a1", "b1", "c1", "b2, c1", "zz"])
+@pytest.mark.parametrize("until", [None, "b1", "m1", "b2, c1", "zz"])
+def test_fits_says_what_misfit_explains(start: str | None, until: str | None) -> None:
+    steps = {"a1": (), "b1": ("a1",), "b2": ("b1",), "c1": ("a1",), "m1": ("b2", "c1")}
+    history = History.of("here", [Migration(name, parents) for name, parents in steps.items()])
+    span = Span(start, until)
+    for text in (*steps, "b2, c1", "base"):
+        place = history.at(text)
+        assert place.fits(span) is (not place.misfit(span))

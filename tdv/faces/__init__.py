@@ -1,0 +1,1 @@
+"""What the faces of a report share, whatever it reports on: text that is seen, pages, Markdown that stays text."""

@@ -1,0 +1,24 @@
+"""Text of the data in Markdown of GitHub and GitLab, so that it stays text.
+
+In: any text. Out: the same without a meaning. Always holds: no value becomes markup, mention, reference or link.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from tdv.faces.text import visible
+
+WIDEST: Final = 80
+_MARKUP: Final = re.compile(r"[&<>*_`\[\]{}~|\\#@!$^%]|:(?=//)|(?<=www)\.", re.IGNORECASE)
+
+
+def code(text: str, widest: int = WIDEST) -> str:
+    """A text of the data as code: forges look for no mention, reference or emoji in it."""
+    return f"<code>{plain(text, widest)}</code>"
+
+
+def plain(text: str, widest: int = WIDEST) -> str:
+    """Every character that may be markup or begin a link as a character reference."""
+    return _MARKUP.sub(lambda match: f"&#{ord(match[0])};", visible(text, widest))

@@ -1,0 +1,19 @@
+"""Text out of data as a reader sees it.
+
+In: names and values out of data. Out: text of one line. Always holds: characters that are not seen, or that turn the
+direction of what follows, are written as escapes; markup is the faces' own business.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+_UNSEEN: Final = re.compile("[\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
+_NAMED: Final = {"\n": "⏎", "\t": "⇥"}
+
+
+def visible(text: str, widest: int | None = None) -> str:
+    """`text` on one line, cut after `widest` characters."""
+    cut = text if widest is None or len(text) <= widest else text[: widest - 1] + "…"
+    return _UNSEEN.sub(lambda match: _NAMED.get(match[0], f"\\u{ord(match[0]):04x}"), cut)
