@@ -30,9 +30,9 @@ _LOUD: Final = b"*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$2\r\nON\r\n"
 _DEFAULT_DATABASES: Final = 16
 _REASONS: Final = (
     (r"WRONGPASS|NOAUTH|[Ii]nvalid (username|password)|[Aa]uthentication", "wrong user or password", "Check both."),
-    (r"\bOOM\b", "its memory limit is reached", "Raise `maxmemory` or free memory; nothing was kept of this load."),
+    (r"\bOOM\b|used memory", "its memory limit is reached", "Raise `maxmemory` or free memory; nothing was kept of this load."),
     (r"TDVLACKS", "it did not keep all rows, as when its memory limit is reached", "Raise `maxmemory` or free memory."),
-    (r"READONLY", "it is a replica, which only reads", "Use the primary server."),
+    (r"READONLY|read only replica", "it is a replica, which only reads", "Use the primary server."),
     (
         r"NOPERM|[Nn]o permission|can't access",
         "the user may not do this",
@@ -43,7 +43,7 @@ _REASONS: Final = (
     (r"unknown command", "it lacks a command", "Use Redis 4 or newer; tdv needs EVAL, SCAN and CLIENT."),
 )
 _BUSY: Final = (
-    (r"LOADING", "it loads its data from disk", "Try again in a moment."),
+    (r"LOADING|is loading", "it loads its data from disk", "Try again in a moment."),
     (r"max number of clients", "it takes no more connections", "Close other connections, or raise `maxclients`."),
     (r"\bBUSY\b", "it runs a long script", "Try again in a moment."),
     (r"TDVLOST", "another checkout took the lock meanwhile", "Run the command again."),
