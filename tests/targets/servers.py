@@ -8,7 +8,10 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import socket
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
@@ -16,10 +19,12 @@ import pytest
 
 from tdv.errors import PluginMissing, TdvError
 from tdv.servers import mariadb, postgresql, redis
-from tdv.servers.server import Options, Server
+from tdv.servers.private import Account, new_directory
+from tdv.servers.server import Options, Running, Server, free_port
 
 # Read at import: tests run without the variables of tdv.
 REQUIRED = bool(os.environ.get("TDV_REQUIRE_SERVERS"))
+MONGODB = os.environ.get("TDV_TEST_MONGODB_URL", "")
 FAST = Path("/dev/shm")
 """A file system in memory, where making a database takes a tenth of the time."""
 
@@ -160,3 +165,39 @@ def run_mysql(url: str, *statements: str) -> list[tuple[object, ...]]:
         for statement in statements:
             c.execute(statement)
         return list(c.fetchall())
+
+
+@pytest.fixture(scope="session")
+def mongodb_server() -> Iterator[str]:
+    """The URL of a MongoDB server: that of TDV_TEST_MONGODB_URL, else one of SecantusDB that only this process uses."""
+    if MONGODB:
+        yield MONGODB
+        return
+    program = Path(sys.executable).with_name("secantusd-py")
+    if not program.exists():
+        missing("neither is TDV_TEST_MONGODB_URL set nor SecantusDB installed")
+    account, port = Account(os.geteuid(), os.getegid()), free_port()
+    directory = new_directory(account, FAST if os.access(FAST, os.W_OK) else None)
+    words = ["--host", "127.0.0.1", "--port", str(port), "--storage-path", str(directory / "data"), "--standalone"]
+    process = Running([program, *words], directory, account, "TERM")
+    process.wait_until(lambda: _accepts(port), "SecantusDB")
+    yield f"mongodb://127.0.0.1:{port}/"
+    process.stop()
+
+
+@pytest.fixture
+def empty_mongodb(mongodb_server: str) -> Iterator[str]:
+    """The URL of a database of its own, which is empty; what tdv keeps on the server is gone before and after."""
+    from pymongo import MongoClient
+
+    name = f"test_{secrets.token_hex(6)}"
+    with MongoClient(mongodb_server) as client:
+        client.drop_database("tdv_images")
+        yield re.sub(r"/(?=\?|$)", f"/{name}", mongodb_server, count=1)
+        client.drop_database(name)
+
+
+def _accepts(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+        return True
+    return False

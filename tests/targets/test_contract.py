@@ -23,6 +23,8 @@ URLS = {
 SERVERS = {
     "redis": ("empty_redis", "tables"),
     "redis-owned": ("empty_redis", "database"),
+    "mongodb": ("empty_mongodb", "tables"),
+    "mongodb-owned": ("empty_mongodb", "database"),
 }
 
 

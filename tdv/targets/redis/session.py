@@ -30,7 +30,11 @@ _LOUD: Final = b"*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$2\r\nON\r\n"
 _DEFAULT_DATABASES: Final = 16
 _REASONS: Final = (
     (r"WRONGPASS|NOAUTH|[Ii]nvalid (username|password)|[Aa]uthentication", "wrong user or password", "Check both."),
-    (r"\bOOM\b|used memory", "its memory limit is reached", "Raise `maxmemory` or free memory; nothing was kept of this load."),
+    (
+        r"\bOOM\b|used memory",
+        "its memory limit is reached",
+        "Raise `maxmemory` or free memory; nothing was kept of this load.",
+    ),
     (r"TDVLACKS", "it did not keep all rows, as when its memory limit is reached", "Raise `maxmemory` or free memory."),
     (r"READONLY|read only replica", "it is a replica, which only reads", "Use the primary server."),
     (

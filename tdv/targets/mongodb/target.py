@@ -1,0 +1,140 @@
+"""Databases of a MongoDB server as targets.
+
+In: `Load`s. Out: collections whose documents are exactly their rows. Always holds: each collection is replaced by one
+rename, and the state that says so is written last. Importing this module imports neither the driver nor Arrow.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from tdv.config import TargetSettings
+from tdv.config.address import identity
+from tdv.errors import PluginMissing, TargetError
+from tdv.model.schema import DatasetSchema, TableSchema
+from tdv.targets.mongodb.losses import LOSSES
+from tdv.targets.protocol import Capabilities, Held, Load, Loss, Outcome, Plan
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tdv.targets.mongodb.session import Session
+    from tdv.targets.throwaway import Throwaways
+
+
+class MongodbTarget:
+    """One database of a server."""
+
+    capabilities: ClassVar[Capabilities] = Capabilities(throwaway=True)
+    losses: ClassVar[Mapping[str, Loss]] = LOSSES
+
+    def __init__(self, settings: TargetSettings, work: Path) -> None:
+        self.settings = settings
+        self.shown = settings.shown
+        self._scratch = work / "images"
+
+    @property
+    def identity(self) -> str:
+        return " ".join(sorted(identity(self.settings.url)))
+
+    def proof(self) -> Any | None:
+        """None: the server does not tell who wrote without reading everything."""
+        return None
+
+    def settle(self) -> None:
+        """There is no proof to make sure of."""
+
+    def held(self) -> tuple[Held, ...]:
+        with self._failures():
+            from tdv.targets.mongodb.catalogue import held_in
+
+            with self._connected() as session:
+                return held_in(session.database)
+
+    def plan(self, load: Load) -> Plan:
+        with self._failures():
+            from tdv.targets.mongodb.loading import looked, wanted_of
+            from tdv.targets.mongodb.names import collection_of
+            from tdv.targets.mongodb.whole import may_go
+
+            restores = [f"load {item.dataset}@{item.version} ({item.digest})" for item in load.items]
+            wanted = wanted_of(load)
+            with self._connected() as session:
+                there = looked(session.database, load, wanted)
+                names = [name for item in wanted for name in item.schemas if collection_of(name) in there.found]
+                counts = [(name, session.database[collection_of(name)].count_documents({})) for name in names]
+            whole = self._owned and may_go(there.survey, load)
+            way = "replace everything by copies of an image" if whole else "replace the datasets' collections"
+            deleted = [f"delete {count} rows of {name!r}" for name, count in counts if count]
+            return Plan((f"{way}, each in one step: {self.shown}", *deleted, *restores))
+
+    def load(self, load: Load) -> Outcome:
+        with self._failures(), self._connected() as session:
+            from tdv.targets.mongodb.loading import Work, replace_rows
+            from tdv.targets.mongodb.lock import locked
+            from tdv.targets.mongodb.whole import replace_whole
+
+            with locked(session.database, "target", f"the target {self.shown}") as lock:
+                work = Work(session.database, lock, self._fresh_scratch())
+                done = replace_whole(session, load, work) if self._owned else None
+                return Outcome(*(done or ("loaded", replace_rows(work, load))))
+
+    def throwaways(self) -> Throwaways:
+        """The throwaway databases on the target's server; the target itself is not touched."""
+        with self._failures():
+            from tdv.targets.mongodb.throwaway import MongodbThrowaways
+
+            return MongodbThrowaways(self.settings, self._fresh_scratch(), self._failures)
+
+    def read(self, table: TableSchema) -> Iterator[pa.Table]:
+        with self._failures():
+            from tdv.content.order import ordered_stream
+            from tdv.targets.mongodb.names import collection_of
+            from tdv.targets.mongodb.rows import read
+
+            with self._connected() as session:
+                collection = session.database[collection_of(table.name)]
+                yield from ordered_stream(read(collection, table), table, self._fresh_scratch())
+
+    def inspect(self) -> DatasetSchema:
+        with self._failures():
+            from tdv.targets.mongodb.catalogue import inspect
+
+            with self._connected() as session:
+                return inspect(session.database, self.shown)
+
+    @property
+    def _owned(self) -> bool:
+        return self.settings.owns == "database"
+
+    def _fresh_scratch(self) -> Path:
+        return self._scratch / f".scratch-{os.urandom(6).hex()}"
+
+    @contextmanager
+    def _connected(self) -> Iterator[Session]:
+        from tdv.targets.mongodb.session import Session
+
+        with closing(Session(self.settings.url)) as session:
+            yield session
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """Turns the driver's errors into tdv's; raises `PluginMissing` without the driver."""
+        try:
+            from tdv.targets.mongodb.session import failures
+        except ImportError as exc:
+            raise PluginMissing(
+                f"the driver for MongoDB is not installed: {exc}", hint='Run `pip install "tdv[mongodb]"`.'
+            ) from exc
+        with failures(self.shown):
+            try:
+                yield
+            except OSError as exc:
+                raise TargetError(
+                    f"cannot write {exc.filename or self._scratch}: {exc.strerror or exc}",
+                    hint="Look at the rights and the free space of .tdv in the repository.",
+                ) from exc
