@@ -1,4 +1,4 @@
-"""A PostgreSQL database with a target on it, and what tests do with both."""
+"""A database of a server with a target on it, and what tests do with both."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tdv.model.receipt import Receipt
 from tdv.model.schema import Reference, TableSchema
 from tdv.testing import USERS, checkout, snapshot, table, users, wanted
 from tests.targets.builders import target
-from tests.targets.servers import run_sql
+from tests.targets.servers import run_mysql, run_sql
 
 ORDERS = table(
     "orders",
@@ -22,7 +22,7 @@ ORDER_ROWS = pa.table({"id": [1, 2, 3], "user_id": [1, 1, 2], "parent": pa.array
 
 
 class Place:
-    """A database with a target on it, and SQL on the database."""
+    """A PostgreSQL database with a target on it, and SQL on the database."""
 
     def __init__(self, directory: Path, url: str) -> None:
         self.directory = directory
@@ -45,6 +45,13 @@ class Place:
 
     def ids(self) -> list[int]:
         return [row[0] for row in self.sql("SELECT id FROM users ORDER BY 1")]
+
+
+class MysqlPlace(Place):
+    """The same on MySQL."""
+
+    def sql(self, *statements: str) -> list[tuple[Any, ...]]:
+        return run_mysql(self.url, *statements)
 
 
 def shop() -> dict[TableSchema, pa.Table]:

@@ -129,7 +129,9 @@ class MysqlTarget:
             if connection is None or not is_same(connection, load, self._fresh_scratch()):
                 return None
             from tdv.targets.mysql.state import held_in
+            from tdv.targets.mysql.swap import sweep
 
+            sweep(connection)
             return Outcome("unchanged", tuple(h for h in held_in(connection) if h.dataset in load.datasets))
 
     def _replaced_whole(self, admin: Connection, load: Load) -> Outcome | None:

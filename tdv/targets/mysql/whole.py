@@ -29,6 +29,7 @@ from tdv.targets.survey import is_all_ours, refuse_strangers
 _COPY: Final = "tdv_copy_"
 _DIGITS: Final = 12
 _VIEW: Final = "view "
+_DENIED: Final = (ER.DBACCESS_DENIED_ERROR, ER.TABLEACCESS_DENIED_ERROR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,18 @@ class Whole:
 
         Raises `Refused` for rows that are not tdv's.
         """
+        try:
+            return self._replaced(load)
+        except err.MySQLError as exc:
+            if number_of(exc) not in _DENIED or not self.exists():
+                raise
+            return None
+
+    def exists(self) -> bool:
+        """Whether the server has the database."""
+        return bool(execute(self.admin, "SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = %s", self.name))
+
+    def _replaced(self, load: Load) -> Outcome | None:
         if not self.exists():
             create_database(self.admin, self.name)
         templates = Templates(self.admin)
@@ -59,18 +72,9 @@ class Whole:
             if not is_all_ours(found.survey, load, owned=True):
                 return None
             action: Any = "loaded" if template is None else "cloned"
-            try:
-                template = template or templates.made(Filling(self.settings, load, self.scratch))
-                self._sweep()
-                return self._copied(connection, load, found, template, action)
-            except err.MySQLError as exc:
-                if number_of(exc) not in (ER.DBACCESS_DENIED_ERROR, ER.TABLEACCESS_DENIED_ERROR):
-                    raise
-                return None
-
-    def exists(self) -> bool:
-        """Whether the server has the database."""
-        return bool(execute(self.admin, "SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = %s", self.name))
+            template = template or templates.made(Filling(self.settings, load, self.scratch))
+            self._sweep()
+            return self._copied(connection, load, found, template, action)
 
     def _looked(self, connection: Connection, load: Load, template: Template | None) -> Found:
         if template is not None:

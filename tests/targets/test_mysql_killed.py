@@ -1,0 +1,125 @@
+"""MariaDB: a checkout that is killed leaves the old rows or the new ones, and the next one finishes."""
+
+from __future__ import annotations
+
+import os
+import signal
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tdv.errors import TargetError, TdvError
+from tdv.servers import mariadb
+from tdv.servers.server import Options, Server
+from tdv.targets.verification import target_digest
+from tdv.testing import USERS, checkout, snapshot, users, wanted
+from tests.targets.builders import target
+from tests.targets.places import MysqlPlace
+from tests.targets.servers import mysql_url, run_mysql
+from tests.targets.test_postgresql_killed import die, in_child
+
+pytest.importorskip("pymysql")
+
+from tdv.targets.mysql import inplace, loading, swap, templates, whole
+
+LEFT = (
+    "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_NAME LIKE '\\_tdv\\_new%'"
+    " OR TABLE_NAME LIKE '\\_tdv\\_old%' OR TABLE_SCHEMA LIKE 'tdv\\_copy%'"
+)
+THEIRS = "CREATE TABLE users (id bigint PRIMARY KEY, email varchar(99) UNIQUE, age smallint, at datetime(6))"
+NEW: dict[str, tuple[Any, str]] = {
+    "before rows": (loading, "fill"),
+    "before reading back": (loading, "check_rows"),
+    "before the swap": (loading, "swap"),
+    "before the rename": (swap, "execute"),
+    "before old tables are dropped": (swap, "sweep"),
+}
+STAYING: dict[str, tuple[Any, str]] = {
+    "before the state is taken away": (inplace, "write_state"),
+    "before rows": (inplace, "fill"),
+    "before reading back": (inplace, "check_rows"),
+    "before the counter": (inplace, "counts_on"),
+    "before the mark": (loading.Loading, "_marks"),
+}
+OWNED: dict[str, tuple[Any, str]] = {
+    "before the template": (templates, "create_database"),
+    "before its rows": (loading, "fill"),
+    "before its mark": (loading, "swap"),
+    "before the copy": (templates.Templates, "copy"),
+    "before the swap": (whole, "swap"),
+}
+POINTS = [(way, point) for way, points in (("new", NEW), ("stay", STAYING), ("own", OWNED)) for point in points]
+
+
+@pytest.mark.parametrize(("way", "point"), POINTS)
+def test_killed_checkout_leaves_one_whole_version(tmp_path: Path, empty_mysql: str, way: str, point: str) -> None:
+    place = MysqlPlace(tmp_path, empty_mysql)
+    if way == "own":
+        place.owned()
+    if way == "stay":
+        place.sql(THEIRS)
+    place.checkout(17)
+    place.sql("UPDATE users SET age = 1")
+    module, name = {"new": NEW, "stay": STAYING, "own": OWNED}[way][point]
+
+    def killed() -> None:
+        setattr(module, name, die)
+        place.checkout(13, "2.0.0")
+
+    status = in_child(killed)
+    assert os.WIFSIGNALED(status)
+    for held in place.target.held():
+        assert (held.version, len(place.ids())) in (("1.0.0", 17), ("2.0.0", 13), ("", 17), ("", 13))
+    place.checkout(13, "2.0.0")
+    digest = snapshot(tmp_path, {USERS: users(13)}).manifest
+    assert target_digest(place.target, digest.schema) == digest.content
+    assert [held.version for held in place.target.held()] == ["2.0.0"]
+    assert place.sql(LEFT) == []
+    for (database,) in place.sql("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME LIKE 'tdv%'"):
+        place.sql(f"DROP DATABASE {database}")
+
+
+@pytest.mark.parametrize("theirs", [False, True])
+def test_server_that_goes_in_the_middle_is_an_error_of_the_target(
+    tmp_path: Path, mariadb_server: Server, monkeypatch: pytest.MonkeyPatch, theirs: bool
+) -> None:
+    server = mariadb.start(mariadb_server.binaries, Options(port=None, directory=mariadb_server.directory.parent))
+    place = MysqlPlace(tmp_path, server.url)
+    if theirs:
+        place.sql(THEIRS)
+    place.checkout(17)
+    process = int((server.directory / "pid").read_text())
+    module, name = STAYING["before reading back"] if theirs else NEW["before reading back"]
+    monkeypatch.setattr(module, name, lambda *_: os.kill(process, signal.SIGKILL))
+    with pytest.raises(TargetError, match=r"MySQL failed|cannot be reached"):
+        place.checkout(13, "2.0.0")
+    server.process.stop()
+
+
+def restored(directory: str, url: str, number: int) -> str:
+    """One checkout in a process of its own."""
+    home = Path(directory)
+    place = target(home / str(number), url, owns="database")
+    found = snapshot(home, {USERS: users(21)})
+    try:
+        checkout(home / str(number), place, wanted(found))
+        return target_digest(place, found.manifest.schema)
+    except TdvError as exc:
+        return exc.message
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("shared", [False, True])
+def test_twenty_checkouts_at_once_all_succeed(tmp_path: Path, mariadb_server: Server, shared: bool) -> None:
+    names = ["crowd" if shared else f"crowd_{number}" for number in range(20)]
+    urls = [mysql_url(mariadb_server.url, name) for name in names]
+    content = snapshot(tmp_path, {USERS: users(21)}).manifest.content
+    with ProcessPoolExecutor(8, mp_context=get_context("fork")) as pool:
+        digests = list(pool.map(restored, [str(tmp_path)] * 20, urls, range(20)))
+    assert set(digests) == {content}
+    for name in dict.fromkeys(names):
+        run_mysql(mariadb_server.url, f"DROP DATABASE {name}")
+    assert run_mysql(mariadb_server.url, LEFT) == []
