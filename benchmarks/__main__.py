@@ -12,6 +12,7 @@ NAMES = (
     "build",
     "sqlite",
     "postgresql",
+    "mysql",
     "memory",
     "diff",
     "pytest",

@@ -131,6 +131,18 @@ def people(rows: int, *, released: bool = True) -> Iterator[Path]:
         yield root
 
 
+def released(root: Path, dataset: str, spec: str) -> None:
+    """Makes a repository with one dataset, built and released as 1.0.0."""
+    path = root / "datasets" / dataset / "dataset.yaml"
+    path.parent.mkdir(parents=True)
+    path.write_text(spec.lstrip(), encoding="utf-8")
+    run(["git", "init", "--quiet", "--initial-branch=main"], root)
+    for command in (["init"], ["build", dataset]):
+        run([TDV, *command], root)
+    commit(root, dataset)
+    run([TDV, "release", dataset, "1.0.0", "-m", dataset], root)
+
+
 def commit(root: Path, message: str) -> None:
     """Commits everything in the scratch repository."""
     run(["git", "add", "--all"], root)
