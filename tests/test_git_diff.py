@@ -121,7 +121,7 @@ def test_parquet_is_compared_by_row_with_the_key_and_the_secrets_of_the_spec(tmp
     assert pens.splitlines()[3:] == [
         "pens  1 added, 2 changed  2 → 3 rows",
         "     id  name             size",
-        "  +  2   <private: name>  3",
+        "  +   2  <private: name>     3",
         "  ~  id=0  size  1 → 2",
         "  ~  id=1  name  <private: name> → <private: name>",
     ]

@@ -175,7 +175,8 @@ def _print_whole(table: TableReport) -> None:
     names = list(dict.fromkeys(name for row in rows for name in (row.after or row.before or {})))
     lines = [("  " + _SIGNS[row.kind][0], *(_value(row, name) for name in names)) for row in rows]
     styles = [_SIGNS[row.kind][1] for row in rows]
-    terminal.table(("", *map(terminal.clean, names)), lines, styles=styles)
+    right = [index for index, name in enumerate(names, 1) if table.is_numeric(name)]
+    terminal.table(("", *map(terminal.clean, names)), lines, right, styles)
 
 
 def _value(row: RowChange, name: str) -> str:

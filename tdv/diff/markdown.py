@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tdv.diff.visible import brief, place_of, value_text
-from tdv.faces.markdown import code, plain
+from tdv.faces.markdown import WIDEST, code, plain
 from tdv.model.diff import LEVELS
 from tdv.model.diff_report import (
     ColumnShift,
@@ -182,7 +182,7 @@ def _blocks(table: TableReport) -> Iterator[tuple[list[str], int]]:
         head = "| | " + " | ".join(code(name) for name in shown) + " |"
         if len(names) > _COLUMNS:
             yield [f"*The first {_COLUMNS} of {len(names):,} columns*", ""], 0
-        yield [head, "|" + " :-- |" * (len(shown) + 1)], 0
+        yield [head, "| :-- |" + "".join(" --: |" if table.is_numeric(name) else " :-- |" for name in shown)], 0
         for row in whole:
             yield [_whole_row(row, shown)], 1
         yield [""], 0
@@ -224,7 +224,7 @@ def _has(shift: ColumnShift, name: str) -> bool:
 
 
 def _fact(shift: ColumnShift, name: str) -> str:
-    values = [code(value_text(facts[name]), 30) for facts in (shift.before, shift.after) if name in facts]
+    values = [_value(facts[name], 30) for facts in (shift.before, shift.after) if name in facts]
     return " → ".join(dict.fromkeys(values))
 
 
@@ -251,5 +251,5 @@ def _change(row: RowChange, name: str) -> str:
     return " → ".join(values)
 
 
-def _value(value: Any) -> str:
-    return "*NULL*" if value is None else code(value_text(value)) if value != "" else "*empty*"
+def _value(value: Any, widest: int = WIDEST) -> str:
+    return "*NULL*" if value is None else code(value_text(value), widest) if value != "" else "*empty*"

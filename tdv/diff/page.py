@@ -135,7 +135,8 @@ def _table(table: TableReport, anchor: str) -> Iterator[str]:
     if table.left_out and table.rows:
         yield f"<p class='faint'>{table.left_out:,} more rows are not on this page.</p>"
     if table.statistics:
-        yield "<p class='key faint'>Columns whose values shifted <i></i>before <i class='after'></i>after</p>"
+        yield "<p class='key faint'>Columns whose values shifted <span><i></i>before</span> "
+        yield "<span><i class='after'></i>after</span></p>"
         yield "<div class='cards'>"
         for shift in table.statistics:
             yield from _shift(shift)
@@ -153,11 +154,11 @@ def _tools(table: TableReport, counts: Mapping[str, int]) -> Iterator[str]:
 
 def _rows(table: TableReport) -> Iterator[str]:
     names = _names(table)
-    shown = names[:_COLUMNS]
+    shown = {name: " class='number'" if table.is_numeric(name) else "" for name in names[:_COLUMNS]}
     yield "<div class='scroll'><table class='rows'><thead><tr><th class='sign'>"
-    yield "".join(f"<th>{escaped(name)}" for name in shown) + "</tr></thead><tbody>"
+    yield "".join(f"<th{style}>{escaped(name)}" for name, style in shown.items()) + "</tr></thead><tbody>"
     for row in table.rows:
-        cells = "".join(f"<td>{_cell(row, name)}" for name in shown)
+        cells = "".join(f"<td{style}>{_cell(row, name)}" for name, style in shown.items())
         yield f"<tr data-kind='{row.kind}'><td class='sign {row.kind}'>{_SIGNS[row.kind]}{cells}</tr>"
     yield "</tbody></table></div>"
     if len(names) > len(shown):
@@ -188,7 +189,7 @@ def _cell(row: RowChange, name: str) -> str:
 def _shift(shift: ColumnShift) -> Iterator[str]:
     yield f"<div class='card'><h3>{escaped(shift.column)} <small>{escaped(shift.type)}</small></h3><dl>"
     for name in _FACTS:
-        values = [_value(facts[name]) for facts in (shift.before, shift.after) if name in facts]
+        values = [f"<span>{_value(facts[name])}</span>" for facts in (shift.before, shift.after) if name in facts]
         if values:
             yield f"<dt>{name}<dd>{' → '.join(dict.fromkeys(values))}"
     if shift.shift is not None:
@@ -207,9 +208,11 @@ def _bars(bars: Sequence[Bar]) -> Iterator[str]:
     for bar in bars:
         heights = (bar.before / old / highest, bar.after / new / highest)
         pair = "".join(f"<i style='height:{height:.1%}'></i>" for height in heights)
-        yield f"<span title='{escaped(bar.label, 60)}: {bar.before:,} → {bar.after:,}'>{pair}</span>"
+        label = f"{escaped(bar.label, 60)} to {escaped(bar.until, 60)}" if bar.until else escaped(bar.label, 60)
+        yield f"<span title='{label}: {bar.before:,} → {bar.after:,}'>{pair}</span>"
     yield "</div>"
-    yield f"<div class='axis'><span>{escaped(bars[0].label, 24)}</span><span>{escaped(bars[-1].label, 24)}</span></div>"
+    last = bars[-1].until or bars[-1].label
+    yield f"<div class='axis'><span>{escaped(bars[0].label, 24)}</span><span>{escaped(last, 24)}</span></div>"
 
 
 def _value(value: Any) -> str:

@@ -106,9 +106,20 @@ def _scaled(pair: Pair, kind: LogicalType, name: str) -> tuple[Bar, ...]:
         bins = int(high - low) + 1
         low, high = low - 0.5, high + 0.5
     counts = [_count(_numbers(side, name, kind), low, high, bins) for side in (pair.old, pair.new)]
-    starts = np.linspace(low, high, bins, endpoint=False)
-    labels = [_label(float(start), kind) for start in (np.ceil(starts) if is_whole else starts)]
-    return tuple(Bar(label, int(old), int(new)) for label, old, new in zip(labels, *counts, strict=True))
+    labels = _labels(np.linspace(low, high, bins + 1), kind, is_whole=is_whole)
+    return tuple(
+        Bar(start, int(old), int(new), end if end != start else "")
+        for (start, end), old, new in zip(labels, *counts, strict=True)
+    )
+
+
+def _labels(edges: npt.NDArray[np.float64], kind: LogicalType, *, is_whole: bool) -> Iterator[tuple[str, str]]:
+    """Where each class begins and ends; the last one holds its end, the other ones do not."""
+    starts, ends = edges[:-1], edges[1:]
+    if is_whole:
+        starts, ends = np.ceil(starts), np.append(np.ceil(ends[:-1]) - 1, np.floor(ends[-1]))
+    for start, end in zip(starts, ends, strict=True):
+        yield _label(float(start), kind), _label(float(end), kind)
 
 
 def _numbers(side: Side, name: str, kind: LogicalType) -> Iterator[npt.NDArray[np.float64]]:

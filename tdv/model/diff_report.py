@@ -87,11 +87,15 @@ class SchemaChange:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """How many values fall into one class of a histogram."""
+    """How many values fall into one class of a histogram: `label`, or from `label` to `until` where that is not ""."""
 
     label: str
     before: int
     after: int
+    until: str = ""
+
+    def to_plain(self) -> dict[str, Any]:
+        return {"label": self.label, "until": self.until or self.label, "before": self.before, "after": self.after}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,7 @@ class ColumnShift:
             "type": self.type,
             "before": dict(self.before),
             "after": dict(self.after),
-            "histogram": [{"label": bar.label, "before": bar.before, "after": bar.after} for bar in self.bars],
+            "histogram": [bar.to_plain() for bar in self.bars],
             "shift": self.shift,
         }
 
@@ -140,6 +144,12 @@ class TableReport:
     def left_out(self) -> int:
         """Rows that differ and are not among `rows`."""
         return self.total - len(self.rows)
+
+    def is_numeric(self, name: str) -> bool:
+        """Whether the rows show nothing but numbers in a column, so that it is aligned to the right."""
+        sides = (side for row in self.rows for side in (row.key, row.before, row.after) if side is not None)
+        values = [side[name] for side in sides if side.get(name) is not None]
+        return bool(values) and all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
 
     def to_plain(self) -> dict[str, Any]:
         plain = {
