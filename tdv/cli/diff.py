@@ -69,7 +69,7 @@ def command(
     wish = DiffWish(old, new, base, shown)
     if face.name == "sql":
         for line in project.diff_sql(wish):
-            terminal.out(line)
+            terminal.out_exact(line)
         return 0
     if face.name == "jsonl":
         return int(show_lines(project.diff_stream(wish), shown.limit) and exit_code)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tdv.cli import terminal
 from tdv.cli.text import cell_text, counted
+from tdv.diff.visible import told_apart
 from tdv.errors import UsageError
 from tdv.model.diff_report import (
     ColumnShift,
@@ -190,9 +191,16 @@ def _print_cells(table: TableReport) -> None:
     for row in table.rows:
         if row.kind == "changed" and row.before is not None and row.after is not None:
             for number, name in enumerate(row.before):
-                values = f"{_shown(row.before[name])} → {_shown(row.after[name])}"
+                values = _both(row, name)
                 lines.append(("  ~" if number == 0 else "", _cut(_key(row.key)) if number == 0 else "", name, values))
     terminal.table(("", "", "", ""), lines, styles=["yellow"] * len(lines))
+
+
+def _both(row: RowChange, name: str) -> str:
+    """A cell of a changed row: ``old → new``."""
+    assert row.before is not None
+    assert row.after is not None
+    return " → ".join(map(_shown, told_apart(row.before[name], row.after[name])))
 
 
 def _key(key: Mapping[str, Any]) -> str:
@@ -239,8 +247,6 @@ def _print_scenario(scenario: ScenarioChange) -> None:
         values = row.change.after or row.change.before or {}
         shown = " ".join(f"{name}={_shown(value)}" for name, value in values.items())
         if row.change.kind == "changed" and row.change.before is not None:
-            shown = ", ".join(
-                f"{name} {_shown(row.change.before[name])} → {_shown(value)}" for name, value in values.items()
-            )
+            shown = ", ".join(f"{name} {_both(row.change, name)}" for name in values)
         lines.append((f"  {_SIGNS[row.change.kind][0]}", row.table, row.label, shown))
     terminal.table(("", "", "", ""), lines)

@@ -16,6 +16,7 @@ from typing import Any, Final, TextIO
 from tdv.config import colour_wanted
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_STEERING: Final = re.compile(r"[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _STYLES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 _GAP: Final = "  "
 
@@ -67,6 +68,11 @@ def out(text: str = "") -> None:
     sys.stdout.write(text + "\n")
 
 
+def out_exact(text: str) -> None:
+    """Prints a result line that somebody may run: to the byte, but for a terminal, which data must not steer."""
+    out(clean(text) if is_terminal() else text)
+
+
 def out_now(text: str) -> None:
     """Prints one result line that a reader waits for."""
     out(text)
@@ -102,12 +108,17 @@ def clean_lines(text: str) -> str:
 
 def json(value: object) -> None:
     """Prints the stable JSON form, UTF-8, two spaces deep."""
-    out(_json.dumps(value, indent=2, ensure_ascii=False))
+    out(_as_escapes(_json.dumps(value, indent=2, ensure_ascii=False)))
 
 
 def json_line(value: object) -> None:
     """Prints one line of JSON Lines."""
-    out(_json.dumps(value, ensure_ascii=False))
+    out(_as_escapes(_json.dumps(value, ensure_ascii=False)))
+
+
+def _as_escapes(text: str) -> str:
+    """JSON whose strings hold nothing that steers a terminal; it means the same."""
+    return _STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def table(

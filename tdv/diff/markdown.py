@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tdv.diff.visible import brief, place_of, value_text
+from tdv.diff.visible import brief, place_of, told_apart, value_text
 from tdv.faces.markdown import WIDEST, code, plain
 from tdv.model.diff import LEVELS
 from tdv.model.diff_report import (
@@ -204,7 +204,8 @@ def _cells(row: RowChange) -> Iterator[str]:
     key = ", ".join(f"{name}={value_text(value)}" for name, value in row.key.items())
     for number, name in enumerate(before):
         place = code(key) if number == 0 else ""
-        yield f"| {place} | {code(name)} | {_value(before[name])} | {_value(after.get(name))} |"
+        old, new = told_apart(before[name], after.get(name))
+        yield f"| {place} | {code(name)} | {_value(old)} | {_value(new)} |"
 
 
 def _statistics(shifts: Sequence[ColumnShift]) -> Iterator[str]:
@@ -247,8 +248,8 @@ def _scenario(scenario: ScenarioChange) -> Iterator[str]:
 
 
 def _change(row: RowChange, name: str) -> str:
-    values = [_value(side[name]) for side in (row.before, row.after) if side is not None and name in side]
-    return " → ".join(values)
+    values = [side[name] for side in (row.before, row.after) if side is not None and name in side]
+    return " → ".join(map(_value, told_apart(*values) if len(values) > 1 else values))
 
 
 def _value(value: Any, widest: int = WIDEST) -> str:

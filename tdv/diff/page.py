@@ -11,7 +11,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from tdv.diff.visible import brief, place_of, value_text
+from tdv.diff.visible import brief, place_of, told_apart, value_text
 from tdv.durable import write_text
 from tdv.faces.html import document, escaped
 from tdv.model.diff import LEVELS
@@ -178,9 +178,9 @@ def _names(table: TableReport) -> list[str]:
 def _cell(row: RowChange, name: str) -> str:
     before, after = row.before or {}, row.after or {}
     if row.kind == "changed":
-        if name in before or name in after:
-            sides = (("del", before), ("ins", after))
-            return " → ".join(f"<{tag}>{_value(side[name])}</{tag}>" for tag, side in sides if name in side)
+        if name in before and name in after:
+            old, new = told_apart(before[name], after[name])
+            return f"<del>{_value(old)}</del> → <ins>{_value(new)}</ins>"
         return _value(row.key[name]) if name in row.key else "<i>·</i>"
     values = after if row.kind == "added" else before
     return _value(values[name]) if name in values else ""

@@ -135,6 +135,15 @@ def test_equal_states_say_so(tmp_path: Path) -> None:
     assert "No difference" in page([found])
 
 
+def test_texts_that_look_the_same_are_told_apart() -> None:
+    row = RowChange("changed", {"id": 1}, {"name": "\u00e9"}, {"name": "e\u0301"})
+    table = TableReport("users", TableChange(changed=1, cells={"name": 1}), 1, 1, ("id",), ("id", "name"), (row,))
+    found = DiffReport("shop", "a", "b", (), (), (table,))
+    for text in (rendered(markdown([found])).text, Page(page([found])).text):
+        assert "\\xe9" in text
+        assert "e\\u0301" in text
+
+
 def test_every_hostile_value_is_told(tmp_path: Path) -> None:
     text = json.dumps(hostile(tmp_path).to_plain(), ensure_ascii=False)
     for value in HOSTILE:
