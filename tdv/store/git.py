@@ -21,6 +21,7 @@ from tdv.store import tags as gto
 from tdv.store.process import environment, last_line
 
 _OPTION: Final = "-"
+_ANCESTOR: Final = re.compile(r"[~^@]")
 _RAW: Final = re.compile(rb":[0-7]+ [0-7]+ [0-9a-f]+ (?P<new>[0-9a-f]+) [A-Z]\0(?P<path>[^\0]+)")
 _LOCK: Final = re.compile(rb"Unable to create '(?P<path>[^'\n]+\.lock)': File exists")
 _OBJECT: Final = re.compile(rb"[0-9a-f]{40,64} (?P<type>blob|tree|commit|tag) (?P<size>[0-9]+)")
@@ -86,6 +87,10 @@ class Git:
             if done.returncode == 0:
                 return done.stdout.decode().strip()
         hint = "`git fetch` brings what the remote has; `git log` and `git tag` list what is here."
+        if self.is_shallow():
+            name = _ANCESTOR.split(revision)[0]
+            hint = "This clone is shallow: `git fetch --unshallow` brings its history"
+            hint += f", `git fetch --depth=1 origin tag {name}` a tag." if name == revision else "."
         raise NotFound(f"There is no commit {revision!r}", hint=hint, revision=revision)
 
     def author(self) -> str:
