@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 from tdv.model.release import Release
 from tdv.store.git import Git
 from tdv.store.history import faults_of_tags
-from tdv.store.records import ReleaseBook, amendments_path
+from tdv.store.records import ReleaseBook, amendments_path, taken_back
 from tdv.store.tags import Tag
 
 FORMAT: Final = "tdv.status/v1"
@@ -84,10 +84,45 @@ class DatasetStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """How far the data in one place is from the code. `place` is "tdv.lock" or an environment, `version` what is there.
+
+    `behind` counts newer releases that fit the code, up to `newest`; `migrations` counts migrations of the code beyond
+    `migration`, where the release begins or the environment's schema stands, None where that is not known;
+    `promoted` is the version that was promoted to the environment, if another; `problem` says why nothing is known.
+    """
+
+    place: str
+    dataset: str = ""
+    version: str = ""
+    newest: str = ""
+    behind: int = 0
+    migration: str | None = None
+    migrations: int | None = None
+    promoted: str = ""
+    problem: str = ""
+
+    def to_plain(self) -> dict[str, Any]:
+        return {
+            "place": self.place,
+            "dataset": self.dataset,
+            "version": self.version,
+            "newest": self.newest,
+            "behind": self.behind,
+            "migration": self.migration,
+            "migrations": self.migrations,
+            "promoted": self.promoted,
+            "problem": self.problem,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class Status:
-    """All datasets that were asked for."""
+    """All datasets that were asked for; `versions` say how far the data that is in use is from the code, which leaves
+    nothing to do by itself."""
 
     datasets: tuple[DatasetStatus, ...]
+    versions: tuple[Standing, ...] = ()
 
     @property
     def clean(self) -> bool:
@@ -99,6 +134,7 @@ class Status:
             "format": FORMAT,
             "clean": self.clean,
             "datasets": [dataset.to_plain() for dataset in self.datasets],
+            "versions": [standing.to_plain() for standing in self.versions],
         }
 
 
@@ -149,6 +185,20 @@ def _records(ports: StatusPorts, dataset: str, releases: Sequence[Release], tags
     for (tag, _), fault in zip(pairs, faults_of_tags(ports.git, pairs, ports.book), strict=True):
         if fault:
             yield Notice("moved", f"the tag {tag.name} {fault}", f"git tag --delete {tag.name}, then tdv tag")
+    yield from _yanks(ports, dataset, releases, tags)
     known = {release.version for release in releases}
     for version in (version for version in tagged if version not in known):
         yield Notice("unadopted", f"v{version} has a tag and no record here", f"tdv adopt {dataset}@v{version}")
+
+
+def _yanks(ports: StatusPorts, dataset: str, releases: Sequence[Release], tags: Sequence[Tag]) -> Iterator[Notice]:
+    """Committed yanks that `tdv tag` has not mirrored yet, or no longer should."""
+    tagged = {tag.version for tag in tags if tag.dataset == dataset and tag.kind == "version"}
+    mirrored = {tag.version for tag in tags if tag.dataset == dataset and tag.kind == "yank"}
+    missing = [release.version for release in releases if release.yanked and release.version in tagged - mirrored]
+    over = [version for version in taken_back(ports.book.amendments(dataset)) if version in mirrored]
+    if (missing or over) and not ports.git.changes((amendments_path(dataset),)):
+        for version in missing:
+            yield Notice("untagged", f"the yank of v{version} has no tag", "tdv tag --push")
+        for version in over:
+            yield Notice("untagged", f"v{version} is yanked no more, and its tag still says so", "tdv tag --push")

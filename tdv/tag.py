@@ -3,13 +3,14 @@
 In: Git, the records at HEAD, a port that brings data to the remote. Out: a `Tagging`. Always holds: a tag stands
 on a *taggable* commit, whose tree holds the record's bytes, the artifact's entry in dvc.yaml and a dvc.lock with
 the record's md5, since plain DVC would deliver other data from any other; no commit carries two versions of one
-dataset; data is on the remote before its tag; an existing tag is never moved.
+dataset; data is on the remote before its tag; an existing tag is never moved, and only that of a yank which was taken
+back is removed.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, Literal
 
@@ -19,11 +20,11 @@ from tdv.store.artifacts import data_path
 from tdv.store.git import Git
 from tdv.store.history import book_at, faults_of_tags
 from tdv.store.pipeline import DVC_LOCK, DVC_YAML, artifact_paths, parse_lock
-from tdv.store.records import ReleaseBook, parse_record, record_path
+from tdv.store.records import ReleaseBook, parse_record, record_path, taken_back
 from tdv.store.tags import RemoteTag, Tag, version_tag
 
 FORMAT: Final = "tdv.tags/v1"
-Action = Literal["created", "fetched", "present"]
+Action = Literal["created", "fetched", "present", "removed"]
 
 _FIRST_DEEPEN: Final = 50
 _MOST_COMMITS: Final = 1 << 20
@@ -101,11 +102,14 @@ def tag(git: Git, options: TagOptions, upload: Callable[[Sequence[Artifact]], ob
         upload([release.record.artifact for release, _ in missing])
     done += [work.create(release, commit) for release, commit in missing]
     done += work.yanks(options.datasets, done)
+    gone = [item for dataset in options.datasets for item in work.unyank(dataset, push=options.push)]
     if options.push:
         done = work.push(done)
     if failed:
         raise _untaggable(failed, done)
-    return Tagging(tuple(done), notes)
+    left = [item.name for item in gone if item.name in remote_tags and not item.pushed]
+    notes += tuple(f"The remote still has {name}: `tdv tag --push` removes it there." for name in left)
+    return Tagging((*done, *gone), notes)
 
 
 def _remote_tags(git: Git, options: TagOptions) -> tuple[dict[str, RemoteTag], tuple[str, ...]]:
@@ -223,6 +227,19 @@ class _Work:
                 action = "created"
             made.append(Tagged(name, record.dataset, record.version, version.commit, action))
         return made
+
+    def unyank(self, dataset: str, *, push: bool) -> Iterator[Tagged]:
+        """Removes the mirror of each yank that was taken back, here and, with `push`, on the remote."""
+        for version in taken_back(self.book.amendments(dataset)):
+            name = version_tag(dataset, version, yank=True)
+            here, there = self.local.get(name), self.remote_tags.get(name)
+            if push and there is not None:
+                self.git.delete_remote_tag(name, self.remote)
+            if here is not None:
+                self.git.delete_tag(name)
+            commit = here.commit if here is not None else there.commit if there is not None else ""
+            if here is not None or (push and there is not None):
+                yield Tagged(name, dataset, version, commit, "removed", pushed=push and there is not None)
 
     def push(self, done: Sequence[Tagged]) -> list[Tagged]:
         """Sends what the remote lacks, all or nothing; whoever was faster with the same digest is no error."""

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from tdv.cli import terminal
 from tdv.cli.options import Json, Names, open_project
+from tdv.cli.text import standing_lines
 
 
-def command(ctx: typer.Context, names: Names = None, json: Json = False) -> None:
-    """Say what is left to do: edited, unbuilt, unreleased, untagged, drifted.
+def command(
+    ctx: typer.Context,
+    names: Names = None,
+    environments: Annotated[
+        bool, typer.Option("--environments", "-e", help="Ask the targets of the environments, too.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Say what is left to do, and how far the data in use is from the code.
 
     \b
       tdv status
-      tdv status shop --json
+      tdv status --environments
     """
-    status = open_project(ctx).status(tuple(names or ()))
+    status = open_project(ctx).status(tuple(names or ()), environments=environments)
     if json:
         terminal.json(status.to_plain())
         return
@@ -25,5 +35,6 @@ def command(ctx: typer.Context, names: Names = None, json: Json = False) -> None
             f"{terminal.styled(dataset.dataset, 'bold')}  {latest}{'' if dataset.notices else '  nothing to do'}"
         )
         terminal.table(("", "", ""), [(f"  {item.kind}", item.message, item.hint) for item in dataset.notices])
+    terminal.table(("", "", ""), standing_lines(status.versions))
     if not status.datasets:
         terminal.note("No dataset yet: `tdv new NAME` begins one.")

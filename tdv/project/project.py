@@ -225,11 +225,11 @@ class Project:
 
         return promotions.promote(self.ports, wish)
 
-    def status(self, names: Sequence[str] = ()) -> Status:
-        """What is left to do for the datasets named, or for all."""
+    def status(self, names: Sequence[str] = (), *, environments: bool = False) -> Status:
+        """What is left to do for the datasets named, or for all, and how far the data in use is from the code."""
         from tdv.project import reports
 
-        return reports.status(self.ports, tuple(names))
+        return reports.status(self.ports, tuple(names), environments=environments)
 
     def diff(self, wish: DiffWish) -> tuple[DiffReport, ...]:
         """What lies between two states, one report per dataset."""

@@ -14,7 +14,7 @@ from tdv import status as verb
 from tdv.errors import TdvError
 from tdv.model.reference import repository_of
 from tdv.project import sources as build_sources
-from tdv.project import states
+from tdv.project import standings, states
 from tdv.project.builds import command
 from tdv.project.releases import published
 from tdv.store import pipeline
@@ -30,22 +30,26 @@ if TYPE_CHECKING:
     from tdv.project.ports import Ports
 
 
-def status(ports: Ports, names: tuple[str, ...]) -> verb.Status:
-    """What is left to do for the datasets named, or for all."""
+def status(ports: Ports, names: tuple[str, ...], *, environments: bool = False) -> verb.Status:
+    """What is left to do for the datasets named, or for all, and how far the data in use is from the code; that of
+    the environments is asked for only where it is wanted, since that needs their servers."""
     prints = Fingerprints(ports.root)
     known = cache(partial(published, ports))
     gone = _gone(ports)
     drifted = _drifted(ports)
+    unlocked = standings.unlocked(ports)
+    others = {**gone, **drifted, **unlocked}
     looked = verb.StatusPorts(
         git=ports.git,
         book=ports.book,
         stage=lambda dataset: _stage(ports, dataset, prints),
         published=lambda dataset, version: version in known(dataset),
-        more={name: [*gone.get(name, ()), *drifted.get(name, ())] for name in {**gone, **drifted}},
+        more={name: [*gone.get(name, ()), *unlocked.get(name, ()), *drifted.get(name, ())] for name in others},
     )
     found = verb.status(looked, ports.chosen(names) if names else sorted({*ports.book.datasets(), *gone}))
     prints.save()
-    return found
+    places = standings.of_environments(ports) if environments else ()
+    return replace(found, versions=(*standings.of_lock(ports, names), *places))
 
 
 def log(ports: Ports, names: tuple[str, ...]) -> Log:

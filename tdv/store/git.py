@@ -284,6 +284,10 @@ class Git:
         """Removes a tag of this clone."""
         self._run("tag", "--delete", name)
 
+    def delete_remote_tag(self, name: str, remote: str | None = None) -> None:
+        """Removes a tag of the remote."""
+        self._run("push", "--quiet", "--", self._remote(remote), f":refs/tags/{name}")
+
     def push_tags(self, names: Sequence[str], remote: str | None = None) -> None:
         """Pushes all of the tags or none; raises `Refused` when the remote has another tag of that name."""
         if not names:

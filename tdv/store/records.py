@@ -190,6 +190,12 @@ def apply(record: Record, amendments: Sequence[Amendment]) -> Release:
     return release
 
 
+def taken_back(amendments: Sequence[Amendment]) -> tuple[str, ...]:
+    """The versions whose last word about a yank is that it was taken back."""
+    last = {amendment.version: amendment.yanked for amendment in amendments if amendment.yanked is not None}
+    return tuple(version for version, yanked in last.items() if not yanked)
+
+
 def _check_digests(record: Record, path: str) -> None:
     """The digest follows from the lines below it: a line changed by hand or by a merge shows without any data."""
     content = content_digest({name: table.digest for name, table in record.tables.items()})

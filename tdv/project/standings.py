@@ -1,0 +1,109 @@
+"""How far data that is in use is from the code: what ``tdv.lock`` pins, and what the environments hold.
+
+In: the ports. Out: `Standing`s, and notices about a lock that no longer holds. Always holds: nothing is written; a
+lock is looked at without any server; an environment that cannot be asked is told with the reason, and ends nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tdv.errors import TdvError
+from tdv.model.fit import Need, faults, range_of, version_of
+from tdv.model.history import Position
+from tdv.project import libraries, locks, resolutions, schemas
+from tdv.status import Notice, Standing
+from tdv.store.stages import current
+from tdv.targets.registry import open_target
+
+if TYPE_CHECKING:
+    from tdv.model.release import Release
+    from tdv.model.resolution import Asked
+    from tdv.project.libraries import Library
+    from tdv.project.ports import Ports
+
+
+def unlocked(ports: Ports) -> dict[str, list[Notice]]:
+    """Dataset → why ``tdv.lock`` does not hold for it; what keeps the lock from being judged says nothing here."""
+    found: dict[str, list[Notice]] = {}
+    try:
+        held = locks.read(ports)
+        if held is None:
+            return {}
+        why = locks.stale(
+            ports, held, resolutions.asked(ports), resolutions.need(ports), libraries.pinned_by(ports, held)
+        )
+    except TdvError:
+        return {}
+    for item in why:
+        found.setdefault(item.dataset, []).append(Notice("unlocked", f"the lock: {item.message}", "tdv lock"))
+    return found
+
+
+def of_lock(ports: Ports, names: tuple[str, ...]) -> tuple[Standing, ...]:
+    """What the lock pins, of the datasets named or of all."""
+    try:
+        held = locks.read(ports)
+        if held is None:
+            return ()
+        asked, need = resolutions.asked(ports), resolutions.need(ports)
+        library = libraries.pinned_by(ports, held)
+        chosen = [name for name in held.datasets if name in names or not names]
+        return tuple(_pinned(library, name, held.datasets[name].version, asked.get(name, ()), need) for name in chosen)
+    except TdvError as problem:
+        return (Standing("tdv.lock", problem=problem.message),)
+
+
+def _pinned(library: Library, name: str, version: str, asked: Sequence[Asked], need: Need) -> Standing:
+    fitting = _newer(library, name, version, [item.range for item in asked], need)
+    span = library.release(name, version).compat.migration
+    start = span.start if span is not None else None
+    place = need.place
+    more = None
+    if isinstance(place, Position) and start is not None and place.history.find(start):
+        more = len(place.applied - place.history.ancestors(place.history.find(start)))
+    return Standing("tdv.lock", name, version, *_behind(fitting), migration=start, migrations=more)
+
+
+def of_environments(ports: Ports) -> Iterator[Standing]:
+    """What each environment of tdv.yaml holds."""
+    promoted = {place: promotion.version for place, promotion in current(ports.git.tags()).items()}
+    for name in ports.settings.environments:
+        try:
+            found = list(_environment(ports, name))
+        except TdvError as problem:
+            found = [Standing(name, problem=problem.message)]
+        for item in found:
+            wanted = promoted.get((item.dataset, name), "")
+            yield replace(item, promoted=wanted) if wanted not in ("", item.version) else item
+
+
+def _environment(ports: Ports, name: str) -> Iterator[Standing]:
+    settings = ports.settings.target(name)
+    held = open_target(settings, ports.state).held()
+    here = schemas.standing(ports, settings)
+    need = resolutions.need(ports)
+    code = need.place
+    more = len(code.applied - here.applied) if here is not None and isinstance(code, Position) else None
+    text = here.text if here is not None else None
+    if not held:
+        yield Standing(name, problem="holds no release")
+    for item in held:
+        at = Need(need.app, here or code)
+        known = item.version in ports.book.versions(item.dataset)
+        newer = _newer(libraries.newest(ports), item.dataset, item.version, (), at) if known else []
+        yield Standing(name, item.dataset, item.version, *_behind(newer), migration=text, migrations=more)
+
+
+def _newer(library: Library, dataset: str, version: str, ranges: Sequence[str], need: Need) -> list[Release]:
+    """The releases above `version` that fit, lowest first."""
+    above = [other for other in library.versions(dataset) if version_of(other) > version_of(version)]
+    found = (library.release(dataset, other) for other in above)
+    allowed = [range_of(text) for text in ranges] or [range_of("*")]
+    return [release for release in found if not faults(release, allowed, need)]
+
+
+def _behind(newer: Sequence[Release]) -> tuple[str, int]:
+    return (newer[-1].version if newer else "", len(newer))
