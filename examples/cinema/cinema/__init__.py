@@ -1,0 +1,1 @@
+"""A list of movies and what people think of them."""
