@@ -73,13 +73,6 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_RUN] = _Run(config)
 
 
-def pytest_unconfigure(config: pytest.Config) -> None:
-    """Drops what is shared and ends the run."""
-    run = config.stash.get(_RUN, None)
-    if run is not None:
-        run.close()
-
-
 def pytest_sessionstart(session: pytest.Session) -> None:
     """Moves the lock before any worker reads it."""
     config = session.config
@@ -87,8 +80,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         config.stash[_RUN].update()
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Lets the controller know whether this worker left a database."""
+    """Drops what is shared and ends the run, once fixtures are torn down and before a worker says that it has finished:
+    after that it may be killed. Lets the controller know whether this worker left a database."""
+    session.config.stash[_RUN].close()
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
         output[_KEPT] = session.config.stash[_RUN].kept
