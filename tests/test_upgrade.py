@@ -218,6 +218,54 @@ def test_release_that_is_named_must_be_what_the_sources_are(tmp_path: Path) -> N
     assert "not those of shop@v1.0.0" in outcome.stderr
 
 
+def test_dataset_that_extends_another_is_upgraded_with_it(tmp_path: Path) -> None:
+    many = {
+        "datasets/shop-large/dataset.yaml": "dataset: shop-large\nextends: shop\ntables: {users: {checks: [id > 0]}}\n"
+    }
+    shop = migrating(tmp_path / "repo", PLAN, 'op.drop_table("orders")', files={**SHOP, **many})
+    outcome = shop.tdv("upgrade", "shop-large")
+    assert outcome.exit_code == 11
+    assert "tdv upgrade shop" in outcome.stderr
+    upgraded(shop, "--to", "0002")
+    assert shop.tdv("build", "shop-large").exit_code == 0
+    large = "dataset: shop-large\nextends: shop\ntables: {orders: {rows: 0, columns: {total: {minimum: 0}}}}\n"
+    shop.write({"datasets/shop-large/dataset.yaml": large.encode()}).commit("Look at totals")
+    outcome = shop.tdv("upgrade", "shop", "--to", "0003")
+    assert outcome.exit_code == 16
+    assert "The spec of shop-large does not fit what shop becomes" in outcome.stderr
+    assert shop.git("status", "--short", "datasets/shop") == ""
+
+
+def test_references_into_another_dataset_are_loaded_with_it(tmp_path: Path) -> None:
+    colours = "dataset: colours\ntables:\n  colours:\n    key: [id]\n    columns:\n      id: {type: string}\n"
+    paints = (
+        'dataset: shop\ncompat: {migration: {from: "0001"}}\nrequires: {colours: "^1.0"}\ntables:\n  paints:\n'
+        "    key: [id]\n    columns:\n      id: {type: int64}\n"
+        '      colour: {type: string, references: "colours:colours.id"}\n'
+    )
+    files = {
+        "datasets/colours/dataset.yaml": colours,
+        "datasets/colours/seeds/colours.csv": "id\nred\n",
+        SPEC_FILE: paints,
+        f"{DATASET}/seeds/paints.csv": "id,colour\n1,red\n",
+    }
+    first = """
+        op.execute("CREATE TABLE colours (id TEXT PRIMARY KEY)")
+        op.execute("CREATE TABLE paints (id BIGINT PRIMARY KEY, colour TEXT NOT NULL REFERENCES colours (id))")
+        """
+    second = """
+        op.execute("ALTER TABLE paints ADD COLUMN name TEXT")
+        op.execute("UPDATE paints SET name = (SELECT 'light ' || id FROM colours WHERE id = colour)")
+        """
+    shop = migrating(tmp_path / "repo", files=files)
+    shop.write(migrations(first, second)).commit("Paint")
+    shop.tdv("release", "colours", "1.0.0", expect=0)
+    answer = upgraded(shop)
+    assert rules(answer) == [("column-added", "paints", "name")]
+    assert shop.read(f"{DATASET}/seeds/paints.csv") == "id,colour,name\n1,red,light red\n"
+    assert 'colour: {type: string, references: "colours:colours.id"}' in shop.read(SPEC_FILE)
+
+
 ALONE = """\
 scenario: bankrupt
 title: The same user without money

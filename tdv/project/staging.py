@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tdv.errors import DataError, DocumentError
+from tdv.errors import ConfigError, DataError, DocumentError
 from tdv.new.rows import SeedPlace, write_seed
 from tdv.project import sources as build_sources
 from tdv.project.builds import refuse_invalid
@@ -62,10 +62,33 @@ def build_staged(ports: Ports, stage: Stage, rewritten: Rewritten) -> Attempt:
                 hint="What is named there would not fit any more: change it by hand before the upgrade.",
             ) from mistakes
         return Attempt(files, None, lost)
+    _refuse_unfit(ports, there, stage.dataset)
     untrue = {check: rule for check in made.report.checks if not check.ok and (rule := _sql_rule(check)) is not None}
     rest = tuple(check for check in made.report.checks if check not in untrue)
     refuse_invalid(stage.dataset, replace(made.report, checks=rest))
     return Attempt(files, made.snapshot, {}, frozenset((check.table, rule) for check, rule in untrue.items()))
+
+
+def _refuse_unfit(ports: Ports, there: Ports, dataset: str) -> None:
+    """Raises `DataError` where the spec of a dataset that extends this one does not fit any more."""
+    for name in ports.book.datasets():
+        if not _extends(ports, name, dataset):
+            continue
+        try:
+            there.spec(name)
+        except DocumentError as mistakes:
+            raise DataError(
+                f"The spec of {name} does not fit what {dataset} becomes: {mistakes.problems[0]}",
+                hint=f"{name} extends {dataset}: take out there what is gone, then upgrade again.",
+            ) from mistakes
+
+
+def _extends(ports: Ports, name: str, dataset: str) -> bool:
+    """Whether the spec of `name` extends `dataset`; one that is wrong already is nobody's here."""
+    try:
+        return ports.spec(name).extends == dataset
+    except ConfigError:
+        return False
 
 
 def _sql_rule(check: Check) -> str | None:

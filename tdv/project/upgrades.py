@@ -146,6 +146,11 @@ class _Upgrade:
                 hint=f"Say it: tdv upgrade {self.dataset} --from REVISION --to {self.wish.to}",
             )
         start, to = history.at(text), history.at(self.wish.to)
+        if not start.applied:
+            raise UsageError(
+                f"Before the first migration there is no schema that {self.dataset} could stand at",
+                hint=f"Name the migration that its spec describes: tdv upgrade {self.dataset} --from REVISION",
+            )
         if not start.applied <= to.applied:
             raise UsageError(
                 f"Migration {to.text} does not come after {start.text}, where {self.dataset} stands",
