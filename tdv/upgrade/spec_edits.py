@@ -7,7 +7,7 @@ captured schema.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -22,6 +22,15 @@ from tdv.upgrade.fates import Fates
 from tdv.upgrade.statements import Statements
 
 _KEEPS_TEXT: Final = ("template", "derive")
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """SQL of the spec as it is written, with the names of now, and why it cannot stay."""
+
+    old: str
+    new: str
+    against: str | None
 
 
 @dataclass(frozen=True)
@@ -185,21 +194,32 @@ class SpecEdits:
 
     def _checks(self, edits: YamlEdits, old: TableSpec, table: Table) -> set[str]:
         """Changes the checks; returns the key where none is left."""
-        names, statements = self.capture.names, self.statements
-        texts = {check: names.in_table(check, old.name) for check in old.schema.checks}
-        broken = {check: statements.against_check(text, table.name) for check, text in texts.items()}
-        self._note(f"the check of {table.name}", broken)
-        return _change_list(edits, ("tables", old.name, "checks"), (texts, broken))
+        found = []
+        for check in old.schema.checks:
+            text = self.capture.names.in_table(check, old.name)
+            found.append(_Statement(check, text, self.statements.against_check(text, table.name)))
+        return self._change_list(edits, ("tables", old.name, "checks"), f"the check of {table.name}", found)
 
     def _invariants(self, edits: YamlEdits) -> set[str]:
         """Changes the invariants; returns the key where none is left."""
-        texts = {text: self.capture.names.anywhere(text) for text in self.spec.invariants}
-        broken = {text: self.statements.against_invariant(new) for text, new in texts.items()}
-        self._note("the invariant", broken)
-        return _change_list(edits, ("invariants",), (texts, broken))
+        found = []
+        for invariant in self.spec.invariants:
+            text = self.capture.names.anywhere(invariant)
+            found.append(_Statement(invariant, text, self.statements.against_invariant(text)))
+        return self._change_list(edits, ("invariants",), "the invariant", found)
 
-    def _note(self, what: str, broken: Mapping[str, str | None]) -> None:
-        self.notes.extend(f"{what}: {text}, {reason}" for text, reason in broken.items() if reason is not None)
+    def _change_list(self, edits: YamlEdits, path: tuple[str, ...], what: str, found: Sequence[_Statement]) -> set[str]:
+        """Changes a list of statements; returns its key if no item is left."""
+        self.notes.extend(f"{what}: {item.old}, {item.against}" for item in found if item.against)
+        if found and all(item.against for item in found):
+            return {path[-1]}
+        write = flow if edits.indent(path) is None else scalar
+        stay = [(index, item) for index, item in enumerate(found) if item.against is None]
+        replaced: dict[str | int, str] = {index: write(item.new) for index, item in stay if item.new != item.old}
+        removed = frozenset(range(len(found))) - {index for index, _ in stay}
+        if replaced or removed:
+            edits.change(path, Change(removed, replaced))
+        return set()
 
     def _compat(self, edits: YamlEdits) -> list[tuple[str, str]]:
         """Changes the span of migrations; returns the key to add where the spec says nothing of it."""
@@ -235,20 +255,3 @@ def _difference(edits: YamlEdits, path: tuple[str, ...], was: Mapping[str, Any],
         replaced={word: text for word, text in differing.items() if edits.has((*path, word))},
         added=[(word, text) for word, text in differing.items() if not edits.has((*path, word))],
     )
-
-
-def _change_list(
-    edits: YamlEdits, path: tuple[str, ...], found: tuple[Mapping[str, str], Mapping[str, str | None]]
-) -> set[str]:
-    """Changes a list of statements; returns its key if no item is left."""
-    texts, broken = found
-    if texts and all(broken.values()):
-        return {path[-1]}
-    write = flow if edits.indent(path) is None else scalar
-    replaced: dict[str | int, str] = {
-        index: write(new) for index, (old, new) in enumerate(texts.items()) if old != new and not broken[old]
-    }
-    removed = frozenset(index for index, old in enumerate(texts) if broken[old])
-    if replaced or removed:
-        edits.change(path, Change(removed, replaced))
-    return set()
