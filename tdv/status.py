@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Final, Literal
 
 from tdv.model.release import Release
@@ -140,26 +141,69 @@ class Status:
 
 def status(ports: StatusPorts, datasets: Sequence[str]) -> Status:
     """Looks at each of `datasets`; raises `GitError`, and `DocumentError` for a damaged record."""
-    tags = ports.git.tags()
-    return Status(tuple(_dataset(ports, dataset, tags) for dataset in datasets))
+    look = _Look(ports, datasets)
+    return Status(tuple(_dataset(look, dataset) for dataset in datasets))
 
 
-def _dataset(ports: StatusPorts, dataset: str, tags: Sequence[Tag]) -> DatasetStatus:
-    releases = ports.book.releases(dataset)
+class _Look:
+    """What is asked of Git once, for all datasets."""
+
+    def __init__(self, ports: StatusPorts, datasets: Sequence[str]) -> None:
+        self.ports = ports
+        self.stages = {dataset: ports.stage(dataset) for dataset in datasets}
+        self.releases = {dataset: ports.book.releases(dataset) for dataset in datasets}
+        self.tags: dict[str, list[Tag]] = {dataset: [] for dataset in datasets}
+        tags = ports.git.tags()
+        for tag in tags:
+            self.tags.setdefault(tag.dataset, []).append(tag)
+        # A shallow clone brings no tags along, so that none here says nothing.
+        self.blind = not tags and ports.git.is_shallow()
+        paths = [path for dataset in datasets for path in self._paths(dataset)]
+        self._changed = [change.path for change in ports.git.changes(paths)] if paths else []
+
+    def tagged(self, dataset: str) -> dict[str, Tag]:
+        """Version → its tag."""
+        return {tag.version: tag for tag in self.tags[dataset] if tag.kind == "version"}
+
+    def edited(self, dataset: str) -> list[str]:
+        """The paths of sources and amendments that are not committed as they are."""
+        paths = self._paths(dataset)
+        below = tuple(f"{path}/" for path in paths)
+        return [path for path in self._changed if path in paths or path.startswith(below)]
+
+    @cached_property
+    def faults(self) -> Mapping[str, str]:
+        """Tag → what is wrong with it."""
+        pairs = [
+            (tagged[release.version], release.record)
+            for dataset, releases in self.releases.items()
+            for tagged in [self.tagged(dataset)]
+            for release in releases
+            if release.version in tagged
+        ]
+        found = faults_of_tags(self.ports.git, pairs, self.ports.book)
+        return {tag.name: fault for (tag, _), fault in zip(pairs, found, strict=True) if fault}
+
+    def _paths(self, dataset: str) -> tuple[str, ...]:
+        return (*self.stages[dataset].sources, amendments_path(dataset))
+
+
+def _dataset(look: _Look, dataset: str) -> DatasetStatus:
+    releases = look.releases[dataset]
     latest = next((release.version for release in reversed(releases) if not release.yanked), None)
     notices = (
-        *_work(ports, dataset, releases),
-        *_records(ports, dataset, releases, tags),
-        *ports.more.get(dataset, ()),
+        *_work(look, dataset, releases),
+        *_records(look, dataset, releases),
+        *look.ports.more.get(dataset, ()),
     )
     return DatasetStatus(dataset, latest, notices)
 
 
-def _work(ports: StatusPorts, dataset: str, releases: Sequence[Release]) -> Iterator[Notice]:
-    stage = ports.stage(dataset)
-    edited = ports.git.changes((*stage.sources, amendments_path(dataset)))
+def _work(look: _Look, dataset: str, releases: Sequence[Release]) -> Iterator[Notice]:
+    stage = look.stages[dataset]
+    edited = look.edited(dataset)
     if edited:
-        names = ", ".join(change.path for change in edited[:3]) + (" …" if len(edited) > 3 else "")
+        names = ", ".join(edited[:3]) + (" …" if len(edited) > 3 else "")
         yield Notice("edited", f"not committed: {names}", "git add and git commit")
     if not stage.built:
         yield Notice("unbuilt", "the built snapshot is not that of the sources", f"tdv build {dataset}")
@@ -169,23 +213,20 @@ def _work(ports: StatusPorts, dataset: str, releases: Sequence[Release]) -> Iter
         yield Notice("unreleased", "the built snapshot is no release", f"tdv release {dataset}")
 
 
-def _records(ports: StatusPorts, dataset: str, releases: Sequence[Release], tags: Sequence[Tag]) -> Iterator[Notice]:
-    tagged = {tag.version: tag for tag in tags if tag.dataset == dataset and tag.kind == "version"}
-    # A shallow clone brings no tags along, so that none here says nothing.
-    blind = not tags and ports.git.is_shallow()
+def _records(look: _Look, dataset: str, releases: Sequence[Release]) -> Iterator[Notice]:
+    tagged = look.tagged(dataset)
     for release in releases:
         version, is_tagged = release.version, release.version in tagged
-        if blind and not is_tagged:
+        if look.blind and not is_tagged:
             continue
-        if not ports.published(dataset, version):
+        if not look.ports.published(dataset, version):
             yield Notice("pending", f"v{version} is not on the main branch of the remote yet", "merge it, then tdv tag")
         elif not is_tagged:
             yield Notice("untagged", f"v{version} has no tag", "tdv tag --push")
-    pairs = [(tagged[release.version], release.record) for release in releases if release.version in tagged]
-    for (tag, _), fault in zip(pairs, faults_of_tags(ports.git, pairs, ports.book), strict=True):
-        if fault:
+    for tag in tagged.values():
+        if fault := look.faults.get(tag.name):
             yield Notice("moved", f"the tag {tag.name} {fault}", f"git tag --delete {tag.name}, then tdv tag")
-    yield from _yanks(ports, dataset, releases, tags)
+    yield from _yanks(look.ports, dataset, releases, look.tags[dataset])
     known = {release.version for release in releases}
     for version in (version for version in tagged if version not in known):
         yield Notice("unadopted", f"v{version} has a tag and no record here", f"tdv adopt {dataset}@v{version}")

@@ -7,7 +7,7 @@ reads; a rule that cannot be looked at is broken and says why.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from tdv.check.faces import annotated, lines, markdown
 from tdv.check.ports import RULES, Checked, CheckOptions, CheckPorts, Subject, Verdict
@@ -52,7 +52,7 @@ def check(ports: CheckPorts, options: CheckOptions) -> Checked:
     return Checked(options.base, tuple(verdicts))
 
 
-def _stages_at(ports: CheckPorts, commit: str) -> dict[str, pipeline.StageLock]:
+def _stages_at(ports: CheckPorts, commit: str) -> Mapping[str, pipeline.StageLock]:
     data = ports.git.read_many(commit, (pipeline.DVC_LOCK,)).get(pipeline.DVC_LOCK)
     try:
         return pipeline.parse_lock(data) if data is not None else {}
@@ -60,7 +60,9 @@ def _stages_at(ports: CheckPorts, commit: str) -> dict[str, pipeline.StageLock]:
         return {}
 
 
-def _touched(ports: CheckPorts, dataset: str, changed: tuple[str, ...], before: dict[str, pipeline.StageLock]) -> bool:
+def _touched(
+    ports: CheckPorts, dataset: str, changed: tuple[str, ...], before: Mapping[str, pipeline.StageLock]
+) -> bool:
     """Whether files of the dataset, one of its sources elsewhere, or its part of dvc.lock differ from the base."""
     own = f"datasets/{dataset}/"
     if any(path.startswith(own) and path != amendments_path(dataset) for path in changed):

@@ -7,7 +7,7 @@ decides whether there may be a release.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import PurePosixPath
@@ -130,19 +130,27 @@ class _Wiring:
 
     def published(self, version: str) -> bool:
         """True once the record is on the remote's default branch or tagged there."""
-        if version in published(self.ports, self.dataset):
+        if version in published(self.ports, (self.dataset,))[self.dataset]:
             return True
         return version_tag(self.dataset, version) in self.ports.git.remote_tags(self.dataset)
 
 
-def published(ports: Ports, dataset: str) -> frozenset[str]:
-    """The versions of which this clone knows that they are on the remote's default branch; without one, the tagged."""
+def published(ports: Ports, datasets: Sequence[str]) -> Mapping[str, set[str]]:
+    """Dataset → the versions of which this clone knows that they are on the remote's default branch; without one, the
+    tagged."""
     git = ports.git
+    found: dict[str, set[str]] = {dataset: set() for dataset in datasets}
     branch = git.default_remote_branch()
     if branch is None:
-        return frozenset(tag.version for tag in git.tags(dataset) if tag.kind == "version")
-    names = (PurePosixPath(path).name for path in git.ls_tree(branch, f"datasets/{dataset}/releases"))
-    return frozenset(name.removesuffix(".yaml") for name in names if name.endswith(".yaml"))
+        for tag in git.tags(datasets[0] if len(datasets) == 1 else None):
+            if tag.kind == "version" and tag.dataset in found:
+                found[tag.dataset].add(tag.version)
+        return found
+    below = f"datasets/{datasets[0]}/releases" if len(datasets) == 1 else "datasets"
+    for path in map(PurePosixPath, git.ls_tree(branch, below)):
+        if path.suffix == ".yaml" and path.parent.name == "releases" and path.parts[1] in found:
+            found[path.parts[1]].add(path.name.removesuffix(".yaml"))
+    return found
 
 
 def upload(ports: Ports, artifacts: Sequence[Artifact]) -> None:

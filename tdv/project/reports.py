@@ -7,7 +7,6 @@ is asked for.
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache, partial
 from typing import TYPE_CHECKING, Final
 
 from tdv import status as verb
@@ -34,19 +33,20 @@ def status(ports: Ports, names: tuple[str, ...], *, environments: bool = False) 
     """What is left to do for the datasets named, or for all, and how far the data in use is from the code; that of
     the environments is asked for only where it is wanted, since that needs their servers."""
     prints = Fingerprints(ports.root)
-    known = cache(partial(published, ports))
     gone = _gone(ports)
     drifted = _drifted(ports)
     unlocked = standings.unlocked(ports)
     others = {**gone, **drifted, **unlocked}
+    datasets = ports.chosen(names) if names else tuple(sorted({*ports.book.datasets(), *gone}))
+    known = published(ports, datasets) if datasets else {}
     looked = verb.StatusPorts(
         git=ports.git,
         book=ports.book,
         stage=lambda dataset: _stage(ports, dataset, prints),
-        published=lambda dataset, version: version in known(dataset),
+        published=lambda dataset, version: version in known[dataset],
         more={name: [*gone.get(name, ()), *unlocked.get(name, ()), *drifted.get(name, ())] for name in others},
     )
-    found = verb.status(looked, ports.chosen(names) if names else sorted({*ports.book.datasets(), *gone}))
+    found = verb.status(looked, datasets)
     prints.save()
     places = standings.of_environments(ports) if environments else ()
     return replace(found, versions=(*standings.of_lock(ports, names), *places))

@@ -8,6 +8,8 @@ is written has the bytes that DVC would write, and replaces the file durably.
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -27,8 +29,12 @@ def read(path: Path) -> bytes | None:
         raise StoreError(f"{path.name} cannot be read: {exc.strerror}", hint=f"Check {path}.") from exc
 
 
-def load(data: bytes, file: str) -> dict[str, Any]:
-    """The mapping in `data`, {} when it is empty; `file` names it in `DocumentError`."""
+@lru_cache(maxsize=8)
+def load(data: bytes, file: str) -> Mapping[str, Any]:
+    """The mapping in `data`, {} when it is empty; `file` names it in `DocumentError`. Do not change it.
+
+    The last ones are remembered: whoever looks at each of 300 datasets in turn asks for one file 300 times.
+    """
     import yaml
 
     try:

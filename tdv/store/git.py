@@ -150,6 +150,12 @@ class Git:
             yield output[at : at + size] if header["type"] == b"blob" else None
             at += size + 1
 
+    def blob_names(self, names: Iterable[str]) -> list[str | None]:
+        """The object name of each blob that `names` names, None where there is none; nothing is read."""
+        asked = b"".join(name.replace("\n", "").encode("utf-8", "surrogateescape") + b"\n" for name in names)
+        lines = self._run("cat-file", "--batch-check=%(objecttype) %(objectname)", stdin=asked).decode().splitlines()
+        return [line.removeprefix("blob ") if line.startswith("blob ") else None for line in lines]
+
     def ls_tree(self, revision: str, directory: str = "") -> tuple[str, ...]:
         """The files at or below `directory` at `revision`, sorted, as paths from the root; () if there are none."""
         commit = self.resolve(revision)

@@ -11,10 +11,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Final
 
-from tdv.errors import DocumentError
 from tdv.model.release import Record
 from tdv.store.git import Git
-from tdv.store.pipeline import DVC_LOCK, parse_lock
+from tdv.store.pipeline import DVC_LOCK, locked_md5
 from tdv.store.records import DATASETS, ReleaseBook, record_path
 from tdv.store.tags import Tag
 
@@ -43,7 +42,11 @@ def faults_of_tags(git: Git, tagged: Sequence[tuple[Tag, Record]], book: Release
     A tag without a digest, as plain Git or GTO makes it, is judged by its commit.
     """
     paths = [(tag.commit, record_path(record.dataset, record.version)) for tag, record in tagged]
-    found = git.objects(f"{commit}:./{name}" for commit, path in paths for name in (path, DVC_LOCK))
+    named = git.blob_names(f"{commit}:./{name}" for commit, path in paths for name in (path, DVC_LOCK))
+    # Tags on one commit, and commits that did not touch a file, share it.
+    asked = list(dict.fromkeys(filter(None, named)))
+    contents = dict(zip(asked, git.objects(asked), strict=True)) if asked else {}
+    found = (contents[name] if name else None for name in named)
     data = (book.record_bytes(record.dataset, record.version) for _, record in tagged)
     return [
         _fault(tag, record, (mine, there, lock))
@@ -60,20 +63,9 @@ def _fault(tag: Tag, record: Record, contents: tuple[bytes, bytes | None, bytes 
         return f"was moved to {tag.commit[:12]}, which has no {path}"
     if there != data:
         return f"was moved to {tag.commit[:12]}, which has another {path}"
-    if _locked_md5(lock, record.dataset) != record.artifact.md5:
+    if lock is None or locked_md5(lock, record.dataset) != record.artifact.md5:
         return f"is on {tag.commit[:12]}, whose dvc.lock has other data"
     return ""
-
-
-def _locked_md5(lock: bytes | None, dataset: str) -> str | None:
-    if lock is None:
-        return None
-    try:
-        stage = parse_lock(lock).get(dataset)
-    except DocumentError:
-        return None
-    entry = stage.out(f"{DATASETS}/{dataset}/data") if stage else None
-    return entry.md5 if entry else None
 
 
 def named_objects(git: Git) -> frozenset[str]:

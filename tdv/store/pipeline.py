@@ -10,8 +10,10 @@ Reading takes every scalar as text, which no YAML version can misread and costs 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
 
@@ -22,6 +24,14 @@ from tdv.store.repository_lock import repository_lock
 
 DVC_YAML: Final = "dvc.yaml"
 DVC_LOCK: Final = "dvc.lock"
+
+_AS_WRITTEN: Final = b"schema: '2.0'\nstages:\n"
+_QUOTING: Final = b'"|>#&*!{[\t'
+_ITEM: Final = rb"    - path: [^\n]+\n(?:      [a-z0-9]+: [^\n]+\n)+"
+_STAGE: Final = (
+    rb"  %s:\n    cmd: [^\n]+\n(?:    deps:\n(?:" + _ITEM + rb")+)?    outs:\n(?:" + _ITEM + rb")*?"
+    rb"    - path: datasets/%s/data\n      hash: md5\n      md5: ([0-9a-f]{32}\.dir)\n"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +100,8 @@ class StageSpec:
 # -- dvc.lock
 
 
-def parse_lock(data: bytes, file: str = DVC_LOCK) -> dict[str, StageLock]:
+@lru_cache(maxsize=8)
+def parse_lock(data: bytes, file: str = DVC_LOCK) -> Mapping[str, StageLock]:
     """Stage name → what ``dvc.lock`` says of it; `file` names it in errors. Raises `DocumentError`."""
     content = dvc_files.load(data, file)
     if content.get("schema", "2.0") != "2.0":
@@ -114,7 +125,32 @@ def _stage_lock(name: str, stage: Mapping[str, Any]) -> StageLock:
     )
 
 
-def read_lock(root: Path) -> dict[str, StageLock]:
+def locked_md5(data: bytes, dataset: str) -> str | None:
+    """The md5 of a dataset in a ``dvc.lock``, None where it names none or is none.
+
+    Of a file as DVC writes it, without a quoted or folded text, only the lines of the stage are read: one for each tag
+    is much, where each of them holds hundreds of stages.
+    """
+    name = dataset.encode()
+    start = data.find(b"\n  %s:\n" % name) + 1
+    if start and data.startswith(_AS_WRITTEN) and _is_plain(data):
+        found = re.compile(_STAGE % ((re.escape(name),) * 2)).match(data, start)
+        if found is not None:
+            return found[1].decode()
+    try:
+        stage = parse_lock(data).get(dataset)
+    except DocumentError:
+        return None
+    entry = stage.out(f"datasets/{dataset}/data") if stage else None
+    return entry.md5 if entry else None
+
+
+def _is_plain(data: bytes) -> bool:
+    """True if no text in it is quoted, folded, flowing or a comment, but for the number of the schema."""
+    return data.count(b"'") == 2 and not any(bytes((letter,)) in data for letter in _QUOTING)
+
+
+def read_lock(root: Path) -> Mapping[str, StageLock]:
     """All stages of the work tree's ``dvc.lock``; {} without the file. Raises `DocumentError`."""
     data = dvc_files.read(root / DVC_LOCK)
     return parse_lock(data) if data is not None else {}
@@ -332,6 +368,6 @@ def _ensure_ignored(root: Path, out: str) -> bool:
     return True
 
 
-def _definitions(root: Path) -> dict[str, Any]:
+def _definitions(root: Path) -> Mapping[str, Any]:
     data = dvc_files.read(root / DVC_YAML)
     return dvc_files.load(data, DVC_YAML) if data is not None else {}

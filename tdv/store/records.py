@@ -15,7 +15,6 @@ from typing import Any, Final
 
 from tdv import durable
 from tdv.content.tree import content_digest, dataset_digest
-from tdv.documents.yaml_text import block, flow_lines
 from tdv.errors import ConfigError, DocumentError, IntegrityError, NotFound, Refused
 from tdv.model.reference import DATASET
 from tdv.model.release import Amendment, Record, Release
@@ -223,6 +222,8 @@ def _amendments(plain: Mapping[str, Any]) -> tuple[Amendment, ...]:
 
 def format_record(record: Record) -> bytes:
     """The bytes of a record: one line per fact, tables one per line, so that a review reads it like prose."""
+    from tdv.documents.yaml_text import flow_lines
+
     plain = record.to_plain()
     tables = plain.pop("tables")
     change = plain.pop("change")
@@ -235,6 +236,8 @@ def format_record(record: Record) -> bytes:
 
 def format_amendment(amendment: Amendment) -> str:
     """One item of the list in an amendments file."""
+    from tdv.documents.yaml_text import block
+
     return block(amendment.to_plain())
 
 
