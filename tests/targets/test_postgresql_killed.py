@@ -22,15 +22,19 @@ from tests.targets.servers import database_url, run_sql
 
 pytest.importorskip("psycopg")
 
-from tdv.targets.postgresql import databases, loading, whole
+from tdv.targets.postgresql import building, databases, loading, whole
 from tdv.targets.postgresql.templates import Templates
 
 LEFT = "SELECT datname FROM pg_database WHERE datname ~ '^tdv_(clone|building)_'"
 PLACES: dict[str, tuple[Any, str]] = {
-    "before rows": (loading, "fill"),
+    "before rows": (loading, "fill_new"),
     "before keys": (loading.Loading, "_finish"),
-    "before reading back": (loading, "check"),
+    "before reading back": (loading, "verify"),
     "before the mark": (loading.Loading, "_mark"),
+    "before rows of a template": (building, "fill_new"),
+    "before keys of a template": (building, "create_keys"),
+    "before reading back a template": (building, "verify"),
+    "before the mark of a template": (building, "marked"),
     "before the template": (Templates, "_published"),
     "before the clone": (databases, "clone"),
     "before the state of the clone": (whole, "write_state"),
@@ -71,7 +75,7 @@ def test_killed_checkout_leaves_one_whole_version(
         place.checkout(13, "2.0.0")
 
     status = in_child(killed)
-    if owned or (not owned and module in (loading, loading.Loading)):
+    if owned != (module in (loading, loading.Loading)):
         assert os.WIFSIGNALED(status)
         assert len(place.ids()) in (17, 13)
     assert place.checkout(13, "2.0.0").action != "planned"

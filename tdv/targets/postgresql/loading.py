@@ -7,21 +7,19 @@ they are but their rows, and rows are read back before the commit.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from psycopg import errors
 
-from tdv.content.order import ordered_stream
-from tdv.errors import IntegrityError, Refused
-from tdv.model.schema import TableSchema
+from tdv.errors import Refused
 from tdv.targets.losses import refuse_types
 from tdv.targets.postgresql import catalogue
 from tdv.targets.postgresql.catalogue import Found
 from tdv.targets.postgresql.ddl import create_indexes, create_keys, create_references, create_table, refuse_names
-from tdv.targets.postgresql.rows import fill, read
+from tdv.targets.postgresql.rows import fill, fill_new, verify
 from tdv.targets.postgresql.session import Connection, execute
 from tdv.targets.postgresql.tables import ForeignKey, fitting, foreign_keys, set_sequences
 from tdv.targets.postgresql.types import LOSSES
@@ -35,10 +33,6 @@ from tdv.targets.survey import (
     refuse_strangers,
     refuse_twice,
 )
-from tdv.targets.verification import check
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _TABLE: Final = "table "
 
@@ -110,12 +104,12 @@ class Loading:
             self._empty(steps)
             for table in steps.fresh:
                 self._do(create_table(table.schema, self._found.schema))
-            for table in steps.fresh:
-                fill(self._connection, self._place(table.name), table, table.schema.column_names, freeze=True)
+            sent = {t.name: fill_new(self._connection, self._place(t.name), t) for t in steps.fresh}
             for table in steps.kept:
                 self._fill_kept(table)
             self._finish(steps)
-            self._check()
+            for table in self._tables:
+                verify(self._connection, self._place(table.name), table, sent.get(table.name), self._scratch)
             return self._mark(steps)
 
     def _do(self, statement: str) -> None:
@@ -202,7 +196,7 @@ class Loading:
     def _fill_kept(self, table: TableContent) -> None:
         columns = self._columns[table.name]
         filled = replace(table, schema=replace(table.schema, columns=columns))
-        fill(self._connection, self._place(table.name), filled, filled.schema.column_names, freeze=False)
+        fill(self._connection, self._place(table.name), filled)
 
     def _finish(self, steps: _Steps) -> None:
         """Keys, then references, then sequences; what stood aside comes back as it was."""
@@ -218,33 +212,31 @@ class Loading:
         for table in self._tables:
             set_sequences(self._connection, self._place(table.name))
 
-    def _check(self) -> None:
-        """Reads all rows back: as they are stored, which is as they came, and sorted where they are not."""
-        for table in self._tables:
-            try:
-                check(self._stored, [table], "PostgreSQL")
-            except IntegrityError:
-                check(self._sorted, [table], "PostgreSQL")
-
-    def _stored(self, table: TableSchema) -> Iterator[pa.Table]:
-        return read(self._connection, self._place(table.name), table)
-
-    def _sorted(self, table: TableSchema) -> Iterator[pa.Table]:
-        return ordered_stream(self._stored(table), table, self._scratch)
-
     def _mark(self, steps: _Steps) -> tuple[Held, ...]:
         """Writes `_tdv_state`: what tdv made here is recorded, tables that others made are not."""
         survey = self._found.survey
         now = catalogue.survey(self._connection, ()).survey.objects
         recorded = survey.recorded(self._load)
-        made = {_TABLE + table.name: definition(now[_TABLE + table.name]) for table in steps.fresh}
+        made = definitions(now, steps.fresh)
         kept = {name: digest for name, digest in recorded.items() if definition(now.get(name)) == digest}
         whole = is_whole(survey, self._load) if survey.held else not survey.objects
-        held = tuple(self._held(item, content, {**kept, **made}, whole=whole) for item, content in self._contents)
+        held = marked(self._load, self._contents, {**kept, **made}, whole=whole)
         catalogue.write_state(self._connection, held)
         return held
 
-    def _held(self, item: Item, content: Content, objects: Mapping[str, str], *, whole: bool) -> Held:
+
+def marked(
+    load: Load, contents: Iterable[tuple[Item, Content]], objects: Mapping[str, str], *, whole: bool
+) -> tuple[Held, ...]:
+    """What a database says of a load; `objects` are the tables in it that tdv made."""
+    held = []
+    for item, content in contents:
         names = [_TABLE + table.name for table in content.tables]
         made = {name: objects[name] for name in names if name in objects}
-        return replace(self._load.mark(item, content.tables), objects=made, whole=whole)
+        held.append(replace(load.mark(item, content.tables), objects=made, whole=whole))
+    return tuple(held)
+
+
+def definitions(objects: Mapping[str, str], tables: Iterable[TableContent]) -> dict[str, str]:
+    """How these tables, which tdv made, are described in a survey's `objects`, as `_tdv_state` keeps it."""
+    return {_TABLE + table.name: definition(objects[_TABLE + table.name]) for table in tables}

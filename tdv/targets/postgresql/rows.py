@@ -1,44 +1,88 @@
 """Rows into and out of tables by ``COPY``, the fastest way that PostgreSQL has.
 
-In: contents and connections. Out: filled tables, canonical rows. Always holds: memory is bounded by a few parts;
-while one block is sent, the next one is encoded on another thread. Decoding on one would be slower: it and the loop
-over the rows that arrive would wait for each other at every row.
+In: contents and connections. Out: filled tables, canonical rows. Always holds: memory is bounded by a few
+parts; while one block is sent, the next one is encoded on another thread. Decoding on one would be slower: it and the
+loop over the rows that arrive would wait for each other at every row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final, cast
+import hashlib
+from collections import deque
+from collections.abc import Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from psycopg import errors
+from psycopg.pq import ExecStatus
+from psycopg.waiting import Wait
 
-from tdv.errors import TargetError
+from tdv.content.order import ordered_stream
+from tdv.errors import IntegrityError, TargetError
 from tdv.model.schema import TableSchema
-from tdv.targets.ahead import ahead
+from tdv.targets.postgresql import binary
 from tdv.targets.postgresql.codec import decode, encode, selected
 from tdv.targets.postgresql.session import Connection
 from tdv.targets.protocol import TableContent
 from tdv.targets.sql import listed
+from tdv.targets.verification import check
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from psycopg.pq.abc import PGconn, PGresult
 
 _ROWS: Final = 65_536
+_MOST_BYTES: Final = 256 << 20
 _BYTES: Final = 8 << 20
+_AHEAD: Final = 2
+_Item = TypeVar("_Item")
 
 
-def fill(connection: Connection, place: str, content: TableContent, columns: Sequence[str], *, freeze: bool) -> None:
-    """Puts the rows into the table at `place`; `freeze` where this transaction made or truncated it.
+def fill(connection: Connection, place: str, content: TableContent) -> None:
+    """Puts the rows into a table that others made; raises `DataError` for a value that PostgreSQL cannot hold."""
+    _send_text(connection, place, content, "FORMAT csv")
 
-    Raises `DataError` for a value that PostgreSQL cannot hold.
+
+def fill_new(connection: Connection, place: str, content: TableContent) -> str | None:
+    """Puts the rows into a table that this transaction made for them, as `fill`.
+
+    Returns a digest of what was sent, for `verify`; None where what comes back has other bytes.
     """
-    options = "FORMAT csv, FREEZE" if freeze else "FORMAT csv"
-    statement = f"COPY {place} ({listed(columns)}) FROM STDIN WITH ({options})"
     schema = content.schema
-    blocks = (rows.slice(start, _ROWS) for rows in content.batches() for start in range(0, rows.num_rows, _ROWS))
-    with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for data in ahead(lambda rows: encode(rows, schema), blocks):
-            copy.write(memoryview(cast(Any, data)))
+    if not binary.has_binary(schema):
+        _send_text(connection, place, content, "FORMAT csv, FREEZE")
+        return None
+    sent = hashlib.sha256()
+
+    def encoded() -> Iterator[Any]:
+        rows: Iterator[Any] = (binary.encode(piece, schema) for piece in _pieces(content))
+        for data in chain([binary.HEADER], rows, [binary.TRAILER]):
+            sent.update(data)
+            yield data
+
+    _send(connection, _into(place, schema, "FORMAT binary, FREEZE"), encoded())
+    return sent.hexdigest()
+
+
+def verify(connection: Connection, place: str, table: TableContent, sent: str | None, scratch: Path) -> None:
+    """Reads a table back; raises `IntegrityError` for other rows than those of `table`.
+
+    The same bytes as were sent are the same rows. Other bytes may be, too: they are decoded, as they are stored, which
+    is as they came, and sorted where they are not.
+    """
+    if sent is not None and _fingerprint(connection, place) == sent:
+        return
+
+    def stored(schema: TableSchema) -> Iterator[pa.Table]:
+        return read(connection, place, schema)
+
+    try:
+        check(stored, [table], "PostgreSQL")
+    except IntegrityError:
+        check(lambda schema: ordered_stream(stored(schema), schema, scratch), [table], "PostgreSQL")
 
 
 def read(connection: Connection, place: str, table: TableSchema) -> Iterator[pa.Table]:
@@ -48,8 +92,8 @@ def read(connection: Connection, place: str, table: TableSchema) -> Iterator[pa.
     """
     statement = f"COPY (SELECT {selected(table)} FROM {place}) TO STDOUT WITH (FORMAT csv)"
     try:
-        with connection.cursor() as cursor, cursor.copy(statement) as copy:
-            yield from (decode(data, table) for data in _blocks(copy))
+        with closing(_received(connection, statement)) as blocks:
+            yield from (decode(data, table) for data in blocks)
     except (errors.UndefinedTable, errors.UndefinedColumn, errors.InvalidSchemaName) as exc:
         raise TargetError(
             f"table {table.name!r} cannot be read: {exc.diag.message_primary}",
@@ -58,16 +102,94 @@ def read(connection: Connection, place: str, table: TableSchema) -> Iterator[pa.
         ) from exc
 
 
-def _blocks(messages: Iterable[Any]) -> Iterator[bytearray]:
-    """Rows together, some megabytes each.
+def _fingerprint(connection: Connection, place: str) -> str:
+    """A digest of all rows of a table in the server's own bytes and order."""
+    found = hashlib.sha256()
+    for data in _received(connection, f"COPY {place} TO STDOUT WITH (FORMAT binary)"):
+        found.update(data)
+    return found.hexdigest()
 
-    They are copied at once: hundreds of thousands of views would keep the garbage collector busy.
+
+def _send_text(connection: Connection, place: str, content: TableContent, options: str) -> None:
+    schema = content.schema
+    _send(connection, _into(place, schema, options), (memoryview(encode(rows, schema)) for rows in _pieces(content)))
+
+
+def _send(connection: Connection, statement: str, blocks: Iterator[Any]) -> None:
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for data in _ahead(blocks):
+            copy.write(data)
+
+
+def _into(place: str, table: TableSchema, options: str) -> str:
+    return f"COPY {place} ({listed(table.column_names)}) FROM STDIN WITH ({options})"
+
+
+def _pieces(content: TableContent) -> Iterator[pa.Table]:
+    """The rows in pieces that are encoded at once."""
+    for rows in content.batches():
+        for start in range(0, rows.num_rows, _ROWS):
+            yield from _halves(rows.slice(start, _ROWS))
+
+
+def _halves(rows: pa.Table) -> Iterator[pa.Table]:
+    """The rows in pieces of so many bytes at most, as long as these have more than one row."""
+    if rows.nbytes <= _MOST_BYTES or rows.num_rows < 2:
+        yield rows
+        return
+    half = rows.num_rows // 2
+    yield from _halves(rows.slice(0, half))
+    yield from _halves(rows.slice(half))
+
+
+def _received(connection: Connection, statement: str) -> Generator[bytearray]:
+    """What a ``COPY … TO STDOUT`` gives, some megabytes at once and always whole rows.
+
+    The driver's own loop takes twice the time for a row; hundreds of thousands of views of rows would keep the garbage
+    collector busy, so that they are copied at once.
     """
-    data = bytearray()
-    for message in messages:
-        data += message
-        if len(data) >= _BYTES:
-            yield data
-            data = bytearray()
-    if data:
-        yield data
+    server = connection.pgconn
+    with connection.lock:
+        _expect(server.exec_(statement.encode()), ExecStatus.COPY_OUT)
+        more = True
+        try:
+            while more:
+                data = bytearray()
+                more = connection.wait(_receive(server, data))
+                if data:
+                    yield data
+        finally:
+            # Whoever stops early goes on with another statement.
+            while more:
+                more = connection.wait(_receive(server, bytearray()))
+            results = list(iter(server.get_result, None))
+        for result in results:
+            _expect(result, ExecStatus.COMMAND_OK)
+
+
+def _expect(result: PGresult | None, status: ExecStatus) -> None:
+    if result is not None and result.status != status:
+        raise errors.error_from_result(result)
+
+
+def _receive(server: PGconn, data: bytearray) -> Generator[Any, Any, bool]:
+    """Adds the next rows that arrive to `data`; returns whether there may be more."""
+    while len(data) < _BYTES:
+        size, row = server.get_copy_data(1)
+        if size < 0:
+            return False
+        data += row
+        if not size:
+            while not (yield Wait.R):
+                continue
+            server.consume_input()
+    return True
+
+
+def _ahead(items: Iterator[_Item]) -> Iterator[_Item]:
+    """The items, made on another thread while the caller works on those before."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = deque(pool.submit(next, items, None) for _ in range(_AHEAD))
+        while (item := coming.popleft().result()) is not None:
+            coming.append(pool.submit(next, items, None))
+            yield item

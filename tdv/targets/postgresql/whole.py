@@ -48,13 +48,13 @@ def made(templates: Templates, filling: Filling, key: str, locale: databases.Loc
 
     def build(name: str) -> tuple[Held, ...]:
         # A clone needs no Arrow.
-        from tdv.targets.postgresql.loading import Loading
+        from tdv.targets.postgresql.building import Building, connections
 
         settings = named(filling.settings, name)
-        with closing(connect(parameters(settings.url))) as connection:
-            _make_schema(connection)
+        with connections(parameters(settings.url), name) as opened:
+            _make_schema(opened[0])
             if filling.load.schema is None:
-                return Loading(connection, filling.load, (), filling.scratch).run()
+                return Building(opened, filling.load, filling.scratch).run()
         return _made_in(filling.load.schema, settings, filling)
 
     template = templates.make(key, locale, build)
