@@ -16,6 +16,7 @@ NAMES = (
     "memory",
     "diff",
     "pytest",
+    "pytest_postgresql",
     "resolve",
 )
 

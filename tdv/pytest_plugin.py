@@ -58,10 +58,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         help="Share one database between tests that leave it as it was.",
     )
+    group.addoption(
+        "--tdv-ahead",
+        type=int,
+        metavar="N",
+        help="On a server, make N databases before tests ask for them; 0 makes each when it is asked for.",
+    )
     parser.addini(
         "tdv_datasets", "What databases hold where no marker says it, as movies@^1.1", type="args", default=[]
     )
     parser.addini("tdv_target", "Make the databases beside this target", default="")
+    parser.addini("tdv_ahead", "How many databases are made before tests ask for them, on a server", default="2")
     parser.addini(
         "tdv_rollback", "Share one database between tests that leave it as it was", type="bool", default=False
     )
@@ -221,7 +228,12 @@ class _Run:
     @cached_property
     def databases(self) -> Databases:
         """The databases of this run in this process."""
-        return self.project.databases(self.execution_id, self.worker)
+        given = self.config.getoption("--tdv-ahead")
+        ahead = self.config.getini("tdv_ahead") if given is None else given
+        try:
+            return self.project.databases(self.execution_id, self.worker, int(ahead))
+        except ValueError:
+            raise pytest.UsageError(f"tdv_ahead must be a number, not {ahead!r}") from None
 
     def update(self) -> None:
         """Does what ``tdv lock --upgrade`` does."""
@@ -284,14 +296,14 @@ class _Run:
         if clean:
             self._shared[self.wish(ask)] = database
         else:
-            database.drop()
+            self.databases.discard(database)
 
     def close(self) -> None:
         """Drops what is shared; a run that left nothing leaves no trace."""
         if "databases" not in self.__dict__:
             return
         for database in self._shared.values():
-            database.drop()
+            self.databases.discard(database)
         self.databases.close()
         if not (self.is_worker or self.kept):
             self.databases.forget()
@@ -340,7 +352,7 @@ def _lent(request: pytest.FixtureRequest, ask: _Ask) -> Iterator[Database]:
     elif ask.rollback:
         run.give_back(ask, database, begun)
     else:
-        database.drop()
+        run.databases.discard(database)
 
 
 @contextmanager
@@ -359,7 +371,7 @@ def _factory(request: pytest.FixtureRequest) -> Iterator[DatabaseFactory]:
         if _is_kept(request):
             _keep(run, database)
         else:
-            database.drop()
+            run.databases.discard(database)
 
 
 def _use(request: pytest.FixtureRequest, database: Database) -> None:

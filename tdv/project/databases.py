@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from tdv.errors import UsageError
 from tdv.model.receipt import ReceiptRelease
 from tdv.project import restores, states
+from tdv.project.pool import Pool
 from tdv.project.ports import now
 from tdv.targets import runs
 from tdv.targets.registry import open_target
@@ -110,7 +111,10 @@ class Database:
         connection = self.__dict__.get("connection")
         if not self._made.throwaways.keeps_connection:
             self.__dict__.pop("connection", None)
-        return self._made.throwaways.undone(self._made.throwaway, connection, begun)
+        clean = self._made.throwaways.undone(self._made.throwaway, connection, begun)
+        if getattr(connection, "closed", False):
+            self.__dict__.pop("connection", None)
+        return clean
 
     def drop(self) -> None:
         """Removes the database."""
@@ -146,14 +150,20 @@ class _Recipe:
 
 
 class Databases:
-    """The databases of one run; `worker` tells its processes apart. Close it to end the run of this process."""
+    """The databases of one run; `worker` tells its processes apart. Close it to end the run of this process.
 
-    def __init__(self, ports: Ports, execution_id: str, worker: str = "main") -> None:
+    `ahead` databases of a kind that takes long to make are made before they are asked for.
+    """
+
+    def __init__(self, ports: Ports, execution_id: str, worker: str = "main", ahead: int = 0) -> None:
         self.execution_id = execution_id
         self._ports = ports
         self._worker = worker
         self._numbers = itertools.count(1)
         self._recipe = cache(self._resolved)
+        self._ahead = ahead
+        self._pools: dict[DatabaseWish, Pool[Database]] = {}
+        self._of: dict[str, Pool[Database]] = {}
         self._stack = ExitStack()
         self._stack.enter_context(runs.at_work(ports.state, execution_id))
 
@@ -167,7 +177,18 @@ class Databases:
 
     def close(self) -> None:
         """Ends the run of this process; what was not dropped stays until `tdv cleanup`."""
-        self._stack.close()
+        with self._stack:
+            for pool in self._pools.values():
+                pool.close()
+
+    def discard(self, database: Database) -> None:
+        """Drops a database that `create` gave; where databases are made ahead, they are dropped behind, too."""
+        database.disconnect()
+        pool = self._of.pop(database.name, None)
+        if pool is None:
+            database.drop()
+        else:
+            pool.remove(database)
 
     def forget(self) -> None:
         """Removes the trace of a closed run that left no database."""
@@ -181,6 +202,16 @@ class Databases:
     def create(self, wish: DatabaseWish) -> Database:
         """A fresh database; raises what a checkout raises."""
         recipe = self._recipe(wish)
+        if not (self._ahead and recipe.throwaways.takes_long):
+            return self._make(recipe)
+        if wish not in self._pools:
+            self._pools[wish] = Pool(lambda: self._make(recipe), Database.drop, self._ahead)
+        pool = self._pools[wish]
+        database = pool.take()
+        self._of[database.name] = pool
+        return database
+
+    def _make(self, recipe: _Recipe) -> Database:
         name = Name(now(), self.execution_id, f"{self._worker}x{next(self._numbers)}")
         throwaway = recipe.throwaways.create(name, recipe.load)
         return Database(

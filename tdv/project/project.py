@@ -332,11 +332,12 @@ class Project:
         asked = replace(asked, refs=refs or asked.refs, target=target or asked.target, directory=self.directory)
         return restores.checkout(self.ports, asked, now(), _execution_id())
 
-    def databases(self, execution_id: str | None = None, worker: str = "main") -> Databases:
-        """Throwaway databases for one run, which ends when the value is closed."""
+    def databases(self, execution_id: str | None = None, worker: str = "main", ahead: int = 0) -> Databases:
+        """Throwaway databases for one run, which ends when the value is closed; `ahead` of them are made before they
+        are asked for."""
         from tdv.project import databases
 
-        return databases.Databases(self.ports, execution_id or _execution_id(), worker)
+        return databases.Databases(self.ports, execution_id or _execution_id(), worker, ahead)
 
     def execute(self, wish: ExecWish, announce: Announce = lambda receipt: None) -> int:
         """Runs a command that is told of a database with what is wished for; returns its exit code."""

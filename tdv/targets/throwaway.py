@@ -81,11 +81,13 @@ class Leaving:
 class Throwaways(Protocol):
     """The throwaway databases beside one target: on the same server, or under the repository's ``.tdv``.
 
-    `keeps_connection` says that `undone` leaves the connection open, since opening one is expensive; else it closes
-    it. Every method raises `TargetError` when the place cannot be reached or written.
+    `keeps_connection` says that `undone` leaves the connection open where it can, since opening one is expensive; else
+    it closes it. `takes_long` says that making a database is worth a thread. Every method raises `TargetError` when the
+    place cannot be reached or written.
     """
 
     keeps_connection: ClassVar[bool]
+    takes_long: ClassVar[bool]
 
     def create(self, name: Name, load: Load) -> Throwaway:
         """A new database with exactly these rows, cloned from an image that the first call for `load.image_key` makes.
@@ -107,8 +109,9 @@ class Throwaways(Protocol):
         """Notes how the database is, for `undone`; calls `connection` only where the engine needs it for that."""
 
     def undone(self, throwaway: Throwaway, connection: Any | None, begun: Any) -> bool:
-        """Rolls back what is not committed on `connection`, if there is one, and says whether the database is now
-        provably as it was at `begin`. Raises what the driver raises on a connection that is broken."""
+        """Rolls back what is not committed on `connection`, if there is one, may undo what was committed, and says
+        whether the database is now provably as it was at `begin`. A connection in which more was done than that is
+        closed. Raises what the driver raises on a connection that is broken."""
 
 
 class Spawning(Protocol):

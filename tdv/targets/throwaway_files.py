@@ -33,6 +33,7 @@ class FileThrowaways:
     """The throwaways of one engine in one repository; `like` is any target of that engine, `work` its ``.tdv``."""
 
     keeps_connection: ClassVar[bool] = False
+    takes_long: ClassVar[bool] = False
 
     def __init__(self, like: OneFile, work: Path) -> None:
         self._like = like

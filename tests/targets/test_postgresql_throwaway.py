@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,17 @@ def test_session_of_somebody_else_is_noticed(throwaways: Throwaways, made: Throw
     throwaways.drop(made.name)
 
 
+def test_commit_is_undone_where_the_connection_came_after(throwaways: Throwaways, made: Throwaway) -> None:
+    connected = cache(lambda: throwaways.connect(made))
+    begun = throwaways.begin(made, connected)
+    connected().execute("DELETE FROM users")
+    connected().commit()
+    assert throwaways.undone(made, connected(), begun)
+    assert connected().closed
+    assert run_sql(made.url, "SELECT count(*) FROM users") == [(5,)]
+    throwaways.drop(made.name)
+
+
 def test_plug_in_and_exec_clone_on_the_server(pytester: pytest.Pytester, postgresql_server: Server) -> None:
     shop = released_shop(pytester.path)
     pytester.makepyfile(
@@ -82,6 +94,8 @@ def test_plug_in_and_exec_clone_on_the_server(pytester: pytest.Pytester, postgre
         @pytest.mark.parametrize("number", range(3))
         def test_shared(tdv_database, number):
             assert tdv_database.connection.execute("DELETE FROM orders").rowcount == 20
+            if number == 1:
+                tdv_database.connection.commit()
             names.append(tdv_database.name)
 
         def test_one_was_shared():

@@ -8,23 +8,21 @@ loop over the rows that arrive would wait for each other at every row.
 from __future__ import annotations
 
 import hashlib
-from collections import deque
-from collections.abc import Generator, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import closing
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 from psycopg import errors
-from psycopg.pq import ExecStatus
-from psycopg.waiting import Wait
 
 from tdv.content.order import ordered_stream
 from tdv.errors import IntegrityError, TargetError
 from tdv.model.schema import TableSchema
+from tdv.targets.ahead import prepared
 from tdv.targets.postgresql import binary
 from tdv.targets.postgresql.codec import decode, encode, selected
+from tdv.targets.postgresql.copying import received
 from tdv.targets.postgresql.session import Connection
 from tdv.targets.protocol import TableContent
 from tdv.targets.sql import listed
@@ -32,13 +30,9 @@ from tdv.targets.verification import check
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from psycopg.pq.abc import PGconn, PGresult
 
 _ROWS: Final = 65_536
 _MOST_BYTES: Final = 256 << 20
-_BYTES: Final = 8 << 20
-_AHEAD: Final = 2
-_Item = TypeVar("_Item")
 
 
 def fill(connection: Connection, place: str, content: TableContent) -> None:
@@ -92,7 +86,7 @@ def read(connection: Connection, place: str, table: TableSchema) -> Iterator[pa.
     """
     statement = f"COPY (SELECT {selected(table)} FROM {place}) TO STDOUT WITH (FORMAT csv)"
     try:
-        with closing(_received(connection, statement)) as blocks:
+        with closing(received(connection, statement)) as blocks:
             yield from (decode(data, table) for data in blocks)
     except (errors.UndefinedTable, errors.UndefinedColumn, errors.InvalidSchemaName) as exc:
         raise TargetError(
@@ -105,7 +99,7 @@ def read(connection: Connection, place: str, table: TableSchema) -> Iterator[pa.
 def _fingerprint(connection: Connection, place: str) -> str:
     """A digest of all rows of a table in the server's own bytes and order."""
     found = hashlib.sha256()
-    for data in _received(connection, f"COPY {place} TO STDOUT WITH (FORMAT binary)"):
+    for data in received(connection, f"COPY {place} TO STDOUT WITH (FORMAT binary)"):
         found.update(data)
     return found.hexdigest()
 
@@ -117,7 +111,7 @@ def _send_text(connection: Connection, place: str, content: TableContent, option
 
 def _send(connection: Connection, statement: str, blocks: Iterator[Any]) -> None:
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
-        for data in _ahead(blocks):
+        for data in prepared(blocks):
             copy.write(data)
 
 
@@ -140,56 +134,3 @@ def _halves(rows: pa.Table) -> Iterator[pa.Table]:
     half = rows.num_rows // 2
     yield from _halves(rows.slice(0, half))
     yield from _halves(rows.slice(half))
-
-
-def _received(connection: Connection, statement: str) -> Generator[bytearray]:
-    """What a ``COPY … TO STDOUT`` gives, some megabytes at once and always whole rows.
-
-    The driver's own loop takes twice the time for a row; hundreds of thousands of views of rows would keep the garbage
-    collector busy, so that they are copied at once.
-    """
-    server = connection.pgconn
-    with connection.lock:
-        _expect(server.exec_(statement.encode()), ExecStatus.COPY_OUT)
-        more = True
-        try:
-            while more:
-                data = bytearray()
-                more = connection.wait(_receive(server, data))
-                if data:
-                    yield data
-        finally:
-            # Whoever stops early goes on with another statement.
-            while more:
-                more = connection.wait(_receive(server, bytearray()))
-            results = list(iter(server.get_result, None))
-        for result in results:
-            _expect(result, ExecStatus.COMMAND_OK)
-
-
-def _expect(result: PGresult | None, status: ExecStatus) -> None:
-    if result is not None and result.status != status:
-        raise errors.error_from_result(result)
-
-
-def _receive(server: PGconn, data: bytearray) -> Generator[Any, Any, bool]:
-    """Adds the next rows that arrive to `data`; returns whether there may be more."""
-    while len(data) < _BYTES:
-        size, row = server.get_copy_data(1)
-        if size < 0:
-            return False
-        data += row
-        if not size:
-            while not (yield Wait.R):
-                continue
-            server.consume_input()
-    return True
-
-
-def _ahead(items: Iterator[_Item]) -> Iterator[_Item]:
-    """The items, made on another thread while the caller works on those before."""
-    with ThreadPoolExecutor(1) as pool:
-        coming = deque(pool.submit(next, items, None) for _ in range(_AHEAD))
-        while (item := coming.popleft().result()) is not None:
-            coming.append(pool.submit(next, items, None))
-            yield item

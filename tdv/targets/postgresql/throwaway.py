@@ -19,6 +19,7 @@ from psycopg.rows import tuple_row
 from tdv.config import TargetSettings
 from tdv.targets.postgresql import databases
 from tdv.targets.postgresql.catalogue import write_state
+from tdv.targets.postgresql.resets import Resetting, resetting
 from tdv.targets.postgresql.session import (
     Connection,
     connect,
@@ -47,11 +48,13 @@ class PostgresqlThrowaways:
     """The throwaways of one server; `settings` are those of any target on it, `failures` translates errors."""
 
     keeps_connection: ClassVar[bool] = True
+    takes_long: ClassVar[bool] = True
 
     def __init__(self, settings: TargetSettings, scratch: Path, failures: Failures) -> None:
         self._settings = settings
         self._scratch = scratch
         self._failures = failures
+        self._resettings: dict[str, Resetting | None] = {}
 
     def create(self, name: Name, load: Load) -> Throwaway:
         throwaway = Throwaway(str(name), named(self._settings, str(name)))
@@ -70,6 +73,9 @@ class PostgresqlThrowaways:
         return throwaway
 
     def drop(self, leaving: str) -> None:
+        used = self._resettings.pop(leaving, None)
+        if used is not None:
+            used.close()
         with self._failures(), self._server() as (admin, _):
             if Name.parse(leaving) is not None:
                 execute(admin, f"DROP DATABASE IF EXISTS {quote(leaving)} WITH (FORCE)")
@@ -86,13 +92,26 @@ class PostgresqlThrowaways:
 
     def begin(self, throwaway: Throwaway, connection: Callable[[], Any]) -> Any:
         """The transaction that the connection is in from now on, and how many sessions there have been."""
+        if throwaway.name not in self._resettings:
+            with self._failures():
+                self._resettings[throwaway.name] = self._resetting(throwaway.name)
         if connection().info.server_version < _SESSIONS_SINCE:
             return None
         return _first(connection(), f"SELECT pg_current_xact_id()::text, ({_SESSIONS})")
 
     def undone(self, throwaway: Throwaway, connection: Any | None, begun: Any) -> bool:
-        """True if the connection was in one transaction all the time, and nobody else had one to the database."""
-        if connection is None or begun is None:
+        """True if the connection was in one transaction all the time, and nobody else had one to the database, or if
+        what was written is undone."""
+        found = self._resettings.get(throwaway.name)
+        if connection is not None and begun is not None:
+            if self._was_only(connection, begun, found.pid if found is not None else 0):
+                return True
+            # Whatever else was done in the session goes with it.
+            connection.close()
+        return found is not None and found.undo()
+
+    def _was_only(self, connection: Any, begun: Any, own: int) -> bool:
+        if connection.closed:
             return False
         try:
             same = _first(connection, "SELECT pg_current_xact_id_if_assigned()::text")[0] == begun[0]
@@ -100,9 +119,16 @@ class PostgresqlThrowaways:
             same = False
         connection.rollback()
         # A new transaction, since statistics are read once per transaction.
-        sessions, others = _first(connection, f"SELECT ({_SESSIONS}), ({_OTHERS})")
+        sessions, others = _first(connection, f"SELECT ({_SESSIONS}), ({_OTHERS} AND pid <> {int(own)})")
         connection.rollback()
-        return same and sessions == begun[1] and not others
+        return bool(same and sessions == begun[1] and not others)
+
+    def _resetting(self, name: str) -> Resetting | None:
+        connection = connect(parameters(self._settings.url), name)
+        found = resetting(connection)
+        if found is None:
+            connection.close()
+        return found
 
     @contextmanager
     def _server(self) -> Iterator[tuple[Connection, dict[str, Any]]]:

@@ -36,6 +36,7 @@ class RedisThrowaways:
     """The throwaways of one server; `settings` are those of any target on it, `failures` translates errors."""
 
     keeps_connection: ClassVar[bool] = True
+    takes_long: ClassVar[bool] = False
 
     def __init__(self, settings: TargetSettings, scratch: Path, failures: Failures) -> None:
         self._settings = settings

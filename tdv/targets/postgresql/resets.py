@@ -1,0 +1,163 @@
+"""A small database brought back to how it was, by filling only the tables that somebody wrote to.
+
+In: a connection to a database that is as it should be. Out: the database as it was then, or word that this cannot be
+proved. Always holds: what counts are the server's counters of written rows, which grow even for transactions that were
+rolled back; they are trusted once every other session is gone, since a session hands its counts in before it goes. Any
+write to the catalogue, anything but rows and sequences, and any doubt mean no.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import psycopg
+
+from tdv.targets.postgresql.copying import received
+from tdv.targets.postgresql.proof import SINCE, hand_in
+from tdv.targets.postgresql.session import Connection, execute
+from tdv.targets.sql import text
+
+MOST_BYTES: Final = 32 << 20
+"""The rows are kept in memory."""
+_MOST_RESETS: Final = 200
+"""What is deleted stays in the files until somebody cleans up: a fresh database is better then."""
+_LEAVING: Final = 0.2
+_POLL: Final = 0.0005
+_OTHERS: Final = """
+SELECT EXISTS (SELECT 1 FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type <> 'autovacuum worker')
+  OR EXISTS (SELECT 1 FROM pg_prepared_xacts WHERE database = current_database())
+"""
+_WRITTEN: Final = """
+SELECT CASE WHEN c.relnamespace = 'pg_catalog'::regnamespace THEN '' ELSE c.oid::regclass::text END, sum(
+    pg_stat_get_tuples_inserted(c.oid) + pg_stat_get_tuples_updated(c.oid) + pg_stat_get_tuples_deleted(c.oid))::bigint
+  FROM pg_class c
+  WHERE c.relkind IN ('r', 'm') AND NOT c.relisshared AND c.relname <> 'pg_statistic' GROUP BY 1
+"""
+"""Rows written to each table, and to all of the catalogue together but for what the server's own analysis writes."""
+_TABLES: Final = """
+SELECT c.oid::regclass::text,
+    (SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
+      WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped AND attgenerated = '')
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relkind = 'r' AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'
+    AND NOT EXISTS (SELECT 1 FROM pg_trigger WHERE tgrelid = c.oid AND tgenabled = 'A')
+    AND NOT EXISTS (SELECT 1 FROM pg_rewrite WHERE ev_class = c.oid AND ev_enabled = 'A')
+"""
+"""Tables that a replica fills without anything else happening, each with its columns."""
+_SEQUENCES: Final = "SELECT oid::regclass::text FROM pg_class WHERE relkind = 'S' ORDER BY oid"
+_SIZE: Final = """
+SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class WHERE relkind = 'r' AND oid >= 16384
+"""
+_SILENTLY: Final = "SET LOCAL session_replication_role = replica"
+"""References and triggers see nothing: afterwards all rows are those that they have seen before."""
+
+Sequences = tuple[tuple[Any, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """How a database is: rows written to each table so far, and where each sequence stands."""
+
+    written: Mapping[str, int]
+    sequences: Sequences
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What a table holds, as the server writes it."""
+
+    columns: str
+    data: tuple[bytes, ...]
+
+
+class Resetting:
+    """A database as it is now; `connection` is one of its own, in autocommit mode."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._left = _MOST_RESETS
+        self._names = [name for (name,) in execute(connection, _SEQUENCES)]
+        self._rows = {table: self._read(table, columns) for table, columns in execute(connection, _TABLES)}
+        self._mark = self._now()
+
+    @property
+    def pid(self) -> int:
+        """The number of the session."""
+        return self._connection.info.backend_pid
+
+    def close(self) -> None:
+        """Ends the session."""
+        self._connection.close()
+
+    def undo(self) -> bool:
+        """Brings the rows back; False where it cannot be proved that the database is as it was."""
+        self._left -= 1
+        try:
+            return self._left >= 0 and is_alone(self._connection) and self._brought_back()
+        except psycopg.Error:
+            return False
+
+    def _brought_back(self) -> bool:
+        now = self._now()
+        dirty = {table for table, count in now.written.items() if count != self._mark.written.get(table)}
+        if now.written.keys() != self._mark.written.keys() or not dirty <= self._rows.keys():
+            return False
+        with self._connection.transaction():
+            self._fill(dirty)
+            self._set_sequences(now.sequences)
+        hand_in(self._connection)
+        # Nobody else is here: what was counted since is what was done to bring the rows back.
+        self._mark = replace(self._mark, written=self._now().written)
+        return True
+
+    def _read(self, table: str, columns: str) -> _Rows:
+        statement = f"COPY {table} ({columns}) TO STDOUT WITH (FORMAT binary)"
+        return _Rows(columns, tuple(bytes(block) for block in received(self._connection, statement)))
+
+    def _now(self) -> _Mark:
+        written = {str(table): int(count) for table, count in execute(self._connection, _WRITTEN)}
+        each = [f"SELECT {text(name)}, last_value, is_called FROM {name}" for name in self._names]
+        return _Mark(written, tuple(execute(self._connection, " UNION ALL ".join(each))) if each else ())
+
+    def _fill(self, tables: Iterable[str]) -> None:
+        execute(self._connection, _SILENTLY)
+        for table in tables:
+            execute(self._connection, f"DELETE FROM ONLY {table}")
+            rows = self._rows[table]
+            statement = f"COPY {table} ({rows.columns}) FROM STDIN WITH (FORMAT binary)"
+            with self._connection.cursor() as cursor, cursor.copy(statement) as copy:
+                for block in rows.data:
+                    copy.write(block)
+
+    def _set_sequences(self, now: Sequences) -> None:
+        for name, last, called in set(self._mark.sequences) - set(now):
+            execute(self._connection, "SELECT setval(%s::regclass, %s, %s)", name, last, called)
+
+
+def is_alone(connection: Connection) -> bool:
+    """True when no other session is left; waits a moment for those that were just closed."""
+    deadline = time.monotonic() + _LEAVING
+    while execute(connection, _OTHERS)[0][0]:
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_POLL)
+    return True
+
+
+def resetting(connection: Connection) -> Resetting | None:
+    """What brings a database back; None where it is too large, or the server is too old or does not allow it."""
+    if connection.info.server_version < SINCE:
+        return None
+    try:
+        execute(connection, "SET track_counts = on")
+        with connection.transaction():
+            execute(connection, _SILENTLY)
+        hand_in(connection)
+        ((size,),) = execute(connection, _SIZE)
+        return Resetting(connection) if size <= MOST_BYTES and is_alone(connection) else None
+    except psycopg.errors.InsufficientPrivilege:
+        return None
