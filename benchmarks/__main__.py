@@ -13,6 +13,7 @@ NAMES = (
     "sqlite",
     "postgresql",
     "mysql",
+    "redis",
     "memory",
     "diff",
     "pytest",

@@ -6,7 +6,6 @@ not there, the empty text is an empty field; the commands of a block are made by
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -50,16 +49,16 @@ def commands(rows: pa.Table, table: TableSchema, prefix: str, first: int) -> Blo
     return Block(_bytes(data), whole[-1].as_py())
 
 
-def decode(lengths: Sequence[bytes], values: Sequence[bytes], table: TableSchema) -> pa.Table:
-    """Canonical rows of columns, each as the lengths of its values (-1 for NULL) and the values one after another.
+def decode(lengths: bytes, values: bytes, table: TableSchema) -> tuple[pa.Array, pa.Table]:
+    """The names of the keys, and canonical rows, from the lengths (-1 for NULL) and values of whole rows.
 
     Raises `IntegrityError` for a value that is none of its column's type.
     """
-    arrays = [
-        _parsed(unpacked(*packed), column, table.name)
-        for *packed, column in zip(lengths, values, table.columns, strict=True)
-    ]
-    return pa.Table.from_arrays(arrays, schema=arrow_schema(table))
+    cells = _cells(lengths, values)
+    width = 1 + len(table.columns)
+    names, *columns = (cells.take(pa.array(np.arange(place, len(cells), width))) for place in range(width))
+    arrays = [_parsed(found, column, table.name) for found, column in zip(columns, table.columns, strict=True)]
+    return names, pa.Table.from_arrays(arrays, schema=arrow_schema(table))
 
 
 def _stored(array: pa.Array, kind: LogicalType) -> pa.Array:
@@ -101,8 +100,7 @@ def _bytes(array: pa.Array) -> memoryview:
     return memoryview(array.buffers()[2])[offsets[0] : offsets[-1]]
 
 
-def unpacked(lengths: bytes, values: bytes) -> pa.Array:
-    """One column as `decode` takes it, as bytes."""
+def _cells(lengths: bytes, values: bytes) -> pa.Array:
     sizes = np.frombuffer(lengths, "<i4")
     present = sizes != _NULL
     offsets = np.zeros(len(sizes) + 1, np.int32)

@@ -16,7 +16,7 @@ from tdv.model.schema import TableSchema
 from tdv.targets.ahead import ahead
 from tdv.targets.protocol import TableContent
 from tdv.targets.redis import scripts
-from tdv.targets.redis.codec import Block, commands, decode, unpacked
+from tdv.targets.redis.codec import Block, commands, decode
 from tdv.targets.redis.lock import Lock
 from tdv.targets.redis.names import Rows, rows_of
 from tdv.targets.redis.session import Session
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _ROWS: Final = 8_192
 _BYTES: Final = 4 << 20
-_SLICE: Final = 2_000
+_SLICE: Final = 1_000
 
 
 def fill(session: Session, lock: Lock, content: TableContent, before: str) -> None:
@@ -54,7 +54,7 @@ def read(session: Session, table: TableSchema, before: str = "") -> Iterator[pa.
     rows = rows_of(table, before)
     seen = Seen()
     words = (rows.pattern, _SLICE, len(rows.prefix.encode()), rows.parts, *table.column_names)
-    parsed = ahead(lambda answer: _parsed(answer, table), session.slices(scripts.READ, *words))
+    parsed = ahead(lambda answer: decode(answer[0], answer[1], table), session.slices(scripts.READ, *words))
     for names, found in parsed:
         fresh = seen.fresh(names)
         yield found if fresh.all() else found.filter(fresh)
@@ -67,12 +67,6 @@ def counts(session: Session, tables: Iterable[Rows]) -> list[int]:
         return [0] * (len(words) // 2)
     slices = list(session.slices(scripts.COUNT, _SLICE, *words))
     return [sum(found) for found in zip(*slices, strict=True)]
-
-
-def _parsed(answer: list[bytes], table: TableSchema) -> tuple[pa.Array, pa.Table]:
-    """The names of the keys, and the rows."""
-    lengths, values = answer[0::2], answer[1::2]
-    return unpacked(lengths[0], values[0]), decode(lengths[1:], values[1:], table)
 
 
 def _blocks(batches: Iterable[pa.Table]) -> Iterator[tuple[int, pa.Table]]:

@@ -38,43 +38,40 @@ READ: Final = """
 local columns = {unpack(ARGV, 6)}
 local found = redis.call('SCAN', ARGV[1], 'MATCH', ARGV[2], 'COUNT', ARGV[3])
 local start, colons = tonumber(ARGV[4]) + 1, tonumber(ARGV[5]) - 1
-local lengths, values, rows = {}, {}, 0
-for c = 0, #columns do lengths[c], values[c] = {}, {} end
-local function put(c, value)
-  if value then
-    lengths[c][rows] = #value
-    table.insert(values[c], value)
-  else
-    lengths[c][rows] = -1
+local width, lengths, values, n = #columns, {}, {}, 0
+local keys, pcall, find = found[2], redis.pcall, string.find
+for i = 1, #keys do
+  local key, at, left = keys[i], start, colons
+  while left >= 0 do
+    at = find(key, ':', at, true)
+    if not at then break end
+    at, left = at + 1, left - 1
   end
-end
-for _, key in ipairs(found[2]) do
-  local _, count = string.gsub(string.sub(key, start), ':', '')
-  if count == colons then
-    local row = redis.pcall('HMGET', key, unpack(columns))
+  if left == 0 then
+    local row = pcall('HMGET', key, unpack(columns))
     if row.err then return redis.error_reply('TDVNOROW') end
-    rows = rows + 1
-    put(0, key)
-    for c = 1, #columns do put(c, row[c]) end
+    n = n + 1
+    lengths[n], values[n] = #key, key
+    for c = 1, width do
+      local value = row[c]
+      n = n + 1
+      if value then
+        lengths[n], values[n] = #value, value
+      else
+        lengths[n], values[n] = -1, ''
+      end
+    end
   end
 end
-local function packed(numbers)
-  local pieces = {}
-  for first = 1, rows, 100 do
-    local last = math.min(first + 99, rows)
-    table.insert(pieces, struct.pack('<' .. string.rep('i4', last - first + 1), unpack(numbers, first, last)))
-  end
-  return table.concat(pieces)
+local pieces = {}
+for first = 1, n, 100 do
+  local last = math.min(first + 99, n)
+  table.insert(pieces, struct.pack('<' .. string.rep('i4', last - first + 1), unpack(lengths, first, last)))
 end
-local answer = {found[1]}
-for c = 0, #columns do
-  table.insert(answer, packed(lengths[c]))
-  table.insert(answer, table.concat(values[c]))
-end
-return answer
+return {found[1], table.concat(pieces), table.concat(values)}
 """
 """A slice of a table: cursor, pattern, how many keys to look at, length of the prefix, parts of a key, columns. Answers
-the next cursor, then for the names of the keys and for each column its lengths and its values."""
+the next cursor, then the lengths (-1 for NULL) and the values of the name and the columns of each row, row by row."""
 
 COUNT: Final = """
 local places, counts = {}, {}
@@ -133,7 +130,7 @@ for _, rows in ipairs(plan.rows) do
     if colons == rows.parts - 1 then redis.call('UNLINK', key) end
   end)
 end
-each(plan.staged, function(key) redis.call('RENAME', key, string.sub(key, #ARGV[3] + 1)) end)
+each(plan.staged, function(key) redis.call('RENAMENX', key, string.sub(key, #ARGV[3] + 1)) end)
 for _, name in ipairs(plan.gone) do redis.call('HDEL', '_tdv_schema', name) end
 mark(plan.state, plan.schemas)
 redis.call('DEL', ARGV[1])
