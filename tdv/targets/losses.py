@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from tdv.errors import DataError
 from tdv.model.schema import TableSchema
 from tdv.model.types import LogicalType
-from tdv.targets.protocol import Loss
+from tdv.targets.protocol import Content, Item, Load, Loss
+from tdv.targets.survey import refuse_twice
 
 
 def loss_of(kind: LogicalType, losses: Mapping[str, Loss]) -> Loss:
@@ -38,6 +39,15 @@ def refuse_types(tables: Iterable[TableSchema], losses: Mapping[str, Loss], engi
             hint="Use another target, or change the type in the spec.",
             columns=refused,
         )
+
+
+def accepted(load: Load, losses: Mapping[str, Loss], engine: str) -> list[tuple[Item, Content]]:
+    """The rows to load, opened; raises `DataError` for types that the engine does not take, and `Refused` for a table
+    of two datasets."""
+    contents = [(item, item.content()) for item in load.items]
+    refuse_twice((item.dataset, table.name) for item, content in contents for table in content.tables)
+    refuse_types((table.schema for _, content in contents for table in content.tables), losses, engine)
+    return contents
 
 
 def refused_value(table: str, column: str, what: str, engine: str) -> DataError:

@@ -18,7 +18,7 @@ from pymongo.database import Database
 
 from tdv.content.order import ordered_stream
 from tdv.model.schema import TableSchema
-from tdv.targets.losses import refuse_types
+from tdv.targets.losses import accepted
 from tdv.targets.mongodb import catalogue
 from tdv.targets.mongodb.catalogue import Found
 from tdv.targets.mongodb.lock import Lock
@@ -27,7 +27,7 @@ from tdv.targets.mongodb.names import STAGED, collection_of, refuse_names
 from tdv.targets.mongodb.rows import fill, read
 from tdv.targets.mongodb.session import Documents
 from tdv.targets.protocol import Content, Held, Item, Load, TableContent
-from tdv.targets.survey import Survey, definition, is_whole, refuse_strangers, refuse_twice
+from tdv.targets.survey import Survey, definition, is_whole, refuse_strangers
 from tdv.targets.verification import check
 
 if TYPE_CHECKING:
@@ -68,11 +68,8 @@ class There:
 
 def contents_of(load: Load) -> list[tuple[Item, Content]]:
     """The rows to load; raises `DataError` for types and names that MongoDB cannot hold."""
-    contents = [(item, item.content()) for item in load.items]
-    tables = [table.schema for _, content in contents for table in content.tables]
-    refuse_twice((item.dataset, table.name) for item, content in contents for table in content.tables)
-    refuse_types(tables, LOSSES, "MongoDB")
-    refuse_names(tables)
+    contents = accepted(load, LOSSES, "MongoDB")
+    refuse_names(table.schema for _, content in contents for table in content.tables)
     return contents
 
 

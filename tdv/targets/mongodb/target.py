@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from tdv.config import TargetSettings
 from tdv.config.address import identity
-from tdv.errors import PluginMissing, TargetError
 from tdv.model.schema import DatasetSchema, TableSchema
+from tdv.targets.driver import Driver, Place, failures
 from tdv.targets.mongodb.losses import LOSSES
 from tdv.targets.protocol import Capabilities, Held, Load, Loss, Outcome, Plan
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from tdv.targets.mongodb.session import Session
     from tdv.targets.throwaway import Throwaways
+
+DRIVER: Final = Driver("MongoDB", "mongodb", "tdv.targets.mongodb.session")
 
 
 class MongodbTarget:
@@ -121,20 +123,6 @@ class MongodbTarget:
         with closing(Session(self.settings.url)) as session:
             yield session
 
-    @contextmanager
-    def _failures(self) -> Iterator[None]:
-        """Turns the driver's errors into tdv's; raises `PluginMissing` without the driver."""
-        try:
-            from tdv.targets.mongodb.session import failures
-        except ImportError as exc:
-            raise PluginMissing(
-                f"the driver for MongoDB is not installed: {exc}", hint='Run `pip install "tdv[mongodb]"`.'
-            ) from exc
-        with failures(self.shown):
-            try:
-                yield
-            except OSError as exc:
-                raise TargetError(
-                    f"cannot write {exc.filename or self._scratch}: {exc.strerror or exc}",
-                    hint="Look at the rights and the free space of .tdv in the repository.",
-                ) from exc
+    def _failures(self) -> AbstractContextManager[None]:
+        """Turns errors into tdv's."""
+        return failures(DRIVER, Place(self.shown, self._scratch))

@@ -16,7 +16,7 @@ from typing import Final
 from pymysql import err
 
 from tdv.errors import Refused
-from tdv.targets.losses import refuse_types
+from tdv.targets.losses import accepted
 from tdv.targets.mysql import catalogue
 from tdv.targets.mysql.catalogue import TABLE, Found, collation_of
 from tdv.targets.mysql.checking import check_rows
@@ -30,25 +30,15 @@ from tdv.targets.mysql.types import LOSSES
 from tdv.targets.mysql.wire import Connection
 from tdv.targets.protocol import Content, Held, Item, Load, TableContent
 from tdv.targets.sql import quote
-from tdv.targets.survey import (
-    definition,
-    foreign_references,
-    is_whole,
-    refuse_references,
-    refuse_strangers,
-    refuse_twice,
-)
+from tdv.targets.survey import definition, foreign_references, is_whole, refuse_references, refuse_strangers
 
 _ENGINE: Final = "MySQL"
 
 
 def contents_of(load: Load) -> list[tuple[Item, Content]]:
     """The rows to load; raises `DataError` for types and names that MySQL cannot hold."""
-    contents = [(item, item.content()) for item in load.items]
-    tables = [table.schema for _, content in contents for table in content.tables]
-    refuse_twice((item.dataset, table.name) for item, content in contents for table in content.tables)
-    refuse_types(tables, LOSSES, _ENGINE)
-    refuse_columns(tables)
+    contents = accepted(load, LOSSES, _ENGINE)
+    refuse_columns(table.schema for _, content in contents for table in content.tables)
     return contents
 
 

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from tdv.config import TargetSettings
 from tdv.config.address import identity
-from tdv.errors import PluginMissing, Refused, TargetError
+from tdv.errors import Refused
 from tdv.model.schema import DatasetSchema, TableSchema
+from tdv.targets.driver import Driver, Place, failures
 from tdv.targets.mysql.types import LOSSES
 from tdv.targets.protocol import Capabilities, Held, Load, Loss, Outcome, Plan
 from tdv.targets.survey import migrates
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
     from tdv.targets.mysql.wire import Connection
     from tdv.targets.throwaway import Throwaways
+
+DRIVER: Final = Driver("MySQL", "mysql", "tdv.targets.mysql.session")
 
 
 class MysqlTarget:
@@ -188,20 +191,6 @@ class MysqlTarget:
         with closing(connection):
             yield connection
 
-    @contextmanager
-    def _failures(self) -> Iterator[None]:
-        """Turns the driver's errors into tdv's; raises `PluginMissing` without the driver."""
-        try:
-            from tdv.targets.mysql.session import failures
-        except ImportError as exc:
-            raise PluginMissing(
-                f"the driver for MySQL is not installed: {exc}", hint='Run `pip install "tdv[mysql]"`.'
-            ) from exc
-        with failures(self.shown):
-            try:
-                yield
-            except OSError as exc:
-                raise TargetError(
-                    f"cannot write {exc.filename or self._scratch}: {exc.strerror or exc}",
-                    hint="Look at the rights and the free space of .tdv in the repository.",
-                ) from exc
+    def _failures(self) -> AbstractContextManager[None]:
+        """Turns errors into tdv's."""
+        return failures(DRIVER, Place(self.shown, self._scratch))

@@ -15,7 +15,7 @@ from typing import Final
 from psycopg import errors
 
 from tdv.errors import Refused
-from tdv.targets.losses import refuse_types
+from tdv.targets.losses import accepted
 from tdv.targets.postgresql import catalogue
 from tdv.targets.postgresql.catalogue import Found
 from tdv.targets.postgresql.ddl import create_indexes, create_keys, create_references, create_table, refuse_names
@@ -31,7 +31,6 @@ from tdv.targets.survey import (
     refuse_missing,
     refuse_references,
     refuse_strangers,
-    refuse_twice,
 )
 
 _TABLE: Final = "table "
@@ -39,11 +38,8 @@ _TABLE: Final = "table "
 
 def contents_of(load: Load) -> list[tuple[Item, Content]]:
     """The rows to load; raises `DataError` for types and names that PostgreSQL cannot hold."""
-    contents = [(item, item.content()) for item in load.items]
-    tables = [table.schema for _, content in contents for table in content.tables]
-    refuse_twice((item.dataset, table.name) for item, content in contents for table in content.tables)
-    refuse_types(tables, LOSSES, "PostgreSQL")
-    refuse_names(tables)
+    contents = accepted(load, LOSSES, "PostgreSQL")
+    refuse_names(table.schema for _, content in contents for table in content.tables)
     return contents
 
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tdv.content.order import ordered_stream
 from tdv.model.schema import TableSchema
-from tdv.targets.losses import refuse_types
+from tdv.targets.losses import accepted
 from tdv.targets.protocol import Content, Held, Item, Load, TableContent
 from tdv.targets.redis import scripts
 from tdv.targets.redis.catalogue import Marks, held_in, schemas_in, schemas_of, survey
@@ -24,7 +24,7 @@ from tdv.targets.redis.losses import LOSSES
 from tdv.targets.redis.names import STAGED, Rows, literally, refuse_names, rows_of
 from tdv.targets.redis.rows import counts, fill, read
 from tdv.targets.redis.session import Session
-from tdv.targets.survey import Survey, refuse_strangers, refuse_twice
+from tdv.targets.survey import Survey, refuse_strangers
 from tdv.targets.verification import check
 
 if TYPE_CHECKING:
@@ -42,11 +42,8 @@ class Work:
 
 def contents_of(load: Load) -> list[tuple[Item, Content]]:
     """The rows to load; raises `DataError` for types and names that Redis cannot hold."""
-    contents = [(item, item.content()) for item in load.items]
-    tables = [table.schema for _, content in contents for table in content.tables]
-    refuse_twice((item.dataset, table.name) for item, content in contents for table in content.tables)
-    refuse_types(tables, LOSSES, "Redis")
-    refuse_names(tables)
+    contents = accepted(load, LOSSES, "Redis")
+    refuse_names(table.schema for _, content in contents for table in content.tables)
     return contents
 
 

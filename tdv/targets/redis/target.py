@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from tdv.config import TargetSettings
 from tdv.config.address import identity
-from tdv.errors import PluginMissing, TargetError
 from tdv.model.schema import DatasetSchema, TableSchema
+from tdv.targets.driver import Driver, Place, failures
 from tdv.targets.protocol import Capabilities, Held, Load, Loss, Outcome, Plan
 from tdv.targets.redis.losses import LOSSES
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from tdv.targets.redis.session import Session
     from tdv.targets.redis.whole import Whole
     from tdv.targets.throwaway import Throwaways
+
+DRIVER: Final = Driver("Redis", "redis", "tdv.targets.redis.session")
 
 
 class RedisTarget:
@@ -139,20 +141,6 @@ class RedisTarget:
         with closing(Session(self.settings.url)) as session:
             yield session
 
-    @contextmanager
-    def _failures(self) -> Iterator[None]:
-        """Turns the driver's errors into tdv's; raises `PluginMissing` without the driver."""
-        try:
-            from tdv.targets.redis.session import failures
-        except ImportError as exc:
-            raise PluginMissing(
-                f"the driver for Redis is not installed: {exc}", hint='Run `pip install "tdv[redis]"`.'
-            ) from exc
-        with failures(self.shown):
-            try:
-                yield
-            except OSError as exc:
-                raise TargetError(
-                    f"cannot write {exc.filename or self._scratch}: {exc.strerror or exc}",
-                    hint="Look at the rights and the free space of .tdv in the repository.",
-                ) from exc
+    def _failures(self) -> AbstractContextManager[None]:
+        """Turns errors into tdv's."""
+        return failures(DRIVER, Place(self.shown, self._scratch))
