@@ -16,7 +16,6 @@ from tdv.checkout import content_of
 from tdv.config import TargetSettings
 from tdv.content.arrow import empty_table
 from tdv.content.snapshot import Snapshot
-from tdv.errors import ConfigError
 from tdv.model.schema import TableSchema
 from tdv.snapshot import SnapshotOptions, TableRows, write
 from tdv.targets.protocol import Item, Load
@@ -109,6 +108,19 @@ def test_json_lines_keep_lines_that_nothing_changed(carry: Carry) -> None:
     assert text(found, "seeds/items.jsonl") == (
         '{"id": 1, "name": "a",  "price": 1.50}\n{"id":2,"name":"b","price":"2.00"}\n'
     )
+
+
+def test_numbers_with_a_point_stay_exact_in_json_lines(carry: Carry) -> None:
+    exact = ITEMS.replace("decimal(8,2)", "decimal(30,10)")
+    lines = '{"id":1,"name":"a","price":12345678901234567890.0123456789}\n'
+    found = carry({"dataset.yaml": exact, "seeds/items.jsonl": lines}, "UPDATE items SET name = 'b'").rewritten()
+    assert text(found, "seeds/items.jsonl") == '{"id":1,"name":"b","price":"12345678901234567890.0123456789"}\n'
+
+
+def test_rows_of_a_seed_without_any_get_a_file_of_their_own(carry: Carry) -> None:
+    found = carry({"seeds/items.yaml": "# none yet\n"}, "INSERT INTO items VALUES (1, 'a', NULL)").rewritten()
+    assert found.files["seeds/items.yaml"] is None
+    assert found.seeded[0].rows.num_rows == 1
 
 
 def test_yaml_seeds_keep_comments(carry: Carry) -> None:
@@ -205,12 +217,6 @@ def test_uniques_and_references_follow(carry: Carry) -> None:
     spec_text = text(found, "dataset.yaml")
     assert "name:  {type: string, privacy: name, unique: true}" in spec_text
     assert "size: {type: int64, nullable: true, references: items.id}\n    unique: [[text, size]]\n" in spec_text
-
-
-def test_dataset_that_is_shared_by_an_anchor_is_refused(carry: Carry) -> None:
-    shared = ITEMS.replace('price: {type: "decimal(8,2)", nullable: true}', "price: &x {type: int64}\n      cost: *x")
-    with pytest.raises(ConfigError, match="shared by an anchor"):
-        carry({"dataset.yaml": shared}, "UPDATE items SET price = 1").rewritten()
 
 
 def test_names_are_replaced_where_they_are_names() -> None:

@@ -75,6 +75,8 @@ class YamlEdits:
 
     def change(self, path: Path, change: Change) -> None:
         """Notes what becomes of the mapping or list at `path`. Raises `ConfigError` where it came from an alias."""
+        if not change:
+            return
         node = self._find(path)
         if not isinstance(node, yaml.CollectionNode):
             raise self._refused(path, "is neither a mapping nor a list")

@@ -109,11 +109,16 @@ def _json_line(line: str, row: int, move: Move) -> str:
     changed = {}
     for name, value in written.items():
         if name not in found.removed:
-            changed[found.renamed.get(name, name)] = found.values.get(name, value)
+            column = found.renamed.get(name, name)
+            # A number with a point would go through a float.
+            is_exact = not isinstance(value, float | list | dict) or column not in move.after.columns
+            changed[column] = found.values.get(name, value if is_exact else move.plain(column, move.to[row]))
     return json_text({**changed, **found.added})
 
 
-def _yaml(seed: SeedMove) -> bytes:
+def _yaml(seed: SeedMove) -> bytes | None:
+    if not seed.rows:
+        return None
     edits = YamlEdits(seed.file.path.read_text(encoding="utf-8-sig"), seed.file.rows.file)
     gone = set()
     for index, row in enumerate(seed.rows):
