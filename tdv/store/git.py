@@ -13,6 +13,7 @@ import shlex
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -220,8 +221,19 @@ class Git:
     # -- tags and remotes
 
     def tags(self, dataset: str | None = None) -> tuple[gto.Tag, ...]:
-        """The GTO tags of `dataset`, or of all datasets, read by one process."""
-        return gto.parse_refs(self._run("for-each-ref", f"--format={gto.FORMAT}", *gto.patterns(dataset)))
+        """The GTO tags of `dataset`, or of all datasets of this project, read by one process."""
+        patterns = gto.patterns(dataset, self._place)
+        return gto.parse_refs(self._run("for-each-ref", f"--format={gto.FORMAT}", *patterns), self._place)
+
+    @cached_property
+    def _place(self) -> str:
+        """What stands before the names of its tags where the project is not at the top, as GTO has it: ``data/web=``.
+
+        Callers name tags as they are called within the project.
+        """
+        done = self._start("rev-parse", "--show-prefix")
+        prefix = done.stdout.decode("utf-8", "surrogateescape").rstrip("\n").rstrip("/")
+        return f"{prefix}=" if prefix and done.returncode == 0 else ""
 
     def remotes(self) -> tuple[str, ...]:
         """The names of the configured remotes."""
@@ -256,16 +268,16 @@ class Git:
         remote = remote or self.default_remote()
         if remote is None:
             return {}
-        asked = [f"refs/tags/{dataset}@*", f"refs/tags/{dataset}#*"] if dataset else []
+        asked = gto.patterns(dataset, self._place) if dataset else ()
         # A pattern would leave out the peeled lines, which carry the suffix ^{}: the * covers them.
-        return gto.parse_listing(self._run("ls-remote", "--tags", "--", remote, *asked))
+        return gto.parse_listing(self._run("ls-remote", "--tags", "--", remote, *asked), self._place)
 
     def fetch_tags(self, names: Sequence[str], remote: str | None = None) -> None:
         """Brings tags of the remote, in a shallow clone with their commits only; an existing tag is not moved."""
         if not names:
             return
         depth = ["--depth=1"] if self.is_shallow() else []
-        refs = [f"refs/tags/{name}:refs/tags/{name}" for name in names]
+        refs = [f"refs/tags/{self._place}{name}:refs/tags/{self._place}{name}" for name in names]
         self._run("fetch", "--quiet", "--no-tags", *depth, "--", self._remote(remote), *refs)
 
     def fetch_deepen(self, commits: int, remote: str | None = None) -> None:
@@ -278,6 +290,7 @@ class Git:
 
     def create_tag(self, name: str, commit: str, message: str) -> None:
         """Creates an annotated tag, signed when ``tag.gpgSign`` is set; raises `Refused` when it exists."""
+        name = f"{self._place}{name}"
         arguments = ("tag", "--annotate", "--cleanup=whitespace", "--file=-", name, self.resolve(commit))
         done = self._start(*arguments, stdin=message.encode())
         if done.returncode == 0:
@@ -288,17 +301,17 @@ class Git:
 
     def delete_tag(self, name: str) -> None:
         """Removes a tag of this clone."""
-        self._run("tag", "--delete", name)
+        self._run("tag", "--delete", f"{self._place}{name}")
 
     def delete_remote_tag(self, name: str, remote: str | None = None) -> None:
         """Removes a tag of the remote."""
-        self._run("push", "--quiet", "--", self._remote(remote), f":refs/tags/{name}")
+        self._run("push", "--quiet", "--", self._remote(remote), f":refs/tags/{self._place}{name}")
 
     def push_tags(self, names: Sequence[str], remote: str | None = None) -> None:
         """Pushes all of the tags or none; raises `Refused` when the remote has another tag of that name."""
         if not names:
             return
-        refs = [f"refs/tags/{name}" for name in names]
+        refs = [f"refs/tags/{self._place}{name}" for name in names]
         done = self._start("push", "--atomic", "--quiet", "--", self._remote(remote), *refs)
         if done.returncode == 0:
             return

@@ -93,24 +93,25 @@ def counter_of(name: str) -> int:
     return int(match["counter"] or 0) if match else 0
 
 
-def patterns(dataset: str | None) -> tuple[str, ...]:
-    """The ref patterns that hold every GTO tag of `dataset`, or of all datasets."""
-    name = dataset or "*"
+def patterns(dataset: str | None, place: str = "") -> tuple[str, ...]:
+    """The ref patterns that hold every GTO tag of `dataset`, or of all datasets, of the project at `place`."""
+    name = place + (dataset or "*")
     return (f"refs/tags/{name}@*", f"refs/tags/{name}#*")
 
 
 def is_data(name: str) -> bool:
-    """True for the tag of a data release or of a stage, as GTO names them."""
-    return _NAME.fullmatch(name) is not None
+    """True for the tag of a data release or of a stage, as GTO names them, of whatever project."""
+    return _NAME.fullmatch(name.rpartition("=")[2]) is not None
 
 
-def parse_refs(output: bytes) -> tuple[Tag, ...]:
-    """Reads what ``git for-each-ref --format=FORMAT`` printed."""
+def parse_refs(output: bytes, place: str = "") -> tuple[Tag, ...]:
+    """Reads what ``git for-each-ref --format=FORMAT`` printed; names are those within the project at `place`."""
     width = len(_FIELDS)
     fields = output.decode("utf-8", "replace").split("\0")[:-1]
     if len(fields) % width:
         raise IntegrityError("A tag message holds a NUL byte", hint="`git tag -l --format='%(contents)'` shows it.")
-    found = (_tag([field.strip() for field in fields[at : at + width]]) for at in range(0, len(fields), width))
+    read = ([field.strip() for field in fields[at : at + width]] for at in range(0, len(fields), width))
+    found = (_tag([fields[0].removeprefix(place), *fields[1:]]) for fields in read if fields[0].startswith(place))
     return tuple(tag for tag in found if tag is not None)
 
 
@@ -154,12 +155,12 @@ def _kind(match: re.Match[str]) -> Kind:
     return "unstage" if match["cancel"] else "stage"
 
 
-def parse_listing(output: bytes) -> dict[str, RemoteTag]:
-    """Reads what ``git ls-remote --tags`` printed: tag name → where it is."""
+def parse_listing(output: bytes, place: str = "") -> dict[str, RemoteTag]:
+    """Reads what ``git ls-remote --tags`` printed: tag name, within the project at `place`, → where it is."""
     found: dict[str, RemoteTag] = {}
     for line in output.decode("utf-8", "replace").splitlines():
         oid, _, ref = line.partition("\t")
-        name = ref.removeprefix("refs/tags/")
+        name = ref.removeprefix(f"refs/tags/{place}")
         if name.endswith("^{}"):
             name = name[:-3]
             found[name] = RemoteTag(name, oid, found[name].object if name in found else oid)
