@@ -221,6 +221,16 @@ def test_only_parts_that_differ_are_fetched(repo: RepositoryBuilder) -> None:
     assert len(held) == 6
 
 
+def test_data_that_is_nowhere_names_its_state(repo: RepositoryBuilder) -> None:
+    made = shop(repo)
+    shutil.rmtree(made.root / ".dvc/cache")
+    outcome = made.tdv("diff", expect=14)
+    assert "error: The data of shop@workspace is not in the cache; this repository has no DVC remote" in outcome.stderr
+    assert "hint: `tdv build shop` makes" in outcome.stderr
+    made.tdv("build", expect=0)
+    made.tdv("diff", expect=0)
+
+
 def test_stale_work_tree_is_told(repo: RepositoryBuilder) -> None:
     made = shop(repo)
     assert made.tdv("diff", expect=0).stderr == ""

@@ -70,7 +70,7 @@ def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         raise IntegrityError(f"the part {path} is missing", hint="Run `tdv pull` to fetch it.", path=str(path)) from exc
     except (pa.ArrowException, OSError, ValueError, KeyError) as exc:
         raise IntegrityError(
-            f"the part {path} is no readable Parquet file: {exc}",
+            f"the part {path} is no readable Parquet file: {str(exc).strip().partition(chr(10))[0]}",
             hint="`tdv pull --verify` fetches what is damaged anew; `tdv verify` names it.",
             path=str(path),
         ) from exc

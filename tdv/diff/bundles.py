@@ -74,12 +74,13 @@ def _rows(old: Mapping[tuple[str, str], Row], new: Mapping[tuple[str, str], Row]
         elif after is None and before is not None:
             change = RowChange("removed", {}, dict(before), None)
         elif before is not None and after is not None and (names := _changed(before, after)):
-            change = RowChange("changed", {}, {n: before.get(n) for n in names}, {n: after.get(n) for n in names})
+            change = RowChange("changed", {}, {n: before[n] for n in names}, {n: after[n] for n in names})
         else:
             continue
         yield ScenarioRow(table, label, change)
 
 
 def _changed(before: Row, after: Row) -> list[str]:
+    """The columns of both states in which the row differs; columns that came or went are the schema's change."""
     one, other = getattr(before, "actual", before), getattr(after, "actual", after)
-    return [name for name in {**other, **one} if one.get(name) != other.get(name) or (name in one) != (name in other)]
+    return [name for name in other if name in one and one[name] != other[name]]

@@ -30,8 +30,18 @@ def open_state(ports: Ports, state: State) -> Snapshot:
         return open_foreign(ports, state.record, state.origin)
     if state.record is not None:
         return open_release(ports, state.record)
-    _fetch(ports, state.artifact.md5)
+    try:
+        _fetch(ports, state.artifact.md5)
+    except RemoteError as problem:
+        raise nowhere(state.dataset, state.version, problem) from problem
     return open_artifact(ports.cache, state.artifact.md5)
+
+
+def nowhere(dataset: str, version: str, problem: RemoteError) -> RemoteError:
+    """The error for the data of a state that is no release, which is neither in the cache nor to be fetched."""
+    said = f"The data of {dataset}@{version} is not in the cache; {_small(problem.message)}"
+    hint = f"`tdv build {dataset}` makes that of the work tree anew." if version == "workspace" else problem.hint
+    return RemoteError(said, hint=hint, dataset=dataset, version=version)
 
 
 def open_release(ports: Ports, record: Record) -> Snapshot:

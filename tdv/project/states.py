@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tdv.documents.words import did_you_mean
-from tdv.errors import Incompatible, IntegrityError, NotFound, UsageError
+from tdv.errors import Incompatible, IntegrityError, NotFound, RemoteError, UsageError
 from tdv.model.ranges import Range
 from tdv.model.reference import Ref, qualified
 from tdv.model.release import Artifact, Origin, Record, Release
@@ -215,13 +215,16 @@ def at_revision(ports: Ports, dataset: str, revision: str) -> State:
 
 
 def _of_lock(ports: Ports, dataset: str, version: str, lock: Mapping[str, StageLock], hint: str) -> State:
-    from tdv.project.obtain import read_manifest
+    from tdv.project.obtain import nowhere, read_manifest
 
     stage = lock.get(dataset)
     entry = stage.out(f"datasets/{dataset}/data") if stage else None
     if entry is None or entry.nfiles is None:
         raise NotFound(f"{dataset} was not built yet ({version})", hint=hint)
     artifact = Artifact(entry.md5, entry.size, entry.nfiles)
-    plain = json.loads(read_manifest(ports, artifact))
+    try:
+        plain = json.loads(read_manifest(ports, artifact))
+    except RemoteError as problem:
+        raise nowhere(dataset, version, problem) from problem
     rows = {name: table["rows"] for name, table in plain["tables"].items()}
     return State(dataset, version, plain["digest"], rows, artifact)

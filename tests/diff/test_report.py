@@ -198,6 +198,17 @@ def test_scenarios_are_told_as_units(tmp_path: Path) -> None:
     assert found.scenarios[2].tables == {"users": (2, 1)}
 
 
+def test_columns_that_come_and_go_are_no_change_of_a_scenario(tmp_path: Path) -> None:
+    aged = replace(USERS, columns=(*USERS.columns[:2], replace(USERS.columns[2], name="years"), USERS.columns[3]))
+    new = {aged: {"id": [1, 2], "name": ["a", "x"], "years": [1, 2], "score": [1.0, 2.0]}}
+    before = snapshot(tmp_path / "old", OLD, scenarios=lambda _: (scenario("kept", "1", one=1, two=2),))
+    after = snapshot(tmp_path / "new", new, scenarios=lambda _: (scenario("kept", "2", one=1, two=2),))
+    (found,) = report(before, after, ("a", "b"), ReportOptions()).scenarios
+    assert [(row.label, row.change.before, row.change.after) for row in found.rows] == [
+        ("two", {"name": None}, {"name": "x"})
+    ]
+
+
 def test_damaged_and_missing_parts_are_named(tmp_path: Path) -> None:
     before, after = snapshot(tmp_path / "old", OLD), snapshot(tmp_path / "new", NEW)
     place = after.locate(after.manifest.tables[0].parts[0].file)
