@@ -137,7 +137,8 @@ class Scratches:
             throwaways.drop(made.name)
 
     def _beside(self) -> TargetSettings:
-        """The default target, or a file of SQLite where that is protected or of a kind that has no throwaways."""
+        """The default target, or a file of SQLite where that is protected, has no throwaways or no migrations."""
         default = self._ports.settings.target(None)
-        usable = not default.protected and open_target(default, self._ports.state).capabilities.throwaway
+        target = open_target(default, self._ports.state)
+        usable = not default.protected and target.capabilities.throwaway and isinstance(target, Queryable)
         return default if usable else self._ports.settings.target(_FILE)

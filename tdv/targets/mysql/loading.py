@@ -30,7 +30,14 @@ from tdv.targets.mysql.types import LOSSES
 from tdv.targets.mysql.wire import Connection
 from tdv.targets.protocol import Content, Held, Item, Load, TableContent
 from tdv.targets.sql import quote
-from tdv.targets.survey import definition, foreign_references, is_whole, refuse_references, refuse_strangers
+from tdv.targets.survey import (
+    definition,
+    foreign_references,
+    is_whole,
+    refuse_missing,
+    refuse_references,
+    refuse_strangers,
+)
 
 _ENGINE: Final = "MySQL"
 
@@ -82,6 +89,7 @@ class Loading:
         survey = self._found.survey
         old = [table for held in survey.of_load(self._load) for table in held.tables]
         names = [table.name for table in self._tables]
+        refuse_missing(survey, self._load, names)
         present = [name for name in dict.fromkeys((*names, *old)) if survey.has_table(name)]
         others = self._referenced(present)
         if self._must_go():
