@@ -175,6 +175,19 @@ def test_rows_without_a_key_are_followed_by_their_values(carry: Carry) -> None:
     assert text(found, "seeds/marks.csv") == "text,size,colour\nsame,1,red\nsame,1,red\nother,3,red\n"
 
 
+def test_column_that_loses_all_values_keeps_its_type(carry: Carry) -> None:
+    dated = ITEMS.replace('"decimal(8,2)"', "timestamptz")
+    found = carry(
+        {"dataset.yaml": dated, "seeds/items.csv": "id,name,price\n1,a,2026-01-01T00:00:00Z\n"},
+        "CREATE TABLE fresh (id BIGINT PRIMARY KEY, name TEXT NOT NULL, price DATETIME)",
+        "INSERT INTO fresh SELECT id, name, NULL FROM items",
+        "DROP TABLE items",
+        "ALTER TABLE fresh RENAME TO items",
+    ).rewritten()
+    assert list(found.files) == ["seeds/items.csv"]
+    assert text(found, "seeds/items.csv") == "id,name,price\n1,a,\n"
+
+
 def test_rename_that_two_columns_could_be_is_none(carry: Carry) -> None:
     carried = carry(
         {"seeds/items.csv": "id,name\n1,a\n2,b\n"},

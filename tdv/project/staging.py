@@ -18,6 +18,7 @@ from tdv.project import sources as build_sources
 from tdv.project.builds import refuse_invalid
 from tdv.project.making import MakeOptions, make
 from tdv.project.rebuild import ports_with_cache
+from tdv.seeds import load_scenarios
 from tdv.upgrade import Attempt
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def build_staged(ports: Ports, stage: Stage, rewritten: Rewritten) -> Attempt:
     options.scratch.mkdir()
     try:
         spec = there.spec(stage.dataset)
-        made = make(there, spec, build_sources.find(there, spec), options)
+        sources = build_sources.find(there, spec)
+        made = make(there, spec, sources, options)
     except DocumentError as mistakes:
         lost = _lost(mistakes)
         if not lost:
@@ -66,7 +68,8 @@ def build_staged(ports: Ports, stage: Stage, rewritten: Rewritten) -> Attempt:
     untrue = {check: rule for check in made.report.checks if not check.ok and (rule := _sql_rule(check)) is not None}
     rest = tuple(check for check in made.report.checks if check not in untrue)
     refuse_invalid(stage.dataset, replace(made.report, checks=rest))
-    return Attempt(files, made.snapshot, {}, frozenset((check.table, rule) for check, rule in untrue.items()))
+    broken = frozenset((check.table, rule) for check, rule in untrue.items())
+    return Attempt(files, made.snapshot, {}, broken, load_scenarios(spec, there.root / sources.scenarios))
 
 
 def _refuse_unfit(ports: Ports, there: Ports, dataset: str) -> None:

@@ -202,13 +202,23 @@ class _Looking:
             name = item.columns.get(column.name, column.name)
             if name in after.column_names:
                 was = before.column(column.name) if column.name in before.column_names else None
-                columns.append(changed(column, was, after.column(name)))
+                found = after.column(name)
+                if was is not None and found.type != was.type and self._is_emptied(declared, column, after, found):
+                    # An engine may take the type of a column from its values, and there is none left.
+                    found = replace(found, type=was.type)
+                columns.append(changed(column, was, found))
                 old_names[name] = column.name
         known = {*before.column_names, *old_names}
         columns += [self._fresh(column, after) for column in after.columns if column.name not in known]
         table = replace(declared, name=after.name, columns=tuple(columns), checks=())
         table = constrained(table, declared, (before, after), names)
         return Table(*self._typed(table, after), old=declared.name, columns=old_names)
+
+    def _is_emptied(self, declared: TableSchema, column: Column, after: TableSchema, found: Column) -> bool:
+        """Whether a column had values before, and has none."""
+        before = self._rows(declared.name).column(column.name)
+        left = self._read(TableSchema(after.name, (found,))).column(found.name)
+        return bool(before.null_count < len(before) and left.null_count == len(left))
 
     def _new(self, table: TableSchema) -> TableSchema:
         return replace(table, columns=tuple(self._fresh(column, table) for column in table.columns))

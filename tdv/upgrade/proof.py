@@ -7,7 +7,7 @@ a statement goes only where it cannot run or holds no more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -16,6 +16,7 @@ from tdv.content.order import ordered
 from tdv.content.snapshot import Snapshot
 from tdv.errors import Bug, DataError, Refused
 from tdv.model.schema import DatasetSchema
+from tdv.seeds import Scenario
 from tdv.upgrade.capture import Capture, Table
 from tdv.upgrade.fates import WHOLE
 from tdv.upgrade.rewrite import RewriteOptions, Rewritten, SourceTexts, rewrite
@@ -29,12 +30,14 @@ _DIFFERS: Final = "a build makes other values than the migrations left"
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """A build of rewritten sources. `files` are by path within the dataset, None for one that goes; `snapshot` is None
-    where `lost` names generators that the spec cannot have; `untrue` are the SQL rules that do not hold, by table."""
+    where `lost` names generators that the spec cannot have; `untrue` are the SQL rules that do not hold, by table;
+    `scenarios` are those of the files."""
 
     files: Mapping[str, bytes | None]
     snapshot: Snapshot | None
     lost: Lost
     untrue: frozenset[tuple[str, str]] = frozenset()
+    scenarios: tuple[Scenario, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +69,7 @@ def prove(
             continue
         lost = attempt.lost or dict(_differences(attempt.snapshot, capture))
         if not lost and attempt.snapshot is not None:
+            _refuse_other_rows(sources, attempt.scenarios)
             return Proved(attempt.files, attempt.snapshot, tuple(sorted(options.frozen)), rewritten.notes)
         _refuse(lost, _generated(sources, capture) - set(options.frozen), freeze=freeze)
         options = replace(options, frozen=(*options.frozen, *lost))
@@ -94,6 +98,20 @@ def _refuse(lost: Lost, generated: set[str], *, freeze: bool) -> None:
             hint=f"--freeze turns the generated rows of {', '.join(lost)} into seeds.",
             lost={table: dict(columns) for table, columns in lost.items()},
         )
+
+
+def _refuse_other_rows(sources: SourceTexts, scenarios: Iterable[Scenario]) -> None:
+    """Raises `DataError` for a standalone scenario with a row that the migrations did not leave."""
+    for scenario in scenarios:
+        alone = sources.alone.get(scenario.name)
+        for table in alone.capture.tables if alone is not None else ():
+            rows = scenario.rows.get(table.name, table.rows.slice(0, 0)).to_pylist()
+            left = table.rows.to_pylist()
+            if any(row not in left for row in rows):
+                raise DataError(
+                    f"{scenario.file} cannot be rewritten: its rows of {table.name} are not what the migrations left",
+                    hint="Change these rows by hand, or let the migrations leave them alone.",
+                )
 
 
 def _differences(built: Snapshot | None, capture: Capture) -> Iterator[tuple[str, Mapping[str, str]]]:
