@@ -23,6 +23,16 @@ def change(shop: Repository, statement: str, file: str = "app.db") -> None:
         database.execute(statement)
 
 
+def forge(shop: Repository, file: str) -> None:
+    """Lets a target say that it holds a digest that no release has."""
+    with closing(sqlite3.connect(shop.root / file)) as database, database:
+        ((said, digest),) = database.execute(
+            "SELECT sql, digest FROM _tdv_state JOIN sqlite_master ON name = '_tdv_state'"
+        ).fetchall()
+        database.execute("DROP VIEW _tdv_state")
+        database.execute(said.replace(digest, "tdv1:00"))
+
+
 # -- records
 
 
@@ -85,14 +95,14 @@ def test_target_that_is_named_must_be_there(shop: Repository) -> None:
 
 def test_target_that_is_named_must_say_what_it_holds(shop: Repository) -> None:
     shop.tdv("checkout", "v1.2.0", "--target", "app.db", expect=0)
-    change(shop, "DROP TABLE _tdv_state")
+    change(shop, "DROP VIEW _tdv_state")
     assert "does not say that it holds a release" in shop.tdv("verify", "--target", "app.db", expect=13).stderr
 
 
 def test_digest_of_no_release_is_broken_in_a_named_target_and_noted_in_the_default_one(shop: Repository) -> None:
     for target in ("app.db", ".tdv/local.db"):
         shop.tdv("checkout", "v1.2.0", "--target", target, expect=0)
-        change(shop, "UPDATE _tdv_state SET digest = 'tdv1:00'", target)
+        forge(shop, target)
     assert "digest tdv1:00, which no release here has" in shop.tdv("verify", "--target", "app.db", expect=13).stdout
     looked = shop.tdv("verify", "--json", expect=0).json()
     assert "local.db was not looked at: it holds shop with the digest tdv1:00" in looked["notes"][0]

@@ -5,7 +5,7 @@ In: names and schemas. Out: text. Always holds: a name of any characters becomes
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tdv.errors import DataError
 from tdv.model.schema import TableSchema
@@ -33,3 +33,11 @@ def text(value: str) -> str:
 def keys_of(table: TableSchema) -> list[tuple[str, ...]]:
     """The unique column sets besides the primary key, each once."""
     return [unique for unique in dict.fromkeys(table.uniques) if unique != table.key]
+
+
+def index_name(table: str, columns: Sequence[str], tables: Iterable[str]) -> str:
+    """The name that SQLAlchemy gives to an index of these columns, so that migrations made from models know it again;
+    another one where a longer table's index may be called so."""
+    name = f"ix_{table}_{'_'.join(columns)}"
+    taken = any(len(other) > len(table) and name.startswith(f"ix_{other}_") for other in tables)
+    return f"{name}_index" if taken else name

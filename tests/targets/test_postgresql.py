@@ -57,7 +57,7 @@ def test_keys_references_indexes_and_identities_are_made(place: Place) -> None:
         ("users", "u", "UNIQUE (email)"),
     ]
     indexes = {row[0] for row in place.sql("SELECT indexname FROM pg_indexes WHERE schemaname = 'public'")}
-    assert indexes == {"orders_parent_idx", "orders_user_id_idx", "orders_pkey", "users_pkey", "users_email_key"}
+    assert indexes == {"ix_orders_parent", "ix_orders_user_id", "orders_pkey", "users_pkey", "users_email_key"}
     added = place.sql("INSERT INTO users (email, at) VALUES ('new', now()) RETURNING id")
     assert added == [(4,)]
     with pytest.raises(psycopg.errors.ForeignKeyViolation):

@@ -13,7 +13,7 @@ from tdv.errors import DataError
 from tdv.model.schema import TableSchema
 from tdv.targets.postgresql.types import declared_column
 from tdv.targets.protocol import STATE_TABLE
-from tdv.targets.sql import keys_of, listed, quote
+from tdv.targets.sql import index_name, keys_of, listed, quote
 
 STATE_SCHEMA: Final = "_tdv"
 STATE: Final = f"{quote(STATE_SCHEMA)}.{quote(STATE_TABLE)}"
@@ -54,7 +54,10 @@ def create_indexes(table: TableSchema, schema: str, known: Iterable[str]) -> lis
         columns = reference.columns
         if reference.table in names and not any(key[: len(columns)] == columns for key in served):
             served.append(columns)
-            statements.append(f"CREATE INDEX ON {quote(schema)}.{quote(table.name)} ({listed(columns)})")
+            name = index_name(table.name, columns, names)
+            # The server finds a name of its own where this one would be cut.
+            known_as = f"{quote(name)} " if len(name.encode()) <= _LONGEST_NAME else ""
+            statements.append(f"CREATE INDEX {known_as}ON {quote(schema)}.{quote(table.name)} ({listed(columns)})")
     return statements
 
 

@@ -24,7 +24,7 @@ from tdv.targets.postgresql.session import Connection, execute, lock, unlock
 from tdv.targets.protocol import Held
 from tdv.targets.sql import quote, text
 
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 """Another number makes all templates anew: change it with anything that changes what a load leaves."""
 FORMAT: Final = "tdv.template/v1"
 _TEMPLATE: Final = "tdv_template_"

@@ -39,7 +39,6 @@ def build(path: Path, load: Load) -> tuple[Held, ...]:
     with closing(state.private(path)) as connection:
         for schema in schemas:
             connection.execute(ddl.create_table(schema, names))
-        connection.execute(ddl.STATE_DDL)
         roots = dict(connection.execute("SELECT name, rootpage FROM sqlite_master WHERE type = 'table'"))
     for table in tables:
         _fill(path, table, roots[table.name])

@@ -13,7 +13,7 @@ from tdv.errors import DataError
 from tdv.model.schema import Reference, TableSchema
 from tdv.model.types import LogicalType
 from tdv.targets.protocol import STATE_TABLE, Loss
-from tdv.targets.sql import keys_of, listed, quote
+from tdv.targets.sql import index_name, keys_of, listed, quote
 
 EXACT_DIGITS: Final = 15
 """Decimals of so many digits survive SQLite's REAL; longer ones are text."""
@@ -23,36 +23,31 @@ LOSSES: Final[Mapping[str, Loss]] = {
     "int16": Loss("native", "SMALLINT"),
     "int32": Loss("native", "INTEGER"),
     "int64": Loss("native", "BIGINT", "INTEGER as a single key"),
-    "float64": Loss("native", "REAL", "NaN is refused: SQLite turns it into NULL"),
+    "float64": Loss("native", "DOUBLE", "NaN is refused: SQLite turns it into NULL"),
     "decimal": Loss("encoded", "DECIMAL(p,s)", "numbers; read back exactly at the declared scale"),
     f"decimal>{EXACT_DIGITS}": Loss("encoded", "TEXT", "digits as text"),
     "string": Loss("native", "TEXT"),
     "binary": Loss("native", "BLOB"),
     "date": Loss("encoded", "DATE", "2026-01-31; years 1 to 9999"),
     "time": Loss("encoded", "TIME", "12:30:00 or 12:30:00.000001"),
-    "timestamp": Loss("encoded", "TIMESTAMP", "2026-01-31 12:30:00; years 1 to 9999"),
+    "timestamp": Loss("encoded", "DATETIME", "2026-01-31 12:30:00; years 1 to 9999"),
     "timestamptz": Loss("encoded", "TIMESTAMPTZ", "2026-01-31 12:30:00+00:00; years 1 to 9999"),
     "uuid": Loss("encoded", "UUID", "lower-case text"),
     "json": Loss("encoded", "JSON TEXT", "canonical text"),
     "list": Loss("encoded", "JSON TEXT", "a JSON array"),
     "struct": Loss("encoded", "JSON TEXT", "a JSON object"),
 }
-STATE_DDL: Final = (
-    f"CREATE TABLE {STATE_TABLE} (dataset TEXT PRIMARY KEY, version TEXT NOT NULL, digest TEXT NOT NULL, "
-    "loaded_at TEXT NOT NULL, execution_id TEXT NOT NULL, tables TEXT NOT NULL, scenarios TEXT NOT NULL, "
-    "objects TEXT NOT NULL, whole INTEGER NOT NULL)"
-)
 _NAMES: Final = {
     "bool": "BOOLEAN",
     "int16": "SMALLINT",
     "int32": "INTEGER",
     "int64": "BIGINT",
-    "float64": "REAL",
+    "float64": "DOUBLE",
     "string": "TEXT",
     "binary": "BLOB",
     "date": "DATE",
     "time": "TIME",
-    "timestamp": "TIMESTAMP",
+    "timestamp": "DATETIME",
     "timestamptz": "TIMESTAMPTZ",
     "uuid": "UUID",
     "json": "JSON TEXT",
@@ -92,7 +87,7 @@ def create_indexes(table: TableSchema, known: Iterable[str]) -> list[str]:
         columns = reference.columns
         if reference.table in names and not any(key[: len(columns)] == columns for key in served):
             served.append(columns)
-            name = f"{table.name}_{'_'.join(columns)}_index"
+            name = index_name(table.name, columns, names)
             statements.append(f"CREATE INDEX {quote(name)} ON {quote(table.name)} ({listed(columns)})")
     return statements
 
@@ -128,7 +123,4 @@ def _type_name(kind: LogicalType) -> str:
 
 
 def _reference(reference: Reference) -> str:
-    return (
-        f"FOREIGN KEY ({listed(reference.columns)}) REFERENCES {quote(reference.table)} ({listed(reference.to)})"
-        " DEFERRABLE INITIALLY DEFERRED"
-    )
+    return f"FOREIGN KEY ({listed(reference.columns)}) REFERENCES {quote(reference.table)} ({listed(reference.to)})"

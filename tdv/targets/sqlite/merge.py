@@ -17,10 +17,9 @@ from urllib.parse import quote as percent
 from tdv.content.order import ordered_stream
 from tdv.errors import DataError, Refused
 from tdv.targets.images import Image
-from tdv.targets.protocol import STATE_TABLE, Load
+from tdv.targets.protocol import Load
 from tdv.targets.sql import listed, quote
 from tdv.targets.sqlite import state
-from tdv.targets.sqlite.ddl import STATE_DDL
 from tdv.targets.sqlite.rows import of_connection
 from tdv.targets.survey import Survey, definition, foreign_references, is_whole, refuse_missing
 from tdv.targets.verification import check
@@ -164,10 +163,6 @@ class Merge:
 
     def _mark(self) -> None:
         """Writes `_tdv_state`: what tdv made here is recorded, tables that others made are not."""
-        execute = self._connection.execute
-        execute(STATE_DDL.replace("CREATE TABLE", "CREATE TABLE IF NOT EXISTS", 1))
-        for dataset in self._load.datasets:
-            execute(f"DELETE FROM main.{STATE_TABLE} WHERE dataset = ?", [dataset])
         now = state.survey(self._connection).objects
         whole = is_whole(self._found, self._load)
         state.write(

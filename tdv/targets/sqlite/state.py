@@ -1,4 +1,4 @@
-"""What is in a SQLite database, and its table `_tdv_state`.
+"""What is in a SQLite database, and its view `_tdv_state`: tools that compare tables with models do not look at views.
 
 In: connections. Out: a `Survey`, and the state's rows. Always holds: the state is written last, in the transaction
 or the file that brings the rows; only the standard library is used.
@@ -14,10 +14,11 @@ from typing import Any, Final
 
 from tdv.errors import TargetError
 from tdv.targets.protocol import STATE_COLUMNS, STATE_TABLE, Held
-from tdv.targets.sql import quote
+from tdv.targets.sql import quote, text
 from tdv.targets.survey import Survey
 
 _TABLE: Final = "table "
+_VIEW: Final = "view "
 
 
 def private(path: Path) -> sqlite3.Connection:
@@ -32,7 +33,7 @@ def survey(connection: sqlite3.Connection) -> Survey:
     """Looks at the catalogue, `_tdv_state`, and which tables have rows."""
     found = connection.execute("SELECT type, name, sql FROM main.sqlite_master WHERE sql IS NOT NULL").fetchall()
     objects = {f"{kind} {name}": sql for kind, name, sql in found if not name.startswith("sqlite_")}
-    has_state = objects.pop(_TABLE + STATE_TABLE, None) is not None
+    has_state = objects.pop(_VIEW + STATE_TABLE, None) is not None
     tables = [name.removeprefix(_TABLE) for name in objects if name.startswith(_TABLE)]
     return Survey(
         objects=objects,
@@ -47,13 +48,12 @@ def survey(connection: sqlite3.Connection) -> Survey:
 
 
 def write(connection: sqlite3.Connection, held: Iterable[Held]) -> None:
-    """Puts or replaces the rows of `held`."""
-    marks = ", ".join("?" * len(STATE_COLUMNS))
-    for item in held:
-        connection.execute(
-            f"INSERT OR REPLACE INTO {STATE_TABLE} ({', '.join(STATE_COLUMNS)}) VALUES ({marks})",
-            [_stored(item.to_plain()[name]) for name in STATE_COLUMNS],
-        )
+    """Says `held` of these datasets; what is said of others stays."""
+    now = {item.dataset: item for item in (*survey(connection).held, *held)}
+    rows = [item.to_plain() for item in now.values()]
+    said = ", ".join(f"({', '.join(_literal(row[name]) for name in STATE_COLUMNS)})" for row in rows)
+    connection.execute(f"DROP VIEW IF EXISTS main.{STATE_TABLE}")
+    connection.execute(f"CREATE VIEW main.{STATE_TABLE} ({', '.join(STATE_COLUMNS)}) AS VALUES {said}")
 
 
 def of_row(row: Sequence[Any]) -> Held:
@@ -81,8 +81,8 @@ def _held_in(connection: sqlite3.Connection) -> tuple[Held, ...]:
         if getattr(exc, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
             raise
         raise TargetError(
-            f"the table {STATE_TABLE} cannot be read: {exc}",
-            hint=f"Drop {STATE_TABLE} and run the checkout with --replace.",
+            f"the view {STATE_TABLE} cannot be read: {exc}",
+            hint=f"Drop the view {STATE_TABLE} and run the checkout with --replace.",
         ) from exc
 
 
@@ -90,5 +90,7 @@ def _has_rows(connection: sqlite3.Connection, table: str) -> bool:
     return connection.execute(f"SELECT 1 FROM main.{quote(table)} LIMIT 1").fetchone() is not None
 
 
-def _stored(value: Any) -> Any:
-    return json.dumps(value, ensure_ascii=False) if isinstance(value, dict | list) else value
+def _literal(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(int(value))
+    return text(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))

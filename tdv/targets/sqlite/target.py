@@ -42,7 +42,7 @@ class SqliteTarget(OneFile):
     """One SQLite database."""
 
     engine: ClassVar[str] = "sqlite"
-    layout: ClassVar[str] = "1.sqlite"
+    layout: ClassVar[str] = "2.sqlite"
     logs: ClassVar[tuple[str, ...]] = ("-wal", "-journal")
     capabilities: ClassVar[Capabilities] = Capabilities(
         transactional=True, image=True, proof=True, references=True, throwaway=True
