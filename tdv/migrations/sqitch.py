@@ -55,11 +55,13 @@ class _Sqitch:
 
 
 def _add(found: list[Migration], change: Migration) -> None:
-    """Adds a change; the one that it reworks is called by the tag that came after it."""
+    """Adds a change; the one that it reworks is called by the last tag before it, as Sqitch names its scripts, and
+    goes by the other tags since, too."""
     for place, before in enumerate(found):
         if before.revision == change.revision:
-            tags = (alias for later in found[place:] for alias in later.aliases if alias.startswith("@"))
-            found[place] = replace(before, revision=f"{before.revision}{next(tags, '@')}")
+            tags = [alias for later in found[place:] for alias in later.aliases if alias.startswith("@")] or ["@"]
+            *others, name = (f"{before.revision}{tag}" for tag in tags)
+            found[place] = replace(before, revision=name, aliases=(*before.aliases, *others))
     found.append(change)
 
 
