@@ -18,7 +18,7 @@ from tdv.model.ranges import Bound, Range
 from tdv.model.version import Version
 
 _NUMBERS: Final = re.compile(r"v?([0-9]+(?:\.[0-9]+)*)(.*)", re.ASCII | re.IGNORECASE | re.DOTALL)
-_DESCRIBED: Final = re.compile(r"-([0-9]+)-g[0-9a-f]{4,}(?:-dirty)?", re.ASCII)
+_DESCRIBED: Final = re.compile(r"-([0-9]+)-g[0-9a-f]{4,}\Z", re.ASCII)
 _FINAL: Final = re.compile(r"[.-](?:final|release|ga)", re.ASCII | re.IGNORECASE)
 _SEMVER: Final = re.compile(r"-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)", re.ASCII)
 _PEP440: Final = re.compile(
@@ -52,7 +52,8 @@ class AppVersion:
     def _passes(self, bound: Bound, bounds: tuple[Bound, ...]) -> bool:
         mine = self.version
         if mine.prerelease and not any(_names(other, mine) for other in bounds):
-            mine = Version(*mine.core)
+            # On the way to the release, wherever: it counts as the release itself.
+            return bound.allows(Version(*mine.core))
         if self.later and mine == bound.version:
             return bound.operator in (">", ">=")
         return bound.allows(mine)
@@ -69,7 +70,10 @@ def parse_app(text: str) -> AppVersion:
         raise ValueError(f"the app version {text!r} may be the hash of a commit")
     core = (*numbers, 0, 0)[:3]
     rest, _, _ = match[2].removesuffix("-dirty").partition("+")
-    prerelease, later = _rest(rest, text)
+    # Commits after a tag come after what was tagged, a pre-release too; `git describe --long` also counts none.
+    described = _DESCRIBED.search(rest)
+    prerelease, later = _rest(rest[: described.start()] if described else rest, text)
+    later = later or (described is not None and int(described[1]) > 0)
     return AppVersion(text, Version(core[0], core[1], core[2], prerelease), later or any(numbers[3:]))
 
 
@@ -77,8 +81,6 @@ def _rest(rest: str, text: str) -> tuple[Identifiers, bool]:
     """The identifiers of a pre-release, and whether what follows the numbers comes after the release."""
     if not rest or _FINAL.fullmatch(rest):
         return (), False
-    if _DESCRIBED.fullmatch(rest):
-        return (), True
     if match := _SEMVER.fullmatch(rest):
         return tuple(int(item) if item.isdigit() else item for item in match[1].split(".")), False
     if match := _PEP440.fullmatch(rest):

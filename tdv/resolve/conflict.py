@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from tdv.errors import Incompatible
 from tdv.model.compat import Span
-from tdv.model.fit import Fault, Need
+from tdv.model.fit import Fault, Need, version_of
 from tdv.model.release import Release
 from tdv.model.resolution import Asked
 from tdv.resolve.candidates import Candidates
@@ -50,11 +50,13 @@ def _nothing_fits(dataset: str, asked: Asked, found: Found, candidates: Candidat
 
 def _nearest(dataset: str, asked: Asked, found: Found, candidates: Candidates) -> str:
     """What is newest and fits but for the range, and what would make the release in it fit that misses least."""
-    outside = next((version for version, faults in found if [fault.kind for fault in faults] == ["range"]), None)
+    outside = [version for version, faults in found if [fault.kind for fault in faults] == ["range"]]
+    # A pre-release is proposed only where there is nothing else.
+    outside.sort(key=lambda version: bool(version_of(version).prerelease))
     inside = [item for item in found if not any(fault.kind == "range" for fault in item[1])]
     ways = []
-    if outside is not None:
-        ways.append(f"{_allow(candidates.release(dataset, outside), asked)}, which fits")
+    if outside:
+        ways.append(f"{_allow(candidates.release(dataset, outside[0]), asked)}, which fits")
     if inside:
         version, faults = min(inside, key=lambda item: len(item[1]))
         release = candidates.release(dataset, version)
@@ -77,6 +79,8 @@ def _mend(fault: Fault, release: Release, asked: Asked, need: Need) -> str:
 def _allow(release: Release, asked: Asked) -> str:
     if asked.by == "the command line":
         return f"name {release.reference}"
+    if "@" in asked.by:
+        return f'release {asked.by.partition("@")[0]} with `requires: {{{release.dataset}: "{release.version}"}}`'
     return f'allow v{release.version} in {asked.by} with `{release.dataset}: "{release.version}"`'
 
 
@@ -91,7 +95,8 @@ def _wider(span: Span, need: Need) -> str:
 def _clash(trial: Trial, asked: Sequence[Asked], found: Found, candidates: Candidates) -> Incompatible:
     dataset = next(iter(trial.open))
     chains = [_chain(trial, dataset, item) for item in asked]
-    whose = "has no release" if not found else "has no release that suits them all"
+    suits = "that suits them all" if len(asked) > 1 else "that suits"
+    whose = f"has no release {suits}" if found else "has no release"
     inside = [(version, faults) for version, faults in found if not any(fault.kind == "range" for fault in faults)]
     why = "".join(f"; v{version} {_reasons(faults)}" for version, faults in inside[:SHOWN])
     return Incompatible(

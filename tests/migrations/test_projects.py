@@ -25,7 +25,8 @@ import json
 import django
 from django.conf import settings
 settings.configure(INSTALLED_APPS=[
-    "django.contrib.contenttypes", "django.contrib.auth", "taggit", "wagtail", "wagtail.images", "wagtail.documents", "wagtail.admin",
+    "django.contrib.contenttypes", "django.contrib.auth", "taggit",
+    "wagtail", "wagtail.images", "wagtail.documents", "wagtail.admin",
 ], DATABASES={}, WAGTAIL_PAGE_MODEL="wagtailcore.Page", WAGTAILIMAGES_IMAGE_MODEL="wagtailimages.Image")
 django.setup()
 from django.db.migrations.loader import MigrationLoader

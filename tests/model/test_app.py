@@ -28,6 +28,12 @@ CASES = [
     ("2.3.1+build.7", "2.3.1", ">2.3.1"),
     ("2.3.1.Final", "2.3.1", "<2.3.1"),
     ("2.0.0-rc1", ">=2.0.0-rc1 ^2", ">=2.0.0-rc2"),
+    ("v2.0.0-rc.1-4-gabc1234", ">2.0.0-rc.1 >=2.0.0-rc.1 <2.0.0-rc.2 ^2 2.0.0", ">=2.0.0-rc.2 <=2.0.0-rc.1 <2"),
+    ("2.0rc1-4-gabc1234-dirty", ">2.0.0-rc.1 <2.0.0-rc.2 ^2", ">=2.0.0-rc.2 >=2.0.0-rc.10"),
+    ("2.0.0-0-gabc1234", "2.0.0 ^2", "<2"),
+    ("2.3.1.post1.dev2", ">2.3.1 <2.3.2", "2.3.1"),
+    ("26.04", "26.4.0 >=25.10,<27", "<26.4"),
+    ("V2.3", "2.3.0", "2.4"),
     ("2.3.1-SNAPSHOT", "2.3.1 >=2.3.1", "<2.3.1"),
 ]
 
@@ -53,6 +59,9 @@ def test_app_version_within_range(text: str, allowed: str, holds: bool) -> None:
         ("2.0rc1.post1", "a post-release of a pre-release"),
         ("2.0rc.dev1", "comes before the first rc"),
         ("2.3.1~beta", "is no app version"),
+        ("release-2.3.1", "is no app version"),
+        ("2.3.x", "is no app version"),
+        ("2.3.1 LTS", "is no app version"),
     ],
 )
 def test_app_version_without_a_sure_order_is_refused(text: str, reason: str) -> None:
