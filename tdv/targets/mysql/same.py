@@ -1,7 +1,7 @@
 """Whether a database holds the rows of a load already, by reading them.
 
-In: a connection, a load. Out: the answer. Always holds: it is yes only for tables as tdv made them, whose rows have the
-digest of the release and whose counters stand where the rows end; rows are read only where they are few.
+In: a connection, a load. Out: the answer. Always holds: it is yes only for tables as tdv or the migrations made them,
+whose rows have the digest of the release and whose counters stand where the rows end; only few rows are read.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from tdv.targets.mysql.state import held_in
 from tdv.targets.mysql.wire import Connection
 from tdv.targets.protocol import Held, Item, Load, TableContent
 from tdv.targets.sql import quote
+from tdv.targets.survey import APPLICATION, all_objects
 
 _FEW: Final = 20_000
 """Rows that are read faster than they are written."""
@@ -37,8 +38,7 @@ def is_same(connection: Connection, load: Load, scratch: Path) -> bool:
 
 
 def _is_marked(held: Held, item: Item) -> bool:
-    wanted = (item.version, item.digest, item.scenarios)
-    return (held.version, held.digest, held.scenarios) == wanted and len(held.objects) == len(held.tables)
+    return (held.version, held.digest, held.scenarios) == (item.version, item.digest, item.scenarios)
 
 
 def _are_ours(connection: Connection, load: Load, tables: list[TableContent]) -> bool:
@@ -46,8 +46,9 @@ def _are_ours(connection: Connection, load: Load, tables: list[TableContent]) ->
 
     found = survey(connection, [table.name for table in tables])
     recorded = found.survey.recorded(load)
+    in_application = recorded.get(APPLICATION) == all_objects(found.survey)
     return all(
-        found.survey.is_own(TABLE + table.name, recorded)
+        (in_application or found.survey.is_own(TABLE + table.name, recorded))
         and _counts_on_rightly(connection, found.name_of(table.name), table.schema)
         for table in tables
     )

@@ -16,6 +16,7 @@ import pymysql
 from pymysql import err
 
 from tdv.config import TargetSettings
+from tdv.targets.mysql.definitions import definitions, make
 from tdv.targets.mysql.proof import looks_of, settle
 from tdv.targets.mysql.session import connect, connected, execute, named, parameters
 from tdv.targets.mysql.state import write_state
@@ -54,6 +55,7 @@ class MysqlThrowaways:
             create_database(admin, throwaway.name)
             try:
                 templates.copy(template, throwaway.name)
+                make(admin, throwaway.name, definitions(admin, template.name))
                 write_state(admin, load.stamped(template.held))
             except BaseException:
                 with suppress(err.MySQLError):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,7 +18,9 @@ from pymysql.constants import ER
 
 from tdv.config import TargetSettings
 from tdv.targets.mysql.catalogue import TABLE, Found, survey
+from tdv.targets.mysql.definitions import definitions, drop, make
 from tdv.targets.mysql.session import connected, execute, number_of, parameters
+from tdv.targets.mysql.state import write_state
 from tdv.targets.mysql.swap import Swap, swap, sweep
 from tdv.targets.mysql.templates import Filling, Template, Templates, create_database
 from tdv.targets.mysql.wire import Connection
@@ -69,7 +71,7 @@ class Whole:
         with connected(parameters(self.settings.url)) as connection:
             sweep(connection)
             found = self._looked(connection, load, template)
-            if not is_all_ours(found.survey, load, owned=True):
+            if not is_all_ours(found.survey, load, owned=True) or _is_referenced(found):
                 return None
             action: Any = "loaded" if template is None else "cloned"
             template = template or templates.made(Filling(self.settings, load, self.scratch))
@@ -87,18 +89,26 @@ class Whole:
 
     def _copied(self, connection: Connection, load: Load, found: Found, template: Template, action: Any) -> Outcome:
         beside = f"{self._prefix}{os.urandom(4).hex()}"
-        held = load.stamped(template.held)
+        held = list(load.stamped(template.held))
         create_database(self.admin, beside)
         try:
             places = Templates(self.admin).copy(template, beside)
             gone = [found.name_of(name.removeprefix(TABLE)) for name in found.survey.objects if name.startswith(TABLE)]
             views = [name.removeprefix(_VIEW) for name in found.survey.objects if name.startswith(_VIEW)]
             new = {place: name for name, place in places.items()}
-            swap(connection, Swap(new, gone, held, bool(found.survey.held), views))
+            others = definitions(self.admin, template.name)
+            routines = [item for item in definitions(connection, self.name) if item.kind not in ("VIEW", "TRIGGER")]
+            # Views, routines and triggers come one by one: until all are there, the database is of no version.
+            marked = [replace(item, version="", digest="") for item in held] if others or routines else held
+            swap(connection, Swap(new, gone, marked, bool(found.survey.held), views))
+            if others or routines:
+                drop(connection, self.name, routines)
+                make(connection, self.name, others)
+                write_state(connection, held)
         finally:
             with suppress(err.MySQLError):
                 execute(self.admin, f"DROP DATABASE IF EXISTS {quote(beside)}")
-        return Outcome(action, held)
+        return Outcome(action, tuple(held))
 
     @property
     def _prefix(self) -> str:
@@ -109,3 +119,8 @@ class Whole:
         query = f"SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE LEFT(SCHEMA_NAME, {len(self._prefix)}) = "
         for (name,) in execute(self.admin, query + text(self._prefix)):
             execute(self.admin, f"DROP DATABASE IF EXISTS {quote(name)}")
+
+
+def _is_referenced(found: Found) -> bool:
+    """True where a table of another database references one of these."""
+    return any(TABLE + table not in found.survey.objects for table, _ in found.survey.references)

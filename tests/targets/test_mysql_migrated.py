@@ -1,0 +1,72 @@
+"""MariaDB: empty targets and throwaways get the schema that the application's migrations make."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tdv.project import Project
+from tdv.project.databases import DatabaseWish
+from tests.migrated import MIGRATIONS, MIGRATOR, migrated, settings, until
+from tests.repository import Repository
+from tests.targets.servers import run_mysql
+
+pytest.importorskip("pymysql")
+
+CONNECTED = """
+        import sys, types
+        from tests.targets.servers import run_mysql
+
+        class Connection:
+            def execute(self, statement):
+                rows = run_mysql(url, statement)
+                return types.SimpleNamespace(fetchone=lambda: rows[0])
+            def commit(self): pass
+            def close(self): pass
+        return Connection()
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Repository:
+    repository = migrated(tmp_path / "app")
+    root = Path(__file__).parents[2]
+    before, _, after = MIGRATOR.partition("        import psycopg\n        return psycopg.connect(url)\n")
+    program = f"    import sys; sys.path.insert(0, {str(root)!r})\n{before}{CONNECTED}{after}"
+    files = {name: text.replace("VARCHAR", "VARCHAR(99)").replace('"', "`") for name, text in MIGRATIONS.items()}
+    files["migrations/0002_notes.up.sql"] += """;
+        CREATE TRIGGER noted BEFORE UPDATE ON users FOR EACH ROW SET NEW.note = 'changed'
+        """
+    repository.write({**files, "migrate.py": program}).commit("Use MariaDB")
+    return repository
+
+
+@pytest.mark.parametrize("owns", ["database", "tables"])
+def test_empty_database_gets_the_application_schema(project: Repository, empty_mysql: str, owns: str) -> None:
+    project.write(settings(empty_mysql, owns))
+    until(project, "0002")
+    project.tdv("checkout", "--dry-run", expect=0)
+    assert project.tdv("checkout", "--json", expect=0).json()["releases"][0]["version"] == "1.0.0"
+    expected = [(1, "ada", "none"), (2, None, "none")]
+    assert run_mysql(empty_mysql, "SELECT id, name, note FROM users ORDER BY id") == expected
+    assert run_mysql(empty_mysql, "SELECT version FROM schema_migrations") == [(2,)]
+    assert run_mysql(empty_mysql, "SELECT `select` FROM named") == [("ada",)]
+    run_mysql(empty_mysql, "DELETE FROM users WHERE id = 1", "UPDATE users SET name = 'touched'")
+    project.write({"migrate.py": "raise SystemExit('nothing has to be migrated')"})
+    again = project.tdv("checkout", "--json", expect=0).json()
+    assert again["action"] == ("cloned" if owns == "database" else "loaded")
+    assert run_mysql(empty_mysql, "SELECT id, name, note FROM users ORDER BY id") == expected
+    assert run_mysql(empty_mysql, "SELECT `select` FROM named") == [("ada",)]
+    changed = "UPDATE users SET name = 'x' WHERE id = 1", "SELECT note FROM users WHERE id = 1"
+    assert run_mysql(empty_mysql, *changed) == [("changed",)]
+
+
+def test_throwaway_is_a_copy_in_the_application_schema(project: Repository, absent_mysql: str) -> None:
+    project.write(settings(absent_mysql))
+    until(project, "0002")
+    opened = Project.find(project.root)
+    with opened.databases("run1") as databases, databases.create(DatabaseWish()) as made:
+        assert run_mysql(made.url, "SELECT id, note FROM users ORDER BY id")[0] == (1, "none")
+        assert run_mysql(made.url, "SELECT `select` FROM named") == [("ada",)]
+        assert [row[0] for row in run_mysql(made.url, "SHOW TRIGGERS")] == ["noted"]
