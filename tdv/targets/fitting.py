@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from tdv.errors import Refused
+from tdv.errors import DataError, Refused
 from tdv.model.schema import Column, TableSchema
 from tdv.model.types import LogicalType
 
@@ -47,6 +47,22 @@ def is_as_wide(kind: LogicalType, wanted: LogicalType) -> bool:
     if kind == wanted or (wanted.name, kind.name) in _HOLDS_MORE:
         return True
     return kind.name == wanted.name == "decimal" and kind.scale == wanted.scale and kind.precision >= wanted.precision
+
+
+def refuse_unknown(columns: Mapping[str, list[Theirs]], described: Mapping[str, list[Column | None]]) -> None:
+    """Raises `DataError` for columns of a type without a match, which are described as None, all at once."""
+    refused = [
+        f"{table}.{their.name} ({their.type})"
+        for table, found in columns.items()
+        for their, column in zip(found, described[table], strict=True)
+        if column is None
+    ]
+    if refused:
+        raise DataError(
+            f"there is no type for {', '.join(refused)}",
+            hint="Change the columns, or describe the dataset by hand without them: tdv new NAME.",
+            columns=refused,
+        )
 
 
 def _unfit(

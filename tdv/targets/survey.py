@@ -163,6 +163,18 @@ def refuse_references(references: Mapping[str, str], also_empty: Iterable[str]) 
             )
 
 
+def refuse_foreign(found: Survey, load: Load, also_empty: Iterable[str]) -> None:
+    """Raises `Refused` for what the load would take from others: rows, and rows that reference those that go."""
+    owners = owners_of(load)
+    refuse_strangers(found, load, owners)
+    refuse_references(foreign_references(found, load, owners), also_empty)
+
+
+def owners_of(load: Load) -> dict[str, str]:
+    """The tables to load, each with its dataset; opens the releases."""
+    return {table.name: item.dataset for item in load.items for table in item.content().tables}
+
+
 def refuse_twice(named: Iterable[tuple[str, str]]) -> None:
     """Raises `Refused` when two datasets of one load have a table of one name; pairs of dataset and table."""
     seen: dict[str, str] = {}

@@ -7,13 +7,12 @@ geometry, is refused by name, never read as something else.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
-from tdv.errors import DataError
 from tdv.model.schema import Column, DatasetSchema, Reference, Rules, TableSchema
 from tdv.model.types import LogicalType
-from tdv.targets.fitting import Theirs
+from tdv.targets.fitting import Theirs, refuse_unknown
 from tdv.targets.mysql.ddl import STATE_PREFIX
 from tdv.targets.mysql.session import execute, is_mariadb
 from tdv.targets.mysql.tables import columns_of, foreign_keys
@@ -47,7 +46,7 @@ def inspect(connection: Connection) -> DatasetSchema:
     names = [name for (name,) in execute(connection, _TABLES) if not name.startswith(STATE_PREFIX)]
     columns = {name: [c for c in columns_of(connection, name) if not c.generated] for name in names}
     described = {name: _described(connection, name, found) for name, found in columns.items()}
-    _refuse_unknown(columns, described)
+    refuse_unknown(columns, described)
     ((database,),) = execute(connection, "SELECT DATABASE()")
     return DatasetSchema(
         tuple(_table(connection, str(database), name, [c for c in described[name] if c is not None]) for name in names)
@@ -71,21 +70,6 @@ def _column(their: Theirs, *, is_uuid: bool, is_json: bool) -> Column | None:
         labels = tuple(label.replace("''", "'") for label in _LABEL.findall(their.type))
         return Column(their.name, kind, not their.not_null, Rules(enum=labels))
     return Column(their.name, kind, not their.not_null, Rules(max_length=length_of(their.type)))
-
-
-def _refuse_unknown(columns: Mapping[str, list[Theirs]], described: Mapping[str, list[Column | None]]) -> None:
-    refused = [
-        f"{table}.{their.name} ({their.type})"
-        for table, found in columns.items()
-        for their, column in zip(found, described[table], strict=True)
-        if column is None
-    ]
-    if refused:
-        raise DataError(
-            f"there is no type for {', '.join(refused)}",
-            hint="Change the columns, or describe the dataset by hand without them: tdv new NAME.",
-            columns=refused,
-        )
 
 
 def _table(connection: Connection, database: str, name: str, columns: Iterable[Column]) -> TableSchema:

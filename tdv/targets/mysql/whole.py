@@ -26,7 +26,7 @@ from tdv.targets.mysql.templates import Filling, Template, Templates, create_dat
 from tdv.targets.mysql.wire import Connection
 from tdv.targets.protocol import Load, Outcome
 from tdv.targets.sql import quote, text
-from tdv.targets.survey import is_all_ours, refuse_strangers
+from tdv.targets.survey import is_all_ours, owners_of, refuse_strangers
 
 _COPY: Final = "tdv_copy_"
 _DIGITS: Final = 12
@@ -82,7 +82,7 @@ class Whole:
         if template is not None:
             owners = {table: held.dataset for held in template.held for table in held.tables}
         else:
-            owners = {table.name: item.dataset for item in load.items for table in item.content().tables}
+            owners = owners_of(load)
         found = survey(connection, owners)
         refuse_strangers(found.survey, load, owners)
         return found

@@ -6,13 +6,12 @@ composite one, is refused by name, never read as something else.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
-from tdv.errors import DataError
 from tdv.model.schema import Column, DatasetSchema, Reference, Rules, TableSchema
 from tdv.model.types import LogicalType
-from tdv.targets.fitting import Theirs
+from tdv.targets.fitting import Theirs, refuse_unknown
 from tdv.targets.postgresql.catalogue import schema_of
 from tdv.targets.postgresql.session import Connection, execute
 from tdv.targets.postgresql.tables import columns_of
@@ -49,7 +48,7 @@ def inspect(connection: Connection) -> DatasetSchema:
     places = {name: f"{quote(schema)}.{quote(name)}" for name in names}
     columns = {name: [c for c in columns_of(connection, place) if not c.generated] for name, place in places.items()}
     described = {name: [_column(connection, places[name], c) for c in found] for name, found in columns.items()}
-    _refuse_unknown(columns, described)
+    refuse_unknown(columns, described)
     return DatasetSchema(
         tuple(_table(connection, schema, name, [c for c in described[name] if c is not None]) for name in names)
     )
@@ -80,21 +79,6 @@ def _of_values(connection: Connection, place: str, column: str) -> LogicalType |
     if scale is None or whole + scale > 38:
         return None
     return LogicalType("decimal", 38, scale)
-
-
-def _refuse_unknown(columns: Mapping[str, list[Theirs]], described: Mapping[str, list[Column | None]]) -> None:
-    refused = [
-        f"{table}.{their.name} ({their.type})"
-        for table, found in columns.items()
-        for their, column in zip(found, described[table], strict=True)
-        if column is None
-    ]
-    if refused:
-        raise DataError(
-            f"there is no type for {', '.join(refused)}",
-            hint="Change the columns, or describe the dataset by hand without them: tdv new NAME.",
-            columns=refused,
-        )
 
 
 def _table(connection: Connection, schema: str, name: str, columns: Iterable[Column]) -> TableSchema:

@@ -28,9 +28,9 @@ from tdv.targets.survey import (
     definition,
     foreign_references,
     is_whole,
+    owners_of,
+    refuse_foreign,
     refuse_missing,
-    refuse_references,
-    refuse_strangers,
 )
 
 _TABLE: Final = "table "
@@ -45,21 +45,18 @@ def contents_of(load: Load) -> list[tuple[Item, Content]]:
 
 def looked(connection: Connection, load: Load, also_empty: Iterable[str]) -> Found:
     """What is there; raises `Refused` for what the load must not touch."""
-    owners = {table.name: item.dataset for item in load.items for table in item.content().tables}
-    found = catalogue.survey(connection, owners)
-    refuse_strangers(found.survey, load, owners)
-    refuse_references(foreign_references(found.survey, load, owners), also_empty)
+    found = catalogue.survey(connection, owners_of(load))
+    refuse_foreign(found.survey, load, also_empty)
     return found
 
 
 def counts(connection: Connection, load: Load, also_empty: Iterable[str]) -> list[tuple[str, int]]:
     """The tables of the load that are there, each with its rows; raises `Refused` as the load would."""
     found = looked(connection, load, also_empty)
-    names = [table.name for item in load.items for table in item.content().tables]
     query = "SELECT count(*) FROM {}"
     return [
         (name, execute(connection, query.format(found.qualified(name)))[0][0])
-        for name in names
+        for name in owners_of(load)
         if found.survey.has_table(name)
     ]
 
