@@ -122,7 +122,7 @@ def test_clones_that_a_killed_run_left_are_swept(place: Place, postgresql_server
     place.owned().checkout()
     from tdv.targets.postgresql.whole import Whole
 
-    prefix = Whole(None, {}, name_of(place.url), place.directory)._prefix  # type: ignore[arg-type]
+    prefix = Whole(None, place.target.settings, name_of(place.url), place.directory)._prefix  # type: ignore[arg-type]
     run_sql(postgresql_server.url, f'CREATE DATABASE "{prefix}dead"')
     place.sql("DELETE FROM users")
     place.checkout()
