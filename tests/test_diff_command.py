@@ -194,6 +194,7 @@ def test_faces(repo: RepositoryBuilder) -> None:
     made.tdv("diff", "--html", str(made.root / "report.html"), expect=0)
     assert "<!doctype html>" in made.read("report.html")
     assert made.tdv("diff", "--json", "--sql").exit_code == 2
+    assert made.tdv("diff", "--tolerance", "nan").exit_code == 2
     assert "ada@example.test" not in made.read("report.html")
 
 

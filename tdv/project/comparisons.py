@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -92,6 +93,8 @@ def statements(ports: Ports, wish: DiffWish) -> Iterator[str]:
 
 def _chosen(ports: Ports, wish: DiffWish) -> list[Pair]:
     """What is compared, without datasets that have none of the tables that are asked for."""
+    if not isfinite(wish.shown.tolerance):
+        raise UsageError("--tolerance takes a number", hint="Write it as in --tolerance 1e-9.")
     pairs, shown = _pairs(ports, wish), wish.shown
     if not shown.names_something:
         return pairs
