@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
 CALL: Final = "the command line"
 SETTINGS: Final = "tdv.yaml"
-_SECONDS: Final = 20
-"""How long the command that tells the app's version may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +116,9 @@ def _app(ports: Ports, given: str | None) -> AppVersion | None:
     if settings.app is None and settings.app_version is None:
         return None
     from tdv.config.app import app_version
+    from tdv.project.app_command import ask
 
-    text = app_version(settings, lambda command: _run(ports, command))
+    text = app_version(settings, lambda command: ask(command, ports.root, ports.environ))
     try:
         return app_of(text) if text is not None else None
     except UsageError as exc:
@@ -131,34 +130,6 @@ def _app_hint(text: str) -> str:
     if "@" in text:
         return "Leave data tags out: app: {version: {command: [git, describe, --tags, --exclude, '*@*']}}."
     return "Set TDV_APP_VERSION or --app, or correct app.version in tdv.yaml."
-
-
-def _run(ports: Ports, command: tuple[str, ...]) -> str:
-    """The output of the command that tells the app's version; raises `ConfigError`."""
-    import subprocess
-
-    from tdv.store.process import environment, last_line
-
-    shown = " ".join(command)
-    hint = "Correct app.version in tdv.yaml, or set TDV_APP_VERSION."
-    try:
-        done = subprocess.run(
-            command,
-            cwd=ports.root,
-            env=environment(ports.environ),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            timeout=_SECONDS,
-        )
-    except subprocess.TimeoutExpired as exc:
-        raise ConfigError(f"The command {shown!r} gave no app version in {_SECONDS} s", hint=hint) from exc
-    except OSError as exc:
-        raise ConfigError(f"The command {shown!r} cannot be run: {exc.strerror}", hint=hint) from exc
-    if done.returncode:
-        reason = last_line(done.stderr) or f"exit code {done.returncode}"
-        raise ConfigError(f"The command {shown!r} gave no app version: {reason}", hint=hint)
-    return done.stdout.decode("utf-8", "replace")
 
 
 def place(ports: Ports, given: str | None = None) -> Place | None:
