@@ -14,11 +14,11 @@ import pytest
 from tdv.checkout import Wanted
 from tdv.content.arrow import arrow_schema
 from tdv.errors import DataError, IntegrityError, Refused, TargetBusy, TargetError, UsageError
-from tdv.model.receipt import Receipt
 from tdv.model.schema import Reference
 from tdv.targets.verification import target_digest
 from tdv.testing import USERS, checkout, snapshot, table, users, wanted
 from tests.targets.builders import target
+from tests.targets.places import Restored
 from tests.targets.servers import MONGODB
 from tests.targets.test_redis import LOG, LOG_ROWS, PAIR_ROWS, PAIRS
 
@@ -48,27 +48,13 @@ VALIDATOR = {"age": {"$not": {"$gt": 4}}}
 NOTES = table("notes", {"id": "int64", "body": "json?"})
 
 
-class Place:
+class Place(Restored):
     """A database with a target on it, and a client of its own."""
 
     def __init__(self, directory: Path, url: str) -> None:
-        self.directory = directory
-        self.url = url
+        super().__init__(directory, url)
         self.client: MongoClient[dict[str, Any]] = MongoClient(url)
         self.database = self.client.get_default_database()
-        self.target = target(directory, url)
-
-    def owned(self) -> Place:
-        self.target = target(self.directory, self.url, owns="database")
-        return self
-
-    def checkout(self, rows: int = 5, version: str = "1.0.0", **options: Any) -> Receipt:
-        found = snapshot(self.directory, {USERS: users(rows)})
-        return checkout(self.directory, self.target, wanted(found, version), **options)
-
-    def holds(self, rows: int) -> bool:
-        manifest = snapshot(self.directory, {USERS: users(rows)}).manifest
-        return target_digest(self.target, manifest.schema) == manifest.content
 
     def collections(self) -> set[str]:
         return {name for name in self.database.list_collection_names() if not name.startswith("_tdv_")}

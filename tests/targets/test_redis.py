@@ -16,12 +16,12 @@ import pytest
 from tdv.checkout import CheckoutOptions, Wanted, load_of
 from tdv.content.arrow import arrow_schema
 from tdv.errors import DataError, IntegrityError, Refused, TargetBusy, TargetError, TdvError, UsageError
-from tdv.model.receipt import Receipt
 from tdv.servers.server import Server, free_port
 from tdv.targets.protocol import Content, Target
 from tdv.targets.verification import target_digest
 from tdv.testing import NOW, USERS, checkout, snapshot, table, users, wanted
 from tests.targets.builders import target
+from tests.targets.places import Restored
 
 pytest.importorskip("redis")
 
@@ -38,26 +38,12 @@ LOG = table("log", {"line": "string?", "size": "int16?"}, key=())
 LOG_ROWS = pa.table({"line": [None, "same", "same", ""], "size": [None, 1, 1, None]}, schema=arrow_schema(LOG))
 
 
-class Place:
+class Place(Restored):
     """A database with a target on it, and a client of its own."""
 
     def __init__(self, directory: Path, url: str) -> None:
-        self.directory = directory
-        self.url = url
+        super().__init__(directory, url)
         self.client = redis.Redis.from_url(url)
-        self.target = target(directory, url)
-
-    def owned(self) -> Place:
-        self.target = target(self.directory, self.url, owns="database")
-        return self
-
-    def checkout(self, rows: int = 5, version: str = "1.0.0", **options: Any) -> Receipt:
-        found = snapshot(self.directory, {USERS: users(rows)})
-        return checkout(self.directory, self.target, wanted(found, version), **options)
-
-    def holds(self, rows: int) -> bool:
-        manifest = snapshot(self.directory, {USERS: users(rows)}).manifest
-        return target_digest(self.target, manifest.schema) == manifest.content
 
     def keys(self) -> set[bytes]:
         return {key for key in self.client.scan_iter() if not key.startswith(b"_tdv_")}

@@ -16,7 +16,7 @@ from tdv.targets.verification import target_digest
 from tdv.testing import NOW, USERS, snapshot, users
 from tests.shop import released_shop
 from tests.targets.builders import target
-from tests.targets.test_throwaway import load
+from tests.targets.test_throwaway import assert_found_and_dropped, load
 
 pytest.importorskip("redis")
 
@@ -50,16 +50,7 @@ def test_every_throwaway_is_a_database_of_its_own(tmp_path: Path, throwaways: Th
 
 
 def test_throwaways_and_images_are_found_and_dropped(tmp_path: Path, throwaways: Throwaways, client: Any) -> None:
-    made = [throwaways.create(Name(NOW, "run1", part), load(tmp_path)) for part in ("a", "b")]
-    found = throwaways.found()
-    assert [(item.kind, item.name, item.execution_id, item.used_at) for item in found[:2]] == [
-        ("database", item.name, "run1", NOW) for item in made
-    ]
-    assert [item.kind for item in found[2:]] == ["image"]
-    for item in found:
-        throwaways.drop(item.name)
-        throwaways.drop(item.name)
-    assert throwaways.found() == ()
+    assert_found_and_dropped(tmp_path, throwaways)
     assert client.info("keyspace") == {}
 
 

@@ -29,6 +29,20 @@ def load(directory: Path, rows: int = 5, execution: str = "run1") -> Load:
     return load_of([wanted(found)], CheckoutOptions(directory / ".tdv", NOW, execution))
 
 
+def assert_found_and_dropped(directory: Path, throwaways: Throwaways) -> None:
+    """Makes two databases, and looks at what is then found and what is left."""
+    made = [throwaways.create(Name(NOW, "run1", part), load(directory)) for part in ("a", "b")]
+    found = throwaways.found()
+    assert [(item.kind, item.name, item.execution_id, item.used_at) for item in found[:2]] == [
+        ("database", item.name, "run1", NOW) for item in made
+    ]
+    assert [item.kind for item in found[2:]] == ["image"]
+    for item in found:
+        throwaways.drop(item.name)
+        throwaways.drop(item.name)
+    assert throwaways.found() == ()
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_every_throwaway_is_a_database_of_its_own(tmp_path: Path, engine: str) -> None:
     throwaways = place(tmp_path, engine)
@@ -46,16 +60,7 @@ def test_every_throwaway_is_a_database_of_its_own(tmp_path: Path, engine: str) -
 @pytest.mark.parametrize("engine", ENGINES)
 def test_throwaways_and_images_are_found_and_dropped(tmp_path: Path, engine: str) -> None:
     throwaways = place(tmp_path, engine)
-    made = [throwaways.create(Name(NOW, "run1", part), load(tmp_path)) for part in ("a", "b")]
-    found = throwaways.found()
-    assert [(item.kind, item.name, item.execution_id, item.used_at) for item in found[:2]] == [
-        ("database", item.name, "run1", NOW) for item in made
-    ]
-    assert [item.kind for item in found[2:]] == ["image"]
-    for item in found:
-        throwaways.drop(item.name)
-        throwaways.drop(item.name)
-    assert throwaways.found() == ()
+    assert_found_and_dropped(tmp_path, throwaways)
     assert [
         path for path in (tmp_path / ".tdv").rglob("*") if path.suffix not in (".lock", "") and path.is_file()
     ] == []

@@ -63,7 +63,9 @@ class Session:
     def __init__(self, url: str, database: int | None = None) -> None:
         given = _parsed(url)
         self.database = int(given.get("db", 0)) if database is None else database
-        words: dict[str, Any] = {"socket_connect_timeout": _CONNECT_WAIT, "client_name": "tdv", **given}
+        # A script that puts millions of rows in place may take longer than the driver would wait.
+        waits = {"socket_connect_timeout": _CONNECT_WAIT, "socket_timeout": None}
+        words: dict[str, Any] = {"client_name": "tdv", **waits, **given}
         words |= {"db": self.database, "protocol": 2, "decode_responses": False, "retry": Retry(NoBackoff(), 0)}
         secure = words.pop("connection_class", None) is redis.SSLConnection
         self._client = redis.Redis(single_connection_client=True, ssl=secure, **words)
