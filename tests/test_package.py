@@ -98,7 +98,7 @@ SMALL = """
     """
 
 
-def test_checkout_with_nothing_to_do_loads_nothing_heavy(repo: RepositoryBuilder) -> None:
+def test_commands_with_nothing_to_do_load_nothing_heavy(repo: RepositoryBuilder) -> None:
     made = repo().prepared()
     made.tdv("new", "small", expect=0)
     made.write({"datasets/small/dataset.yaml": SMALL})
@@ -107,3 +107,4 @@ def test_checkout_with_nothing_to_do_loads_nothing_heavy(repo: RepositoryBuilder
     made.tdv("release", "small", "1.0.0", "-m", "First", expect=0)
     made.tdv("checkout", "v1.0.0", expect=0)
     assert loaded_by(["checkout", "v1.0.0"], made.root) == set()
+    assert loaded_by(["diff", "v1.0.0", "workspace"], made.root) == set()

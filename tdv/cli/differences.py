@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tdv.cli import terminal
 from tdv.cli.text import cell_text, counted
-from tdv.diff.visible import told_apart
 from tdv.errors import UsageError
+from tdv.faces.text import told_apart
 from tdv.model.diff_report import (
     ColumnShift,
     DiffReport,

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tdv.diff.visible import brief, place_of, told_apart, value_text
+from tdv.diff.visible import brief, place_of, value_text
 from tdv.faces.markdown import WIDEST, code, plain
+from tdv.faces.text import told_apart
 from tdv.model.diff import LEVELS
 from tdv.model.diff_report import (
     ColumnShift,

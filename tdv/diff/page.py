@@ -11,9 +11,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from tdv.diff.visible import brief, place_of, told_apart, value_text
+from tdv.diff.visible import brief, place_of, value_text
 from tdv.durable import write_text
 from tdv.faces.html import document, escaped
+from tdv.faces.text import told_apart
 from tdv.model.diff import LEVELS
 from tdv.model.diff_report import (
     KINDS,

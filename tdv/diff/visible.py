@@ -6,26 +6,10 @@ faces' own business.
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Any
 
 from tdv.model.canonical import dumps
 from tdv.model.diff_report import SchemaChange
-
-
-def told_apart(before: Any, after: Any) -> tuple[Any, Any]:
-    """Both values of a cell; texts that differ and look the same, as an é of one letter and of two, as escapes."""
-    if isinstance(before, str) and isinstance(after, str) and before != after and _folded(before) == _folded(after):
-        return _escaped(before), _escaped(after)
-    return before, after
-
-
-def _folded(text: str) -> str:
-    return unicodedata.normalize("NFKC", text)
-
-
-def _escaped(text: str) -> str:
-    return text.encode("ascii", "backslashreplace").decode("ascii")
 
 
 def value_text(value: Any) -> str:

@@ -7,7 +7,8 @@ direction of what follows, are written as escapes; markup is the faces' own busi
 from __future__ import annotations
 
 import re
-from typing import Final
+import unicodedata
+from typing import Any, Final
 
 _UNSEEN: Final = re.compile("[\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
 _NAMED: Final = {"\n": "⏎", "\t": "⇥"}
@@ -17,3 +18,18 @@ def visible(text: str, widest: int | None = None) -> str:
     """`text` on one line, cut after `widest` characters."""
     cut = text if widest is None or len(text) <= widest else text[: widest - 1] + "…"
     return _UNSEEN.sub(lambda match: _NAMED.get(match[0], f"\\u{ord(match[0]):04x}"), cut)
+
+
+def told_apart(before: Any, after: Any) -> tuple[Any, Any]:
+    """Both values of a cell; texts that differ and look the same, as an é of one letter and of two, as escapes."""
+    if isinstance(before, str) and isinstance(after, str) and before != after and _folded(before) == _folded(after):
+        return _escaped(before), _escaped(after)
+    return before, after
+
+
+def _folded(text: str) -> str:
+    return unicodedata.normalize("NFKC", text)
+
+
+def _escaped(text: str) -> str:
+    return text.encode("ascii", "backslashreplace").decode("ascii")
