@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,7 @@ def spans(project: Repository, *refs: str, expect: int = 0) -> dict[str, str]:
 def test_releases_that_fit_all_their_migrations_keep_their_promise(project: Repository) -> None:
     assert spans(project) == {"1.0.0": "tried at 0001, 0002", "2.0.0": "tried at 0003"}
     assert not list((project.root / ".tdv").glob("throwaway/*"))
+    assert not (project.root / ".tdv/state").exists()
     assert not (project.root / ".tdv/local.db").exists()
 
 
@@ -98,6 +100,12 @@ def test_span_without_a_migration_of_the_history_is_no_promise_kept(project: Rep
 def test_release_that_is_yanked_or_declares_no_span_is_not_tried(project: Repository) -> None:
     project.tdv("yank", "v1.0.0", "-m", "wrong", expect=0)
     assert list(spans(project)) == ["2.0.0"]
+
+
+def test_program_that_cannot_be_run_says_nothing_about_spans(project: Repository) -> None:
+    project.write({"tdv.yaml": project.read("tdv.yaml").replace(sys.executable, "./no-such-program")})
+    answer = project.tdv("verify", "--compat", expect=3)
+    assert "migrations.apply cannot be run: ./no-such-program" in answer.stderr
 
 
 def test_spans_cannot_be_tried_without_a_command(project: Repository) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from tdv.errors import MigrationError, StoreError, TdvError
+from tdv.errors import DataError, Incompatible, IntegrityError, MigrationError, Refused, StoreError, TdvError
 from tdv.model.compat import Span
 from tdv.model.history import History
 from tdv.model.release import Release
@@ -19,6 +19,8 @@ from tdv.model.report import Promise
 from tdv.verify.ports import Subject
 
 PROMISE: Final = "span"
+_MISFITS: Final = (MigrationError, Refused, DataError, IntegrityError, Incompatible, StoreError)
+"""What speaks against a span; a server that is not there, or a program that cannot be run, does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ def _problems(release: Release, revisions: Sequence[str], trials: Trials) -> Ite
     for revision in revisions:
         try:
             trials.load(release, revision)
-        except TdvError as problem:
+        except _MISFITS as problem:
             yield revision, problem
 
 
