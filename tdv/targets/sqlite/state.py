@@ -53,7 +53,8 @@ def write(connection: sqlite3.Connection, held: Iterable[Held]) -> None:
     rows = [item.to_plain() for item in now.values()]
     said = ", ".join(f"({', '.join(_literal(row[name]) for name in STATE_COLUMNS)})" for row in rows)
     connection.execute(f"DROP VIEW IF EXISTS main.{STATE_TABLE}")
-    connection.execute(f"CREATE VIEW main.{STATE_TABLE} ({', '.join(STATE_COLUMNS)}) AS VALUES {said}")
+    if rows:
+        connection.execute(f"CREATE VIEW main.{STATE_TABLE} ({', '.join(STATE_COLUMNS)}) AS VALUES {said}")
 
 
 def of_row(row: Sequence[Any]) -> Held:
