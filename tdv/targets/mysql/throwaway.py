@@ -39,7 +39,7 @@ class MysqlThrowaways:
     """The throwaways of one server; `settings` are those of any target on it, `failures` translates errors."""
 
     keeps_connection: ClassVar[bool] = True
-    takes_long: ClassVar[bool] = False
+    takes_long: ClassVar[bool] = True
 
     def __init__(self, settings: TargetSettings, scratch: Path, failures: Failures) -> None:
         self._settings = settings
