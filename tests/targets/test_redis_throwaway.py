@@ -54,6 +54,15 @@ def test_throwaways_and_images_are_found_and_dropped(tmp_path: Path, throwaways:
     assert client.info("keyspace") == {}
 
 
+def test_damaged_image_is_made_anew(tmp_path: Path, throwaways: Throwaways, empty_redis: str) -> None:
+    throwaways.create(Name(NOW, "run1", "a"), load(tmp_path))
+    with redis.Redis.from_url(empty_redis.removesuffix("/3") + "/1023") as shelf:
+        shelf.delete(*shelf.keys("_tdv_image:*:users:1"))
+    made = throwaways.create(Name(NOW, "run1", "b"), load(tmp_path))
+    with closing(throwaways.connect(made)) as connection:
+        assert len(connection.keys("users:*")) == 5
+
+
 def test_only_a_database_that_nobody_wrote_to_is_as_it_was(tmp_path: Path, throwaways: Throwaways) -> None:
     made = throwaways.create(Name(NOW, "run1", "a"), load(tmp_path))
     with closing(throwaways.connect(made)) as connection:

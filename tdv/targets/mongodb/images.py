@@ -11,7 +11,6 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final
 
 from tdv.model.schema import TableSchema
@@ -70,15 +69,15 @@ class Images:
         self._database[_LABELS].update_one({"_id": image.name}, {"$set": {"used_at": int(time.time())}})
         return image
 
-    def make(self, load: Load, scratch: Path) -> Image:
-        """The image of a load; raises what `Target.load` raises for its rows."""
+    def make(self, load: Load, work: Work) -> Image:
+        """The image of a load; `work` is that of the target. Raises what `Target.load` raises for its rows."""
         name = _name(load)
-        with locked(self._database, name, f"the image {name}") as lock:
+        with locked(self._database, name, f"the image {name}", work.lock) as lock:
             found = self.find(load)
             if found is not None:
                 return found
             self.drop(name)
-            image = self._made(Work(self._database, lock, scratch), load, name)
+            image = self._made(Work(self._database, lock, work.scratch), load, name)
         for old in self.found()[KEEP:]:
             if old.name != name:
                 self.drop(old.name)

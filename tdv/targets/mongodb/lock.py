@@ -29,15 +29,18 @@ _UNTIL: Final[dict[str, Any]] = {"$add": ["$$NOW", _LIVES]}
 
 
 class Lock:
-    """A lock that is held; its `token` is told from that of every other holder."""
+    """A lock that is held; its `token` is like that of no other holder. `outer` is one that is held meanwhile."""
 
-    def __init__(self, database: Database[dict[str, Any]], name: str, token: str) -> None:
+    def __init__(self, database: Database[dict[str, Any]], name: str, token: str, outer: Lock | None = None) -> None:
+        self._outer = outer
         self._locks = database[LOCK]
         self._own = {"_id": name, "token": token}
         self._renewed = time.monotonic()
 
     def renew(self) -> None:
         """Says that the holder is at work; to be called every few seconds."""
+        if self._outer is not None:
+            self._outer.renew()
         if time.monotonic() - self._renewed > _RENEWED:
             self.confirm()
 
@@ -49,12 +52,15 @@ class Lock:
 
 
 @contextmanager
-def locked(database: Database[dict[str, Any]], name: str, what: str) -> Iterator[Lock]:
-    """Waits for the lock `name`; raises `Refused` with the holder after a minute."""
+def locked(database: Database[dict[str, Any]], name: str, what: str, outer: Lock | None = None) -> Iterator[Lock]:
+    """Waits for the lock `name`; raises `Refused` with the holder after a minute.
+
+    `outer` is a lock that is held already, and is renewed with this one.
+    """
     token = os.urandom(8).hex()
     _acquire(database, name, token, what)
     try:
-        yield Lock(database, name, token)
+        yield Lock(database, name, token, outer)
     finally:
         with suppress(errors.PyMongoError):
             database[LOCK].delete_one({"_id": name, "token": token})

@@ -36,7 +36,7 @@ def replace_whole(session: Session, load: Load, work: Work) -> Done | None:
         there = looked(work.database, load, image.wanted(load) if image else wanted_of(load))
         if not may_go(there.survey, load):
             return None
-        image = image or images.make(load, work.scratch)
+        image = image or images.make(load, work)
     except errors.OperationFailure as exc:
         if exc.code != UNAUTHORIZED:
             raise

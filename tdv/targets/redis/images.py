@@ -92,6 +92,11 @@ class Images:
     def __init__(self, session: Session) -> None:
         self._session = session
 
+    @property
+    def database(self) -> int:
+        """The number of the database that keeps the images."""
+        return self._session.database
+
     def find(self, load: Load) -> Image | None:
         """The image of a load, if it is there."""
         key = _key(load)
@@ -100,7 +105,7 @@ class Images:
     def make(self, load: Load, work: Work) -> Image:
         """The image of a load; `work` is that of the target, whose lock is held."""
         key = _key(load)
-        with locked(self._session, f"{LOCK}:{key}", f"the image {key}") as own:
+        with locked(self._session, f"{LOCK}:{key}", f"the image {key}", work.lock) as own:
             found = self.find(load)
             if found is not None:
                 return found

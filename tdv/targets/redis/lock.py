@@ -27,16 +27,19 @@ _POLL: Final = 0.02
 
 
 class Lock:
-    """A lock that is held; its `value` names the holder."""
+    """A lock that is held; its `value` names the holder. `outer` is one that is held meanwhile."""
 
-    def __init__(self, session: Session, name: str, value: str) -> None:
+    def __init__(self, session: Session, name: str, value: str, outer: Lock | None = None) -> None:
         self.name = name
         self.value = value
         self._session = session
+        self._outer = outer
         self._renewed = time.monotonic()
 
     def renew(self) -> None:
         """Says that the holder is at work; to be called every few seconds."""
+        if self._outer is not None:
+            self._outer.renew()
         now = time.monotonic()
         if now - self._renewed > _RENEWED:
             self._session.call("PEXPIRE", self.name, _LIVES)
@@ -44,14 +47,17 @@ class Lock:
 
 
 @contextmanager
-def locked(session: Session, name: str, what: str) -> Iterator[Lock]:
-    """Waits for the lock `name` in the session's database; raises `Refused` with the holder after a minute."""
+def locked(session: Session, name: str, what: str, outer: Lock | None = None) -> Iterator[Lock]:
+    """Waits for the lock `name` in the session's database; raises `Refused` with the holder after a minute.
+
+    `outer` is a lock that is held already, and is renewed with this one.
+    """
     value = " ".join(
         (session.run_id, str(session.call("CLIENT", "ID")), os.urandom(6).hex(), str(os.getpid()), socket.gethostname())
     )
     _acquire(session, name, value, what)
     try:
-        yield Lock(session, name, value)
+        yield Lock(session, name, value, outer)
     finally:
         with suppress(redis.RedisError):
             session.run(scripts.UNLOCK, name, value)

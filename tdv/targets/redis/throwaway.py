@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import redis
 
 from tdv.config import TargetSettings
-from tdv.errors import TargetBusy, TargetError
+from tdv.errors import TargetError
 from tdv.targets.protocol import Load
 from tdv.targets.redis import scripts
 from tdv.targets.redis.images import Guard, Image, Images
@@ -51,7 +51,7 @@ class RedisThrowaways:
                     hint="Use a newer server; `tdv serve-db redis` starts one.",
                 )
             images = Images(session)
-            image = images.find(load) or self._made(images, load, session)
+            image = images.find(load) or self._made(images, load)
             database = self._claimed(session, str(name))
             try:
                 self._copied(images, image, load, Guard(_MARK, str(name), stays=True), database)
@@ -92,8 +92,11 @@ class RedisThrowaways:
         """True if nobody wrote to the server: Redis takes no write back."""
         return begun is not None and self.begin(throwaway, lambda: connection) == begun
 
-    def _made(self, images: Images, load: Load, session: Session) -> Image:
-        with locked(session, f"{LOCK}:throwaways", "the images of the server") as lock:
+    def _made(self, images: Images, load: Load) -> Image:
+        with (
+            closing(Session(self._settings.url, images.database)) as session,
+            locked(session, f"{LOCK}:throwaways", "the images of the server") as lock,
+        ):
             return images.make(load, Work(session, lock, self._scratch))
 
     def _copied(self, images: Images, image: Image, load: Load, guard: Guard, database: int) -> None:
@@ -103,7 +106,7 @@ class RedisThrowaways:
             if DAMAGED not in str(exc):
                 raise
             images.drop(image.name)
-            raise TargetBusy("an image lost rows while it was copied", hint="Run the command again.") from None
+            images.copy(self._made(images, load), load, database, guard)
 
     def _claimed(self, session: Session, name: str) -> int:
         own = Session(self._settings.url)
