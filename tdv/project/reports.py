@@ -35,7 +35,8 @@ def status(ports: Ports, names: tuple[str, ...], *, environments: bool = False) 
     prints = Fingerprints(ports.root)
     gone = _gone(ports)
     drifted = _drifted(ports)
-    unlocked = standings.unlocked(ports)
+    lock = standings.locked(ports)
+    unlocked = standings.unlocked(ports, lock)
     others = {**gone, **drifted, **unlocked}
     datasets = ports.chosen(names) if names else tuple(sorted({*ports.book.datasets(), *gone}))
     known = published(ports, datasets) if datasets else {}
@@ -49,7 +50,7 @@ def status(ports: Ports, names: tuple[str, ...], *, environments: bool = False) 
     found = verb.status(looked, datasets)
     prints.save()
     places = standings.of_environments(ports) if environments else ()
-    return replace(found, versions=(*standings.of_lock(ports, names), *places))
+    return replace(found, versions=(*standings.of_lock(ports, lock, names), *places))
 
 
 def log(ports: Ports, names: tuple[str, ...]) -> Log:

@@ -6,13 +6,14 @@ lock is looked at without any server; an environment that cannot be asked is tol
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tdv.errors import TdvError
 from tdv.model.fit import Need, faults, range_of, version_of
 from tdv.model.history import Position
+from tdv.model.lock import Lock
 from tdv.project import libraries, locks, resolutions, schemas
 from tdv.status import Notice, Standing
 from tdv.store.stages import current
@@ -25,33 +26,52 @@ if TYPE_CHECKING:
     from tdv.project.ports import Ports
 
 
-def unlocked(ports: Ports) -> dict[str, list[Notice]]:
-    """Dataset → why ``tdv.lock`` does not hold for it; what keeps the lock from being judged says nothing here."""
-    found: dict[str, list[Notice]] = {}
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """The lock, and what the code asks of it; `problem` says why that cannot be told."""
+
+    lock: Lock
+    asked: Mapping[str, Sequence[Asked]] = field(default_factory=dict)
+    need: Need = Need()  # noqa: RUF009 - a frozen value
+    problem: str = ""
+
+
+def locked(ports: Ports) -> Locked | None:
+    """The lock of the work tree and what the code asks of it, found out once; None without a lock."""
     try:
         held = locks.read(ports)
         if held is None:
-            return {}
-        why = locks.stale(
-            ports, held, resolutions.asked(ports), resolutions.need(ports), libraries.pinned_by(ports, held)
-        )
+            return None
+        return Locked(held, resolutions.asked(ports), resolutions.need(ports))
+    except TdvError as problem:
+        return Locked(Lock(), problem=problem.message)
+
+
+def unlocked(ports: Ports, held: Locked | None) -> dict[str, list[Notice]]:
+    """Dataset → why ``tdv.lock`` does not hold for it; what keeps the lock from being judged says nothing here."""
+    found: dict[str, list[Notice]] = {}
+    if held is None or held.problem:
+        return found
+    try:
+        why = locks.stale(ports, held.lock, held.asked, held.need)
     except TdvError:
-        return {}
+        return found
     for item in why:
         found.setdefault(item.dataset, []).append(Notice("unlocked", f"the lock: {item.message}", "tdv lock"))
     return found
 
 
-def of_lock(ports: Ports, names: tuple[str, ...]) -> tuple[Standing, ...]:
+def of_lock(ports: Ports, held: Locked | None, names: tuple[str, ...]) -> tuple[Standing, ...]:
     """What the lock pins, of the datasets named or of all."""
+    if held is None:
+        return ()
+    if held.problem:
+        return (Standing("tdv.lock", problem=held.problem),)
+    pins = held.lock.versions
     try:
-        held = locks.read(ports)
-        if held is None:
-            return ()
-        asked, need = resolutions.asked(ports), resolutions.need(ports)
-        library = libraries.pinned_by(ports, held)
-        chosen = [name for name in held.datasets if name in names or not names]
-        return tuple(_pinned(library, name, held.datasets[name].version, asked.get(name, ()), need) for name in chosen)
+        library = libraries.pinned_by(ports, held.lock)
+        chosen = [name for name in pins if name in names or not names]
+        return tuple(_pinned(library, name, pins[name], held.asked.get(name, ()), held.need) for name in chosen)
     except TdvError as problem:
         return (Standing("tdv.lock", problem=problem.message),)
 
