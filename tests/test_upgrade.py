@@ -164,8 +164,10 @@ def test_second_upgrade_has_nothing_to_do(tmp_path: Path) -> None:
     shop = migrating(tmp_path / "repo", PLAN)
     upgraded(shop)
     shop.commit("Upgrade")
-    outcome = shop.tdv("upgrade", "shop", expect=0)
-    assert outcome.stdout == "shop  is at 0002 already\n"
+    assert shop.tdv("upgrade", "shop", expect=0).stdout == "shop  is at 0002 already\n"
+    answer = shop.tdv("upgrade", "shop", "--json", expect=0).json()
+    documents.validate(documents.plain(answer, "upgrade"), "upgrade")
+    assert (answer["action"], answer["digest"], answer["diff"]) == ("unchanged", None, None)
 
 
 def test_dry_run_shows_the_change_and_writes_nothing(tmp_path: Path) -> None:
