@@ -48,7 +48,7 @@ def survey(connection: sqlite3.Connection) -> Survey:
 
 
 def write(connection: sqlite3.Connection, held: Iterable[Held]) -> None:
-    """Says `held` of these datasets; what is said of others stays."""
+    """Says `held` of these datasets; what is said of others stays. Where nothing is held there is no view."""
     now = {item.dataset: item for item in (*survey(connection).held, *held)}
     rows = [item.to_plain() for item in now.values()]
     said = ", ".join(f"({', '.join(_literal(row[name]) for name in STATE_COLUMNS)})" for row in rows)
