@@ -264,7 +264,7 @@ policy: {merge: sqash, never: x}
 levels: {row-remved: minor}
 app: {version: {}}
 """
-    version = 'expected a version range such as "^1.2", ">=1.2,<3" or "*"'
+    version = 'expected a version range such as "^1.2", ">=1.2,<3" or "*", or a stage such as "#staging"'
     app = "{from: pyproject.toml}, {file: VERSION}, {json: package.json}, {command: [git, describe, --tags]}"
     levels = f"expected one of {', '.join(DEFAULT_LEVELS)}"
     assert mistakes_of(text) == [

@@ -226,6 +226,9 @@ def _compose(text: str, file: str) -> yaml.Node | None:
     except yaml.MarkedYAMLError as exc:
         mark = exc.problem_mark or exc.context_mark
         line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+        if "nesting depth" in str(exc.problem):
+            # The parser's own limit, since PyYAML 6.0.4.
+            raise _too_deep(file, line) from exc
         context = f" {exc.context}" if exc.context else ""
         raise _unreadable(file, line, column, f"{exc.problem}{context}") from exc
     except yaml.reader.ReaderError as exc:
@@ -234,10 +237,14 @@ def _compose(text: str, file: str) -> yaml.Node | None:
     except (yaml.YAMLError, UnicodeEncodeError) as exc:
         raise _unreadable(file, 1, 1, "this is no YAML text") from exc
     except RecursionError as exc:
-        raise _unreadable(file, 1, 1, f"this is nested deeper than {_DEEPEST} levels") from exc
+        raise _too_deep(file, 1) from exc
     finally:
         if loader is not None:
             loader.dispose()
+
+
+def _too_deep(file: str, line: int) -> DocumentError:
+    return _unreadable(file, line, 1, f"this is nested deeper than {_DEEPEST} levels")
 
 
 def _unreadable(file: str, line: int, column: int, reason: str) -> DocumentError:
@@ -257,7 +264,7 @@ class _Builder:
 
     def build(self, node: yaml.Node, path: Path) -> Any:
         if len(path) > _DEEPEST:
-            raise _unreadable(self._document.file, node.start_mark.line + 1, 1, f"nested deeper than {_DEEPEST} levels")
+            raise _too_deep(self._document.file, node.start_mark.line + 1)
         self._count(node)
         if isinstance(node, yaml.ScalarNode):
             return self._scalar(node, path)
