@@ -68,3 +68,15 @@ def test_remote_directory_that_is_new_is_made(shop: Repository, tmp_path: Path) 
     shop.dvc("remote", "add", "backup", "../backup")
     assert "sent" in shop.tdv("push", "--remote", "backup", expect=0).stdout
     assert (tmp_path / "backup").is_dir()
+
+
+def test_build_without_a_cache_takes_what_was_built_from_the_remote(shop: Repository, tmp_path: Path) -> None:
+    shop.tdv("push", expect=0)
+    lock = shop.read("dvc.lock")
+    for words, remote in (("restored", tmp_path / "storage"), ("built", tmp_path / "elsewhere")):
+        shutil.rmtree(shop.root / ".dvc/cache")
+        shutil.rmtree(shop.root / "datasets/shop/data")
+        if not remote.exists():
+            shutil.move(tmp_path / "storage", remote)
+        assert f"shop  {words}" in shop.tdv("build", expect=0).stdout
+        assert shop.read("dvc.lock") == lock

@@ -11,7 +11,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -20,13 +20,13 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final, Literal
 
 from tdv import durable
-from tdv.errors import ConfigError, DataError, Refused
+from tdv.errors import ConfigError, DataError, IntegrityError, Refused, StoreError
 from tdv.model.release import Artifact
-from tdv.project import making
+from tdv.project import making, obtain
 from tdv.project import sources as build_sources
 from tdv.project.making import Made, MakeOptions
 from tdv.store import pipeline
-from tdv.store.fingerprint import Fingerprints, stage_status
+from tdv.store.fingerprint import Fingerprints, StageStatus, stage_status
 from tdv.store.pipeline import Entry, StageLock, StageSpec
 
 if TYPE_CHECKING:
@@ -92,6 +92,7 @@ def build(ports: Ports, dataset: str, *, force: bool = False) -> Built:
         if not in_stage:
             pipeline.ensure_stage(ports.root, stage_of(spec, sources))
         work = _Work(ports, spec, sources, in_stage)
+        work.fetch()
         action, manifest = work.rebuild() if force or in_stage else work.update()
     before = work.current.manifest.digest if work.current else None
     tables = {table.name: table.rows for table in manifest.tables}
@@ -148,11 +149,28 @@ class _Work:
         """The hashes of the files in the work tree."""
         return Fingerprints(self.ports.root)
 
+    @cached_property
+    def status(self) -> StageStatus:
+        """What of the stage differs from ``dvc.lock``."""
+        return stage_status(self.ports.root, self.spec.name, self.prints)
+
+    def fetch(self) -> None:
+        """Brings the artifact that ``dvc.lock`` names into the cache, where its sources are those of the work tree.
+
+        What another toolchain builds from them has other bytes, and DVC would take it for another artifact.
+        """
+        from tdv.store.artifacts import data_path
+
+        entry = self.locked.out(data_path(self.spec.name)) if self.locked else None
+        if entry is not None and not self.ports.cache.has_all(entry.md5) and self.status.sources_unchanged:
+            with suppress(StoreError, IntegrityError):
+                obtain.fetch(self.ports, entry.md5)
+
     def update(self) -> tuple[Action, Manifest]:
         """Does as little as the state of sources, lock and work tree allows."""
         from tdv.store.artifacts import data_path
 
-        status = stage_status(self.ports.root, self.spec.name, self.prints)
+        status = self.status
         self.prints.save()
         if self.current is None or self.artifact is None or not status.sources_unchanged:
             return self.rebuild()

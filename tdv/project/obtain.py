@@ -31,7 +31,7 @@ def open_state(ports: Ports, state: State) -> Snapshot:
     if state.record is not None:
         return open_release(ports, state.record)
     try:
-        _fetch(ports, state.artifact.md5)
+        fetch(ports, state.artifact.md5)
     except RemoteError as problem:
         raise nowhere(state.dataset, state.version, problem) from problem
     return open_artifact(ports.cache, state.artifact.md5)
@@ -71,7 +71,7 @@ def obtain(ports: Ports, record: Record) -> str:
     if rebuilt is not None:
         return rebuilt
     try:
-        _fetch(ports, md5)
+        fetch(ports, md5)
     except RemoteError as problem:
         return _from_history(ports, record, problem)
     return md5
@@ -136,7 +136,8 @@ def _unshared(one: Snapshot, other: Snapshot) -> list[str]:
     return [part.file for table in one.manifest.tables for part in table.parts if part.digest not in known]
 
 
-def _fetch(ports: Ports, md5: str) -> None:
+def fetch(ports: Ports, md5: str) -> None:
+    """Brings an artifact into the cache; raises `RemoteError`, and `IntegrityError` for other bytes than these."""
     if ports.cache.has_all(md5):
         return
     from tdv.store import dvc
