@@ -38,7 +38,7 @@ def command(
       tdv comment review.md --forge github --project me/app --number 12
     """
     from tdv.project.comments import CommentWish
-    from tdv.project.project import comment
+    from tdv.project.unopened import comment
 
     base = invocation(ctx).directory
     wish = CommentWish(tuple(base / file for file in files), name, forge, api, project, number, head)

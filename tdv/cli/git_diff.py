@@ -15,7 +15,7 @@ _STYLES: Final = {"+++": "bold", "---": "bold", "+": "green", "-": "red", "@": "
 def command(ctx: typer.Context, words: Annotated[list[str], typer.Argument(metavar="ARGUMENT…")]) -> None:
     """Print how a file of test data changed, as Git's `diff.tdv.command`: `git diff` of dvc.lock shows rows."""
     from tdv.cli.differences import print_report
-    from tdv.project.project import file_diff, git_colours
+    from tdv.project.unopened import file_diff, git_colours
 
     directory = invocation(ctx).directory
     found = file_diff(directory, words)

@@ -30,7 +30,7 @@ def command(
     if ci is not None:
         _write_ci(ctx, ci, json=json)
         return
-    from tdv.project.project import prepare
+    from tdv.project.unopened import prepare
 
     prepared = prepare(invocation(ctx).directory)
     if json:
@@ -48,7 +48,7 @@ def command(
 
 
 def _write_ci(ctx: typer.Context, forge: ForgeName, *, json: bool) -> None:
-    from tdv.project.project import write_ci
+    from tdv.project.unopened import write_ci
 
     written = write_ci(invocation(ctx).directory, forge)
     if json:

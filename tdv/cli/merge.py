@@ -49,7 +49,7 @@ def command(
 
 
 def _drive(ctx: typer.Context, driver: tuple[Path, Path, Path, int, str]) -> int:
-    from tdv.project.project import drive_merge
+    from tdv.project.unopened import drive_merge
 
     base, ours, theirs, size, path = driver
     conflicts = drive_merge(invocation(ctx).directory, (base, ours, theirs), size, path)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tdv import config
-from tdv.errors import ConfigError, TdvError
+from tdv.errors import ConfigError
 from tdv.project.ports import Ports, now
 
 if TYPE_CHECKING:
@@ -20,13 +20,9 @@ if TYPE_CHECKING:
     from tdv.amend import Amended, CompatChange
     from tdv.bisect import Bisection
     from tdv.check import Checked
-    from tdv.ci import Written
     from tdv.cleanup import Cleanup
-    from tdv.comment import Commented
-    from tdv.config.forge import ForgeName
     from tdv.gc import GcReport
     from tdv.health import Health
-    from tdv.init import Prepared
     from tdv.log import Log
     from tdv.matrix.value import Matrix
     from tdv.model.diff_report import DiffReport
@@ -37,11 +33,9 @@ if TYPE_CHECKING:
     from tdv.new import Scaffolded
     from tdv.project.bisections import BisectWish
     from tdv.project.builds import Built
-    from tdv.project.comments import CommentWish
     from tdv.project.comparisons import DiffStream, DiffWish
     from tdv.project.databases import Databases
     from tdv.project.executions import Announce, ExecWish
-    from tdv.project.file_diffs import FileDiff
     from tdv.project.locks import Locked, LockWish
     from tdv.project.making import Sample
     from tdv.project.merges import Merging
@@ -61,74 +55,6 @@ if TYPE_CHECKING:
     from tdv.uses import Uses
 
 Advance = Callable[[float, float], None]
-
-
-def prepare(directory: Path) -> Prepared:
-    """Makes `directory` ready to be a project; raises `GitError` outside a Git repository."""
-    from tdv import init
-    from tdv.store.git import Git
-
-    environ = config.process_environment()
-    return init.prepare(Git(directory.resolve(), environ), environ)
-
-
-def write_ci(directory: Path, forge: ForgeName) -> Written:
-    """Writes what a forge needs to review pull requests, at the top of the repository that `directory` is in."""
-    from tdv import ci
-    from tdv.store.git import Git
-
-    git = Git(directory.resolve(), config.process_environment())
-    main = git.default_remote_branch()
-    branch = main.partition("/")[2] if main else git.branch()
-    return ci.write(git.top(), forge, branch or "main")
-
-
-def comment(wish: CommentWish) -> Commented:
-    """Keeps one comment on a pull request up to date; needs no repository."""
-    from tdv.project import comments
-
-    return comments.comment(config.process_environment(), wish)
-
-
-def readable(directory: Path, file: Path) -> str:
-    """A file of test data as text; `directory` is where the project is looked for, whose cache it may need."""
-    from tdv import textconv
-
-    try:
-        cache = Project.find(directory).ports.cache
-    except TdvError:
-        cache = None
-    return textconv.text_of(file.read_bytes(), cache)
-
-
-def file_diff(directory: Path, words: Sequence[str]) -> FileDiff:
-    """How a file changed, from the arguments of Git's diff driver; the project is looked for where the file lies."""
-    from tdv.project import file_diffs
-
-    change = file_diffs.FileChange.of(words)
-    if change is None:
-        return file_diffs.FileDiff((f"* Unmerged path {words[0]}",), ())
-    try:
-        ports = Project.find((directory / change.new_path).parent).ports
-    except TdvError:
-        ports = None
-    return file_diffs.compare(ports, change)
-
-
-def git_colours(directory: Path, *, is_terminal: bool) -> bool:
-    """Whether Git would show a difference in colour, also through its pager."""
-    from tdv.store.git import Git
-
-    return Git(directory.resolve(), config.process_environment()).colours("color.diff", is_terminal=is_terminal)
-
-
-def drive_merge(directory: Path, files: tuple[Path, Path, Path], size: int, path: str) -> tuple[str, ...]:
-    """Merges base, ours and theirs into the file of ours, as Git's merge driver; returns what clashes."""
-    from tdv.project import merges
-    from tdv.store.git import Git
-
-    git = Git(directory.resolve(), config.process_environment())
-    return merges.drive(git, files, size, path)
 
 
 def _execution_id() -> str:
