@@ -6,17 +6,14 @@ rename, and the state that says so is written last. Importing this module import
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, ClassVar
 
-from tdv.config import TargetSettings
-from tdv.config.address import identity
 from tdv.model.schema import DatasetSchema, TableSchema
-from tdv.targets.driver import Driver, Place, failures
+from tdv.targets.driver import Driver
 from tdv.targets.mongodb.losses import LOSSES
+from tdv.targets.on_server import OnServer
 from tdv.targets.protocol import Capabilities, Held, Load, Loss, Outcome, Plan
 
 if TYPE_CHECKING:
@@ -25,40 +22,23 @@ if TYPE_CHECKING:
     from tdv.targets.mongodb.session import Session
     from tdv.targets.throwaway import Throwaways
 
-DRIVER: Final = Driver("MongoDB", "mongodb", "tdv.targets.mongodb.session")
 
-
-class MongodbTarget:
+class MongodbTarget(OnServer):
     """One database of a server."""
 
     capabilities: ClassVar[Capabilities] = Capabilities(throwaway=True)
     losses: ClassVar[Mapping[str, Loss]] = LOSSES
-
-    def __init__(self, settings: TargetSettings, work: Path) -> None:
-        self.settings = settings
-        self.shown = settings.shown
-        self._scratch = work / "images"
-
-    @property
-    def identity(self) -> str:
-        return " ".join(sorted(identity(self.settings.url)))
-
-    def proof(self) -> Any | None:
-        """None: the server does not tell who wrote without reading everything."""
-        return None
-
-    def settle(self) -> None:
-        """There is no proof to make sure of."""
+    driver: ClassVar[Driver] = Driver("MongoDB", "mongodb", "tdv.targets.mongodb.session")
 
     def held(self) -> tuple[Held, ...]:
-        with self._failures():
+        with self.failures():
             from tdv.targets.mongodb.catalogue import held_in
 
             with self._connected() as session:
                 return held_in(session.database)
 
     def plan(self, load: Load) -> Plan:
-        with self._failures():
+        with self.failures():
             from tdv.targets.mongodb.loading import looked, wanted_of
             from tdv.targets.mongodb.names import collection_of
             from tdv.targets.mongodb.whole import may_go
@@ -75,35 +55,35 @@ class MongodbTarget:
             return Plan((f"{way}, each in one step: {self.shown}", *deleted, *restores))
 
     def load(self, load: Load) -> Outcome:
-        with self._failures(), self._connected() as session:
+        with self.failures(), self._connected() as session:
             from tdv.targets.mongodb.loading import Work, replace_rows
             from tdv.targets.mongodb.lock import locked
             from tdv.targets.mongodb.whole import replace_whole
 
             with locked(session.database, "target", f"the target {self.shown}") as lock:
-                work = Work(session.database, lock, self._fresh_scratch())
+                work = Work(session.database, lock, self.fresh_scratch())
                 done = replace_whole(session, load, work) if self._owned else None
                 return Outcome(*(done or ("loaded", replace_rows(work, load))))
 
     def throwaways(self) -> Throwaways:
         """The throwaway databases on the target's server; the target itself is not touched."""
-        with self._failures():
+        with self.failures():
             from tdv.targets.mongodb.throwaway import MongodbThrowaways
 
-            return MongodbThrowaways(self.settings, self._fresh_scratch(), self._failures)
+            return MongodbThrowaways(self.settings, self.fresh_scratch(), self.failures)
 
     def read(self, table: TableSchema) -> Iterator[pa.Table]:
-        with self._failures():
+        with self.failures():
             from tdv.content.order import ordered_stream
             from tdv.targets.mongodb.names import collection_of
             from tdv.targets.mongodb.rows import read
 
             with self._connected() as session:
                 collection = session.database[collection_of(table.name)]
-                yield from ordered_stream(read(collection, table), table, self._fresh_scratch())
+                yield from ordered_stream(read(collection, table), table, self.fresh_scratch())
 
     def inspect(self) -> DatasetSchema:
-        with self._failures():
+        with self.failures():
             from tdv.targets.mongodb.catalogue import inspect
 
             with self._connected() as session:
@@ -113,16 +93,9 @@ class MongodbTarget:
     def _owned(self) -> bool:
         return self.settings.owns == "database"
 
-    def _fresh_scratch(self) -> Path:
-        return self._scratch / f".scratch-{os.urandom(6).hex()}"
-
     @contextmanager
     def _connected(self) -> Iterator[Session]:
         from tdv.targets.mongodb.session import Session
 
         with closing(Session(self.settings.url)) as session:
             yield session
-
-    def _failures(self) -> AbstractContextManager[None]:
-        """Turns errors into tdv's."""
-        return failures(DRIVER, Place(self.shown, self._scratch))

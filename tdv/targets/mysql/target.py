@@ -7,18 +7,15 @@ neither the driver nor Arrow.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from tdv.config import TargetSettings
-from tdv.config.address import identity
 from tdv.errors import Refused
 from tdv.model.schema import DatasetSchema, TableSchema
-from tdv.targets.driver import Driver, Place, failures
+from tdv.targets.driver import Driver
 from tdv.targets.mysql.types import LOSSES
+from tdv.targets.on_server import OnServer
 from tdv.targets.protocol import Capabilities, Held, Load, Loss, Outcome, Plan
 from tdv.targets.survey import migrates
 
@@ -28,26 +25,16 @@ if TYPE_CHECKING:
     from tdv.targets.mysql.wire import Connection
     from tdv.targets.throwaway import Throwaways
 
-DRIVER: Final = Driver("MySQL", "mysql", "tdv.targets.mysql.session")
 
-
-class MysqlTarget:
+class MysqlTarget(OnServer):
     """One database of a server."""
 
     capabilities: ClassVar[Capabilities] = Capabilities(transactional=True, proof=True, references=True, throwaway=True)
     losses: ClassVar[Mapping[str, Loss]] = LOSSES
-
-    def __init__(self, settings: TargetSettings, work: Path) -> None:
-        self.settings = settings
-        self.shown = settings.shown
-        self._scratch = work / "images"
-
-    @property
-    def identity(self) -> str:
-        return " ".join(sorted(identity(self.settings.url)))
+    driver: ClassVar[Driver] = Driver("MySQL", "mysql", "tdv.targets.mysql.session")
 
     def proof(self) -> Any | None:
-        with self._failures():
+        with self.failures():
             from tdv.targets.mysql.proof import proof
 
             with self._connected_if_there() as connection:
@@ -57,14 +44,14 @@ class MysqlTarget:
         """There is no proof as long as it could miss a write; rows are read then, see `same`."""
 
     def held(self) -> tuple[Held, ...]:
-        with self._failures():
+        with self.failures():
             from tdv.targets.mysql.state import held_in
 
             with self._connected_if_there() as connection:
                 return held_in(connection) if connection is not None else ()
 
     def plan(self, load: Load) -> Plan:
-        with self._failures():
+        with self.failures():
             from tdv.targets.mysql.catalogue import is_empty
             from tdv.targets.mysql.loading import counts
 
@@ -79,12 +66,12 @@ class MysqlTarget:
             return Plan((way, *(f"delete {count} rows of {name!r}" for name, count in deleted), *made, *restores))
 
     def load(self, load: Load) -> Outcome:
-        with self._failures(), self._locked() as admin:
+        with self.failures(), self._locked() as admin:
             return self._unchanged(load) or self._replaced_whole(admin, load) or self._replaced_rows(load)
 
     def drop(self) -> None:
         """Removes the database, which must be one that tdv owns."""
-        with self._failures(), self._locked() as admin:
+        with self.failures(), self._locked() as admin:
             from tdv.targets.mysql.session import execute, parameters
             from tdv.targets.sql import quote
 
@@ -96,29 +83,29 @@ class MysqlTarget:
 
     def throwaways(self) -> Throwaways:
         """The throwaway databases on the target's server; the target itself is not touched."""
-        with self._failures():
+        with self.failures():
             from tdv.targets.mysql.throwaway import MysqlThrowaways
 
-            return MysqlThrowaways(self.settings, self._fresh_scratch(), self._failures)
+            return MysqlThrowaways(self.settings, self.fresh_scratch(), self.failures)
 
     def read(self, table: TableSchema) -> Iterator[pa.Table]:
-        with self._failures():
+        with self.failures():
             from tdv.content.order import ordered_stream
             from tdv.targets.mysql.rows import read
             from tdv.targets.sql import quote
 
             with self._connected() as connection:
-                yield from ordered_stream(read(connection, quote(table.name), table), table, self._fresh_scratch())
+                yield from ordered_stream(read(connection, quote(table.name), table), table, self.fresh_scratch())
 
     def inspect(self) -> DatasetSchema:
-        with self._failures():
+        with self.failures():
             from tdv.targets.mysql.inspection import inspect
 
             with self._connected() as connection:
                 return inspect(connection)
 
     def look_up(self, table: str) -> Sequence[Mapping[str, Any]] | None:
-        with self._failures():
+        with self.failures():
             from tdv.targets.mysql.catalogue import select
 
             with self._connected_if_there() as connection:
@@ -129,7 +116,7 @@ class MysqlTarget:
         from tdv.targets.mysql.same import is_same
 
         with self._connected_if_there() as connection:
-            if connection is None or not is_same(connection, load, self._fresh_scratch()):
+            if connection is None or not is_same(connection, load, self.fresh_scratch()):
                 return None
             from tdv.targets.mysql.state import held_in
             from tdv.targets.mysql.swap import sweep
@@ -143,7 +130,7 @@ class MysqlTarget:
             return None
         from tdv.targets.mysql.whole import Whole
 
-        return Whole(admin, self.settings, self._fresh_scratch()).replace(load)
+        return Whole(admin, self.settings, self.fresh_scratch()).replace(load)
 
     def _replaced_rows(self, load: Load) -> Outcome:
         from tdv.targets.mysql.catalogue import is_empty
@@ -152,7 +139,7 @@ class MysqlTarget:
         with self._connected() as connection:
             if load.schema is not None and is_empty(connection):
                 load.schema.make(self.settings)
-            return Outcome("loaded", Loading(connection, load, self.settings.also_empty, self._fresh_scratch()).run())
+            return Outcome("loaded", Loading(connection, load, self.settings.also_empty, self.fresh_scratch()).run())
 
     @contextmanager
     def _locked(self) -> Iterator[Connection]:
@@ -162,9 +149,6 @@ class MysqlTarget:
         with closing(connect(parameters(self.settings.url), None)) as admin:
             lock(admin, self.identity, f"the target {self.shown}")
             yield admin
-
-    def _fresh_scratch(self) -> Path:
-        return self._scratch / f".scratch-{os.urandom(6).hex()}"
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
@@ -190,7 +174,3 @@ class MysqlTarget:
             return
         with closing(connection):
             yield connection
-
-    def _failures(self) -> AbstractContextManager[None]:
-        """Turns errors into tdv's."""
-        return failures(DRIVER, Place(self.shown, self._scratch))

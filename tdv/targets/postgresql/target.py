@@ -7,17 +7,14 @@ imports neither the driver nor Arrow.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, closing, contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from tdv.config import TargetSettings
-from tdv.config.address import identity
 from tdv.errors import Refused
 from tdv.model.schema import DatasetSchema, TableSchema
-from tdv.targets.driver import Driver, Place, failures
+from tdv.targets.driver import Driver
+from tdv.targets.on_server import OnServer
 from tdv.targets.postgresql.types import LOSSES
 from tdv.targets.protocol import Capabilities, Held, Load, Loss, Outcome, Plan
 from tdv.targets.survey import migrates
@@ -29,26 +26,16 @@ if TYPE_CHECKING:
     from tdv.targets.postgresql.whole import Whole
     from tdv.targets.throwaway import Throwaways
 
-DRIVER: Final = Driver("PostgreSQL", "postgres", "tdv.targets.postgresql.session")
 
-
-class PostgresqlTarget:
+class PostgresqlTarget(OnServer):
     """One database of a server; rows are loaded into the first schema of the search path, ``public`` by default."""
 
     capabilities: ClassVar[Capabilities] = Capabilities(transactional=True, proof=True, references=True, throwaway=True)
     losses: ClassVar[Mapping[str, Loss]] = LOSSES
-
-    def __init__(self, settings: TargetSettings, work: Path) -> None:
-        self.settings = settings
-        self.shown = settings.shown
-        self._scratch = work / "images"
-
-    @property
-    def identity(self) -> str:
-        return " ".join(sorted(identity(self.settings.url)))
+    driver: ClassVar[Driver] = Driver("PostgreSQL", "postgres", "tdv.targets.postgresql.session")
 
     def proof(self) -> Any | None:
-        with self._failures():
+        with self.failures():
             from tdv.targets.postgresql.proof import proof
 
             with self._connected_if_there() as connection:
@@ -58,14 +45,14 @@ class PostgresqlTarget:
         """A load has handed in its counts; those of others grow by themselves."""
 
     def held(self) -> tuple[Held, ...]:
-        with self._failures():
+        with self.failures():
             from tdv.targets.postgresql.catalogue import held_in
 
             with self._connected_if_there() as connection:
                 return held_in(connection) if connection is not None else ()
 
     def plan(self, load: Load) -> Plan:
-        with self._failures():
+        with self.failures():
             from tdv.targets.postgresql.loading import counts
 
             restores = [f"load {item.dataset}@{item.version} ({item.digest})" for item in load.items]
@@ -81,14 +68,14 @@ class PostgresqlTarget:
             return Plan((way, *(f"delete {count} rows of {name!r}" for name, count in deleted), *made, *restores))
 
     def load(self, load: Load) -> Outcome:
-        with self._failures(), self._maintained() as whole:
+        with self.failures(), self._maintained() as whole:
             # Its lock is kept while tables are filled, too: no clone may come between.
             outcome = whole.replace(load) if whole is not None else None
             return outcome or self._replaced_rows(load)
 
     def drop(self) -> None:
         """Removes the database, which must be one that tdv owns, with everybody who is connected to it."""
-        with self._failures(), self._maintained() as whole:
+        with self.failures(), self._maintained() as whole:
             if whole is None:
                 raise Refused(
                     f"{self.shown} is not tdv's to drop", hint="Set `owns: database` for the target in tdv.yaml."
@@ -97,13 +84,13 @@ class PostgresqlTarget:
 
     def throwaways(self) -> Throwaways:
         """The throwaway databases on the target's server; the target itself is not touched."""
-        with self._failures():
+        with self.failures():
             from tdv.targets.postgresql.throwaway import PostgresqlThrowaways
 
-            return PostgresqlThrowaways(self.settings, self._fresh_scratch(), self._failures)
+            return PostgresqlThrowaways(self.settings, self.fresh_scratch(), self.failures)
 
     def read(self, table: TableSchema) -> Iterator[pa.Table]:
-        with self._failures():
+        with self.failures():
             from tdv.content.order import ordered_stream
             from tdv.targets.postgresql.catalogue import schema_of
             from tdv.targets.postgresql.rows import read
@@ -111,17 +98,17 @@ class PostgresqlTarget:
 
             with self._connected() as connection:
                 place = f"{quote(schema_of(connection))}.{quote(table.name)}"
-                yield from ordered_stream(read(connection, place, table), table, self._fresh_scratch())
+                yield from ordered_stream(read(connection, place, table), table, self.fresh_scratch())
 
     def inspect(self) -> DatasetSchema:
-        with self._failures():
+        with self.failures():
             from tdv.targets.postgresql.inspection import inspect
 
             with self._connected() as connection:
                 return inspect(connection)
 
     def look_up(self, table: str) -> Sequence[Mapping[str, Any]] | None:
-        with self._failures():
+        with self.failures():
             from tdv.targets.postgresql.catalogue import select
 
             with self._connected_if_there() as connection:
@@ -137,7 +124,7 @@ class PostgresqlTarget:
             lock(connection, self.identity, f"the target {self.shown}")
             if load.schema is not None and is_empty(connection):
                 load.schema.make(self.settings)
-            held = Loading(connection, load, self.settings.also_empty, self._fresh_scratch()).run()
+            held = Loading(connection, load, self.settings.also_empty, self.fresh_scratch()).run()
             hand_in(connection)
             return Outcome("loaded", held)
 
@@ -154,10 +141,7 @@ class PostgresqlTarget:
             return
         with closing(maintenance(given)) as admin:
             lock(admin, self.identity, f"the target {self.shown}")
-            yield Whole(admin, self.settings, name, self._fresh_scratch())
-
-    def _fresh_scratch(self) -> Path:
-        return self._scratch / f".scratch-{os.urandom(6).hex()}"
+            yield Whole(admin, self.settings, name, self.fresh_scratch())
 
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
@@ -182,7 +166,3 @@ class PostgresqlTarget:
             return
         with closing(connection):
             yield connection
-
-    def _failures(self) -> AbstractContextManager[None]:
-        """Turns errors into tdv's."""
-        return failures(DRIVER, Place(self.shown, self._scratch))

@@ -7,16 +7,15 @@ module imports neither the driver nor Arrow.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tdv.config import TargetSettings
-from tdv.config.address import identity
 from tdv.model.schema import DatasetSchema, TableSchema
-from tdv.targets.driver import Driver, Place, failures
+from tdv.targets.driver import Driver
+from tdv.targets.on_server import OnServer
 from tdv.targets.protocol import Capabilities, Held, Load, Loss, Outcome, Plan
 from tdv.targets.redis.losses import LOSSES
 
@@ -28,48 +27,38 @@ if TYPE_CHECKING:
     from tdv.targets.redis.whole import Whole
     from tdv.targets.throwaway import Throwaways
 
-DRIVER: Final = Driver("Redis", "redis", "tdv.targets.redis.session")
 
-
-class RedisTarget:
+class RedisTarget(OnServer):
     """One logical database of a server."""
 
     capabilities: ClassVar[Capabilities] = Capabilities(transactional=True, proof=True, throwaway=True)
     losses: ClassVar[Mapping[str, Loss]] = LOSSES
+    driver: ClassVar[Driver] = Driver("Redis", "redis", "tdv.targets.redis.session")
 
     def __init__(self, settings: TargetSettings, work: Path) -> None:
-        self.settings = settings
-        self.shown = settings.shown
-        self._scratch = work / "images"
+        super().__init__(settings, work)
         self._loaded: Any | None = None
-
-    @property
-    def identity(self) -> str:
-        return " ".join(sorted(identity(self.settings.url)))
 
     def proof(self) -> Any | None:
         """After a load, once, how the server was when the rows came into place: what others wrote since differs."""
         loaded, self._loaded = self._loaded, None
         if loaded is not None:
             return loaded
-        with self._failures():
+        with self.failures():
             from tdv.targets.redis.proof import proof
 
             with self._connected() as session:
                 return proof(session)
 
-    def settle(self) -> None:
-        """The counts of the server grow with every write."""
-
     def held(self) -> tuple[Held, ...]:
-        with self._failures():
+        with self.failures():
             from tdv.targets.redis.catalogue import held_in
 
             with self._connected() as session:
                 return held_in(session)
 
     def plan(self, load: Load) -> Plan:
-        with self._failures():
+        with self.failures():
             from tdv.targets.redis.loading import looked, present, tables_of
 
             restores = [f"load {item.dataset}@{item.version} ({item.digest})" for item in load.items]
@@ -82,7 +71,7 @@ class RedisTarget:
             return Plan((f"{way} in one step: {self.shown}", *deleted, *restores))
 
     def load(self, load: Load) -> Outcome:
-        with self._failures(), self._working() as work:
+        with self.failures(), self._working() as work:
             from tdv.targets.redis.loading import replace_rows
             from tdv.targets.redis.proof import of
 
@@ -94,21 +83,21 @@ class RedisTarget:
 
     def throwaways(self) -> Throwaways:
         """The throwaway databases on the target's server; the target itself is not touched."""
-        with self._failures():
+        with self.failures():
             from tdv.targets.redis.throwaway import RedisThrowaways
 
-            return RedisThrowaways(self.settings, self._fresh_scratch(), self._failures)
+            return RedisThrowaways(self.settings, self.fresh_scratch(), self.failures)
 
     def read(self, table: TableSchema) -> Iterator[pa.Table]:
-        with self._failures():
+        with self.failures():
             from tdv.content.order import ordered_stream
             from tdv.targets.redis.rows import read
 
             with self._connected() as session:
-                yield from ordered_stream(read(session, table), table, self._fresh_scratch())
+                yield from ordered_stream(read(session, table), table, self.fresh_scratch())
 
     def inspect(self) -> DatasetSchema:
-        with self._failures():
+        with self.failures():
             from tdv.targets.redis.catalogue import inspect
 
             with self._connected() as session:
@@ -129,10 +118,7 @@ class RedisTarget:
         from tdv.targets.redis.names import LOCK
 
         with self._connected() as session, locked(session, LOCK, f"the target {self.shown}") as lock:
-            yield Work(session, lock, self._fresh_scratch())
-
-    def _fresh_scratch(self) -> Path:
-        return self._scratch / f".scratch-{os.urandom(6).hex()}"
+            yield Work(session, lock, self.fresh_scratch())
 
     @contextmanager
     def _connected(self) -> Iterator[Session]:
@@ -140,7 +126,3 @@ class RedisTarget:
 
         with closing(Session(self.settings.url)) as session:
             yield session
-
-    def _failures(self) -> AbstractContextManager[None]:
-        """Turns errors into tdv's."""
-        return failures(DRIVER, Place(self.shown, self._scratch))
