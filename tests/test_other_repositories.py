@@ -162,6 +162,14 @@ def test_exec_and_log_and_diff(service: Repository, data: Repository) -> None:
     assert diff["bump"] == "minor"
 
 
+def test_matrix_has_the_datasets_that_the_code_wants_of_others(service: Repository) -> None:
+    service.tdv("lock", expect=0)
+    plain = service.tdv("matrix", "--json", expect=0).json()
+    assert list(plain["datasets"]) == ["catalog:shop"]
+    assert service.tdv("matrix", "catalog:shop", "--json", expect=0).json() == plain
+    assert "no release of 'shpo'" in service.tdv("matrix", "catalog:shpo", expect=10).stderr
+
+
 def test_verify_looks_at_record_tag_data_and_target(service: Repository) -> None:
     service.tdv("lock", expect=0)
     service.tdv("checkout", expect=0)

@@ -1,9 +1,9 @@
 """Who serves whom: app versions by migrations by releases, and the holes.
 
-In: the book of releases, states of the code, the history of the migrations. Out: a `Matrix`. Pure: nothing is read but
-through the book. Always holds: a cell has the newest release whose range holds the app version and whose span holds
-the migrations, as `tdv.resolve` judges each release by itself; yanked releases and pre-releases serve nobody; what
-datasets require of each other is left to a resolution.
+In: releases, states of the code, the history of the migrations. Out: a `Matrix`. Pure: nothing is read. Always holds:
+a cell has the newest release whose range holds the app version and whose span holds the migrations, as `tdv.resolve`
+judges each release by itself; yanked releases and pre-releases serve nobody; what datasets require of each other is
+left to a resolution.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from tdv.model.compat import Compat
 from tdv.model.fit import range_of, version_of
 from tdv.model.history import History, Place
 from tdv.model.release import Release
-from tdv.store.records import ReleaseBook
 
 __all__ = ["WORK_TREE", "Code", "Landscape", "matrix"]
 
@@ -42,12 +41,11 @@ class Landscape:
     history: History | None = None
 
 
-def matrix(book: ReleaseBook, datasets: Sequence[str], landscape: Landscape) -> Matrix:
-    """The matrix of each of `datasets` that has a release."""
+def matrix(releases: Mapping[str, Sequence[Release]], landscape: Landscape) -> Matrix:
+    """The matrix of each dataset that has a release."""
     places = _places(landscape.history)
-    found = {name: book.releases(name) for name in datasets}
     return Matrix(
-        {name: _Crossing(name, releases, landscape, places).dataset() for name, releases in found.items() if releases}
+        {name: _Crossing(name, found, landscape, places).dataset() for name, found in releases.items() if found}
     )
 
 

@@ -1,7 +1,7 @@
 """Wires `tdv matrix`: the app's tags with their locks, the work tree, the migrations, the book.
 
-In: datasets. Out: a `Matrix`. Always holds: a tag whose name is no app version, a lock that cannot be read and
-migrations that are gone from the history are told, not passed over.
+In: datasets, of this repository or of others. Out: a `Matrix`. Always holds: a tag whose name is no app version, a lock
+that cannot be read and migrations that are gone from the history are told, not passed over.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ from typing import TYPE_CHECKING, Final
 
 from tdv import matrix as verb
 from tdv.model.app import AppVersion, parse_app
-from tdv.project import locks, past, resolutions
+from tdv.model.reference import repository_of
+from tdv.project import libraries, locks, past, resolutions
 from tdv.store.app_tags import AppTag, app_tags
 
 if TYPE_CHECKING:
     from tdv.matrix.value import Matrix
     from tdv.model.history import History
+    from tdv.project.libraries import Library
     from tdv.project.ports import Ports
 
 _SHOWN: Final = 3
@@ -28,8 +30,18 @@ def matrix(ports: Ports, names: tuple[str, ...]) -> Matrix:
     history = resolutions.history(ports) if ports.settings.migrations is not None else None
     notes: list[str] = []
     codes = [_work_tree(ports), *_of_tags(ports, history, notes)]
-    found = verb.matrix(ports.book, ports.chosen(names), verb.Landscape(codes, history))
-    return replace(found, notes=tuple(notes))
+    library = libraries.in_use(ports)
+    releases = {name: library.releases(name) for name in _chosen(ports, library, names)}
+    found = verb.matrix(releases, verb.Landscape(codes, history))
+    return replace(found, notes=(*library.notes, *notes))
+
+
+def _chosen(ports: Ports, library: Library, names: tuple[str, ...]) -> tuple[str, ...]:
+    """The datasets named, else those of this repository and those that the code wants of others."""
+    if names:
+        return tuple(ports.dataset(name) if repository_of(name) is None else library.dataset(name) for name in names)
+    wanted = ports.settings.wanted or {}
+    return (*ports.book.datasets(), *(name for name in wanted if repository_of(name) is not None))
 
 
 def _work_tree(ports: Ports) -> verb.Code:
