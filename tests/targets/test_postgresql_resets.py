@@ -112,3 +112,34 @@ def test_what_fires_by_itself_does_not_when_rows_come_back(shared: Shared) -> No
     before = shared.content()
     assert shared.is_as_before("UPDATE users SET age = 99")
     assert shared.content() == before
+
+
+def test_only_versions_of_rows_that_changed_are_written_again(shared: Shared) -> None:
+    place = "SELECT ctid, xmin FROM users WHERE id > 1 ORDER BY id"
+    before = run_sql(shared.url, place)
+    assert shared.is_as_before(
+        "UPDATE users SET age = 99 WHERE id = 1", "INSERT INTO users (email, at) VALUES ('n', now())"
+    )
+    assert run_sql(shared.url, place) == before
+    assert run_sql(shared.url, "SELECT count(*) FROM users WHERE age = 99") == [(0,)]
+
+
+def test_values_of_all_kinds_come_back(shared: Shared) -> None:
+    run_sql(
+        shared.url,
+        """CREATE TABLE kinds (note text, bytes bytea, at timestamptz, span interval, price numeric, ratio float8,
+           doc jsonb, tags text[], "odd name" text, twice int GENERATED ALWAYS AS (2) STORED)""",
+        r"""INSERT INTO kinds VALUES
+           (E'tab\t line\n return\r back\\slash', '\x00ff09', '294276-12-31 23:59:59+00', '1 mon -3 days', 1.10, 0.1,
+            '{"a": "\u0007"}', ARRAY[NULL, '', E'a\n,"b'], NULL),
+           ('\N', '', 'infinity', NULL, 'NaN', '-0', NULL, '{}', '')""",
+        "CREATE TABLE nothing ()",
+        "INSERT INTO nothing DEFAULT VALUES",
+        "CREATE TABLE heir (more int) INHERITS (users)",
+        "INSERT INTO heir (id, email, at) VALUES (1, 'heir', now())",
+    )
+    query = "SELECT md5(string_agg(k::text, '' ORDER BY note)) FROM kinds k"
+    before = run_sql(shared.url, query), run_sql(shared.url, "SELECT count(*) FROM heir")
+    assert shared.is_as_before("UPDATE kinds SET note = note || 'x'", "DELETE FROM users WHERE email = 'heir'")
+    assert (run_sql(shared.url, query), run_sql(shared.url, "SELECT count(*) FROM heir")) == before
+    assert not shared.is_as_before("INSERT INTO nothing DEFAULT VALUES")

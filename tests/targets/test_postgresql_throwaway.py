@@ -71,9 +71,50 @@ def test_commit_is_undone_where_the_connection_came_after(throwaways: Throwaways
     connected().execute("DELETE FROM users")
     connected().commit()
     assert throwaways.undone(made, connected(), begun)
-    assert connected().closed
-    assert run_sql(made.url, "SELECT count(*) FROM users") == [(5,)]
+    assert connected().execute("SELECT count(*) FROM users").fetchone() == (5,)
+    connected().close()
     throwaways.drop(made.name)
+
+
+def test_connection_is_as_new_after_a_commit_was_undone(throwaways: Throwaways, made: Throwaway) -> None:
+    connected = cache(lambda: throwaways.connect(made))
+    begun = throwaways.begin(made, connected)
+    connection = connected()
+    connection.row_factory = psycopg.rows.dict_row
+    for _ in range(9):
+        connection.execute("SELECT count(*) FROM users WHERE id > %s", (1,))
+    connection.execute("SET statement_timeout = '7s'; SELECT pg_advisory_lock(1)")
+    connection.commit()
+    connection.autocommit = True
+    connection.execute("DELETE FROM users")
+    assert throwaways.undone(made, connection, begun)
+    assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+    assert not connection.autocommit
+    assert connection.execute("SELECT count(*) FROM users WHERE id > %s", (0,)).fetchone() == (5,)
+    assert connection.execute("SHOW statement_timeout").fetchone() == ("0",)
+    assert connection.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone() == (0,)
+    connection.close()
+    throwaways.drop(made.name)
+
+
+def test_session_of_another_role_is_noticed(throwaways: Throwaways, made: Throwaway, postgresql_server: Server) -> None:
+    run_sql(postgresql_server.url, "CREATE ROLE app LOGIN", "CREATE ROLE owner LOGIN CREATEDB")
+    run_sql(made.url, "GRANT ALL ON ALL TABLES IN SCHEMA public, _tdv TO owner", "GRANT USAGE ON SCHEMA _tdv TO owner")
+    connected = cache(lambda: throwaways.connect(made))
+    throwaways.begin(made, connected)
+    with connected() as connection:
+        # A user who sees of another role's sessions no more than that they are there.
+        connection.execute("SET SESSION AUTHORIZATION owner")
+        connection.commit()
+        begun = throwaways.begin(made, connected)
+        with psycopg.connect(made.url, user="app") as other:
+            other.execute("SELECT 1")
+            assert connection.execute("SELECT backend_type FROM pg_stat_activity WHERE usename = 'app'").fetchall() == [
+                (None,)
+            ]
+            assert not throwaways.undone(made, connection, begun)
+    throwaways.drop(made.name)
+    run_sql(postgresql_server.url, "DROP ROLE app, owner")
 
 
 def test_plug_in_and_exec_clone_on_the_server(pytester: pytest.Pytester, postgresql_server: Server) -> None:

@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, ClassVar, Final, LiteralString
+from typing import Any, ClassVar, Final
 
 import psycopg
+from psycopg import errors
+from psycopg.pq import ExecStatus
 from psycopg.rows import tuple_row
 
 from tdv.config import TargetSettings
@@ -36,11 +38,16 @@ from tdv.targets.sql import quote
 from tdv.targets.throwaway import Leaving, Name, Throwaway
 
 _SESSIONS_SINCE: Final = 140_000
-_SESSIONS: Final = "SELECT sessions FROM pg_stat_database WHERE datname = current_database()"
+_SESSIONS: Final = "pg_stat_get_db_sessions((SELECT oid FROM pg_database WHERE datname = current_database()))"
 """A session that has gone is counted before it leaves `pg_stat_activity`, where those that are there stand."""
-_OTHERS: Final = """
-SELECT count(*) FROM pg_stat_activity
-  WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"""
+_BEGIN: Final = f"BEGIN; SELECT pg_current_xact_id()::text, {_SESSIONS}"
+_END: Final = f"""
+SELECT pg_current_xact_id_if_assigned()::text;
+ROLLBACK;
+SELECT {_SESSIONS}, (SELECT count(*) FROM pg_stat_activity
+  WHERE datname = current_database() AND pid NOT IN (pg_backend_pid(), {{own}}) AND usesysid IS NOT NULL)
+"""
+"""Statistics are read once per transaction: those after the rollback are of another one."""
 Failures = Callable[[], AbstractContextManager[None]]
 
 
@@ -97,31 +104,24 @@ class PostgresqlThrowaways:
                 self._resettings[throwaway.name] = self._resetting(throwaway.name)
         if connection().info.server_version < _SESSIONS_SINCE:
             return None
-        return _first(connection(), f"SELECT pg_current_xact_id()::text, ({_SESSIONS})")
+        # One message instead of two: a test waits for each.
+        result = connection().pgconn.exec_(_BEGIN.encode())
+        if result.status != ExecStatus.TUPLES_OK:
+            raise errors.error_from_result(result)
+        return (result.get_value(0, 0).decode(), int(result.get_value(0, 1)))
 
     def undone(self, throwaway: Throwaway, connection: Any | None, begun: Any) -> bool:
         """True if the connection was in one transaction all the time, and nobody else had one to the database, or if
         what was written is undone."""
         found = self._resettings.get(throwaway.name)
-        if connection is not None and begun is not None:
-            if self._was_only(connection, begun, found.pid if found is not None else 0):
-                return True
-            # Whatever else was done in the session goes with it.
+        if connection is None or begun is None:
+            return found is not None and found.undo()
+        if _was_only(connection, begun, found.pid if found is not None else 0):
+            return True
+        if found is None:
             connection.close()
-        return found is not None and found.undo()
-
-    def _was_only(self, connection: Any, begun: Any, own: int) -> bool:
-        if connection.closed:
             return False
-        try:
-            same = _first(connection, "SELECT pg_current_xact_id_if_assigned()::text")[0] == begun[0]
-        except psycopg.errors.InFailedSqlTransaction:
-            same = False
-        connection.rollback()
-        # A new transaction, since statistics are read once per transaction.
-        sessions, others = _first(connection, f"SELECT ({_SESSIONS}), ({_OTHERS} AND pid <> {int(own)})")
-        connection.rollback()
-        return bool(same and sessions == begun[1] and not others)
+        return found.undo(*_renewed(connection))
 
     def _resetting(self, name: str) -> Resetting | None:
         connection = connect(parameters(self._settings.url), name)
@@ -137,11 +137,36 @@ class PostgresqlThrowaways:
             yield admin, given
 
 
-def _first(connection: psycopg.Connection[Any], query: LiteralString) -> tuple[Any, ...]:
-    """The first row of a query, on a connection whose row factory may be anybody's."""
-    with connection.cursor(row_factory=tuple_row) as cursor:
-        row = cursor.execute(query).fetchone()
-    return row or ()
+def _was_only(connection: psycopg.Connection[Any], begun: tuple[str, int], own: int) -> bool:
+    """Rolls back, and says whether that undid all there is to undo; `own` is a session of tdv that is there."""
+    if connection.closed:
+        return False
+    # The connection's own ways to make a cursor and a row may be anybody's.
+    with psycopg.Cursor(connection, row_factory=tuple_row) as cursor:
+        try:
+            transaction = cursor.execute(_END.format(own=int(own)), prepare=False).fetchone()
+        except errors.InFailedSqlTransaction:
+            connection.rollback()
+            return False
+        while cursor.nextset():
+            pass
+        return transaction == (begun[0],) and cursor.fetchone() == (begun[1], 0)
+
+
+def _renewed(connection: psycopg.Connection[Any]) -> tuple[int, ...]:
+    """Makes a session as good as new, with its counts handed in, and gives its number; closes it where that fails."""
+    try:
+        connection.rollback()
+        connection.autocommit = True
+        connection.row_factory, connection.cursor_factory = tuple_row, psycopg.Cursor
+        connection.execute("DISCARD ALL", prepare=False)
+        connection.execute("SELECT pg_stat_force_next_flush()", prepare=False)
+        connection.autocommit = False
+        connection.isolation_level = connection.read_only = connection.deferrable = None
+    except psycopg.Error:
+        connection.close()
+        return ()
+    return (connection.info.backend_pid,)
 
 
 def _databases(admin: Connection) -> Iterator[Leaving]:
