@@ -285,7 +285,12 @@ class _Run:
 
     def borrow(self, ask: _Ask) -> Database:
         """A database that is as it was made, for one user at a time; `give_back` it."""
-        return self._shared.pop(self.wish(ask), None) or self.create(ask)
+        shared = self._shared.pop(self.wish(ask), None)
+        if shared is None:
+            shared = self.create(ask)
+            # What proves that nobody else was there begins before the first connection.
+            shared.disconnect()
+        return shared
 
     def give_back(self, ask: _Ask, database: Database, begun: Any) -> None:
         """Undoes what `connection` did not commit; drops a database that may have been written to all the same."""

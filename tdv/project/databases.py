@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from tdv.errors import UsageError
+from tdv.errors import TdvError, UsageError
 from tdv.model.receipt import ReceiptRelease
 from tdv.project import restores, states
 from tdv.project.pool import Pool
@@ -152,7 +152,8 @@ class _Recipe:
 class Databases:
     """The databases of one run; `worker` tells its processes apart. Close it to end the run of this process.
 
-    `ahead` databases of a kind that takes long to make are made before they are asked for.
+    `ahead` databases of a kind that takes long to make are made before they are asked for, and connected to once others
+    of the kind were.
     """
 
     def __init__(self, ports: Ports, execution_id: str, worker: str = "main", ahead: int = 0) -> None:
@@ -163,7 +164,8 @@ class Databases:
         self._recipe = cache(self._resolved)
         self._ahead = ahead
         self._pools: dict[DatabaseWish, Pool[Database]] = {}
-        self._of: dict[str, Pool[Database]] = {}
+        self._of: dict[str, DatabaseWish] = {}
+        self._connected: set[DatabaseWish] = set()
         self._stack = ExitStack()
         self._stack.enter_context(runs.at_work(ports.state, execution_id))
 
@@ -183,12 +185,14 @@ class Databases:
 
     def discard(self, database: Database) -> None:
         """Drops a database that `create` gave; where databases are made ahead, they are dropped behind, too."""
-        database.disconnect()
-        pool = self._of.pop(database.name, None)
-        if pool is None:
+        wish = self._of.pop(database.name, None)
+        if wish is None:
             database.drop()
-        else:
-            pool.remove(database)
+            return
+        if database.is_connected:
+            self._connected.add(wish)
+        database.disconnect()
+        self._pools[wish].remove(database)
 
     def forget(self) -> None:
         """Removes the trace of a closed run that left no database."""
@@ -205,10 +209,18 @@ class Databases:
         if not (self._ahead and recipe.throwaways.takes_long):
             return self._make(recipe)
         if wish not in self._pools:
-            self._pools[wish] = Pool(lambda: self._make(recipe), Database.drop, self._ahead)
-        pool = self._pools[wish]
-        database = pool.take()
-        self._of[database.name] = pool
+            self._pools[wish] = Pool(lambda: self._made_ahead(wish, recipe), Database.drop, self._ahead)
+        database = self._pools[wish].take()
+        self._of[database.name] = wish
+        return database
+
+    def _made_ahead(self, wish: DatabaseWish, recipe: _Recipe) -> Database:
+        """A database, with the connection that those before it were asked for."""
+        database = self._make(recipe)
+        if wish in self._connected:
+            # Whoever asks for it later is told why there is none.
+            with suppress(TdvError):
+                _ = database.connection
         return database
 
     def _make(self, recipe: _Recipe) -> Database:

@@ -126,6 +126,7 @@ def test_plug_in_and_exec_clone_on_the_server(pytester: pytest.Pytester, postgre
 
         @pytest.mark.parametrize("number", range(3))
         def test_rows(tdv_database, number):
+            assert tdv_database.is_connected == (number > 0)
             connection = tdv_database.connection
             assert connection.execute("SELECT count(*) FROM users").fetchone() == (10,)
             connection.execute("DELETE FROM orders")

@@ -38,14 +38,15 @@ from tdv.targets.sql import quote
 from tdv.targets.throwaway import Leaving, Name, Throwaway
 
 _SESSIONS_SINCE: Final = 140_000
-_SESSIONS: Final = "pg_stat_get_db_sessions((SELECT oid FROM pg_database WHERE datname = current_database()))"
+_THIS: Final = "(SELECT oid FROM pg_database WHERE datname = current_database())"
+_SESSIONS: Final = f"pg_stat_get_db_sessions({_THIS})"
 """A session that has gone is counted before it leaves `pg_stat_activity`, where those that are there stand."""
 _BEGIN: Final = f"BEGIN; SELECT pg_current_xact_id()::text, {_SESSIONS}"
 _END: Final = f"""
 SELECT pg_current_xact_id_if_assigned()::text;
 ROLLBACK;
-SELECT {_SESSIONS}, (SELECT count(*) FROM pg_stat_activity
-  WHERE datname = current_database() AND pid NOT IN (pg_backend_pid(), {{own}}) AND usesysid IS NOT NULL)
+SELECT {_SESSIONS}, (SELECT count(*) FROM pg_stat_get_activity(NULL)
+  WHERE datid = {_THIS} AND pid NOT IN (pg_backend_pid(), {{own}}) AND usesysid IS NOT NULL)
 """
 """Statistics are read once per transaction: those after the rollback are of another one."""
 Failures = Callable[[], AbstractContextManager[None]]
