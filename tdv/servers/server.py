@@ -124,6 +124,8 @@ class Running:
 
     def wait_until_interrupted(self) -> None:
         """Waits for Ctrl-C, or for the end of the server, whoever ends it."""
+        # A shell starts what runs in the background with the signal ignored; whoever sends it means it.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         with suppress(KeyboardInterrupt):
             self._process.wait()
 

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from pymysql import err
 
@@ -25,6 +26,11 @@ from tdv.targets.mysql.tables import fitting, refuse_dangling
 from tdv.targets.mysql.wire import Connection
 from tdv.targets.protocol import Held, Load, TableContent
 from tdv.targets.sql import quote
+
+_COUNTS: Final = (
+    "SELECT 1 FROM information_schema.TABLES "
+    "WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s AND AUTO_INCREMENT IS NOT NULL"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +89,17 @@ def replace_rows(connection: Connection, found: Found, staying: Staying) -> Sequ
 
 
 def _count_on(connection: Connection, name: str) -> None:
-    """Lets the table's counter go on after its greatest value. Not everybody may; it only ever is too high."""
+    """Lets the table's counter, if it has one, go on after its greatest value.
+
+    Not everybody may, and whoever reads the table in a transaction is not waited for: it only ever is too high.
+    """
+    if not execute(connection, _COUNTS, name):
+        return
+    ((patience,),) = execute(connection, "SELECT @@lock_wait_timeout")
+    execute(connection, "SET lock_wait_timeout = 1")
     with suppress(err.OperationalError):
         execute(connection, f"ALTER TABLE {quote(name)} AUTO_INCREMENT = 1")
+    execute(connection, f"SET lock_wait_timeout = {int(patience)}")
 
 
 @contextmanager
