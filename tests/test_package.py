@@ -18,7 +18,19 @@ from tests.repository import run
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted((ROOT / "tdv").rglob("*.py"))
-HEAVY = ("dvc", "duckdb", "faker", "git", "jsonschema", "numpy", "pyarrow", "ruamel", "resolvelib", "sqlalchemy")
+HEAVY = (
+    "dvc",
+    "duckdb",
+    "faker",
+    "git",
+    "jsonschema",
+    "numpy",
+    "psycopg",
+    "pyarrow",
+    "ruamel",
+    "resolvelib",
+    "sqlalchemy",
+)
 STANDARD = sys.stdlib_module_names | {"tdv", "__future__"}
 
 

@@ -1,22 +1,28 @@
 """Whether a database changed since tdv loaded it, without reading a row.
 
-In: a connection. Out: a JSON value that is another one after any write to the datasets' tables, or None where the
-server cannot tell. Always holds: what counts are the server's own counters of written rows, which grow even for
-transactions that were rolled back; they are trusted only where every other session has handed its counts in.
+In: a connection, or a URL. Out: a JSON value that is another one after any write to the datasets' tables, or None where
+the server cannot tell. Always holds: what counts are the server's own counters of written rows, which grow even for
+transactions that were rolled back; they are trusted only where every other session has handed its counts in. Importing
+this module imports no driver.
 """
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
 
-from psycopg import errors
-
+from tdv.targets.postgresql import wire
+from tdv.targets.postgresql.authentication import Unsupported
 from tdv.targets.postgresql.ddl import STATE
-from tdv.targets.postgresql.session import Connection, execute
+from tdv.targets.postgresql.settings import USUAL
+
+if TYPE_CHECKING:
+    from tdv.targets.postgresql.session import Connection
 
 SINCE: Final = 150_000
 """The first version that hands counts in before a session that asks for it answers, and after ten idle seconds."""
 _HANDED_IN: Final = "12 seconds"
+_IS_THERE: Final = f"SELECT to_regclass('{STATE}') IS NOT NULL"
 _PROOF: Final = f"""
 WITH held AS (
   SELECT to_regclass(quote_ident(current_schema()) || '.' || quote_ident(t)) AS oid, t
@@ -46,12 +52,33 @@ SELECT json_build_array(
 """
 
 
+def proof_without_driver(url: str, environ: Mapping[str, str]) -> Any | None:
+    """What `proof` gives, in a third of the time it takes to load the driver.
+
+    Raises `Unsupported` for whatever goes wrong, so that the driver says it, or knows how.
+    """
+    try:
+        with wire.session(wire.Address.of(url, environ)) as session:
+            if session.version * 10_000 < SINCE:
+                return None
+            session.query(USUAL)
+            ((there,),) = session.query(_IS_THERE)
+            rows = session.query(_PROOF) if there == "t" else []
+    except (wire.Refusal, OSError, ValueError, LookupError) as exc:
+        raise Unsupported from exc
+    return rows[0][0] if rows else None
+
+
 def proof(connection: Connection) -> Any | None:
     """What `Target.proof` promises; None for a database without tdv's state, for one in use, and before version 15."""
+    from psycopg import errors
+
+    from tdv.targets.postgresql.session import execute
+
     if connection.info.server_version < SINCE:
         return None
     try:
-        ((there,),) = execute(connection, "SELECT to_regclass(%s) IS NOT NULL", STATE)
+        ((there,),) = execute(connection, _IS_THERE)
         rows = execute(connection, _PROOF) if there else []
     except (errors.InternalError, errors.UndefinedTable, errors.UndefinedColumn):
         # Somebody makes the tables anew at this moment.
@@ -61,5 +88,7 @@ def proof(connection: Connection) -> Any | None:
 
 def hand_in(connection: Connection) -> None:
     """Makes the counts of this session part of every later proof."""
+    from tdv.targets.postgresql.session import execute
+
     if connection.info.server_version >= SINCE:
         execute(connection, "SELECT pg_stat_force_next_flush()")

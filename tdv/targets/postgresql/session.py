@@ -19,29 +19,15 @@ import psycopg
 from psycopg import conninfo, errors
 
 from tdv.config import TargetSettings
-from tdv.durable import LOCK_WAIT
 from tdv.errors import DataError, Refused, TargetBusy, TargetError
+from tdv.targets.postgresql.settings import APPLICATION, USUAL
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 _CONNECT_WAIT: Final = "10"
-_APPLICATION: Final = "tdv"
 _RENAMED: Final = 9
 """How often in a row a database may be replaced while a connection to it is being opened."""
 _MAINTENANCE: Final = ("postgres", "template1")
-_SETTINGS: Final = (
-    ("TimeZone", "UTC"),
-    ("DateStyle", "ISO, YMD"),
-    ("bytea_output", "hex"),
-    ("extra_float_digits", "1"),
-    ("standard_conforming_strings", "on"),
-    ("statement_timeout", "0"),
-    ("idle_in_transaction_session_timeout", "0"),
-    ("synchronize_seqscans", "off"),
-    ("jit", "off"),
-    ("row_security", "off"),
-    ("maintenance_work_mem", "256MB"),
-)
 _IN_COPY: Final = re.compile(r"COPY (.+), line \d+(?:, column ([^:]+))?")
 _REFUSALS: Final = (
     (r"password authentication failed|no password supplied|authentication failed", "Check user and password."),
@@ -95,14 +81,12 @@ def database_of(given: dict[str, Any]) -> str:
 
 def connect(given: dict[str, Any], database: str | None = None) -> Connection:
     """A connection in autocommit mode with the settings that tdv relies on."""
-    words = {"connect_timeout": _CONNECT_WAIT, "application_name": _APPLICATION, **given}
+    words = {"connect_timeout": _CONNECT_WAIT, "application_name": APPLICATION, **given}
     words["client_encoding"] = "UTF8"
     if database is not None:
         words["dbname"] = database
     connection = _opened(words)
-    known = ", ".join(f"set_config('{name}', '{value}', false)" for name, value in _SETTINGS)
-    waits = "CASE current_setting('lock_timeout') WHEN '0' THEN %s ELSE current_setting('lock_timeout') END"
-    execute(connection, f"SELECT {known}, set_config('lock_timeout', {waits}, false)", f"{int(LOCK_WAIT)}s")
+    execute(connection, USUAL)
     return connection
 
 

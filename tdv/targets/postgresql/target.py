@@ -8,9 +8,10 @@ imports neither the driver nor Arrow.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from tdv.config import process_environment
 from tdv.errors import Refused
 from tdv.model.schema import DatasetSchema, TableSchema
 from tdv.targets.driver import Driver
@@ -35,11 +36,13 @@ class PostgresqlTarget(OnServer):
     driver: ClassVar[Driver] = Driver("PostgreSQL", "postgres", "tdv.targets.postgresql.session")
 
     def proof(self) -> Any | None:
-        with self.failures():
-            from tdv.targets.postgresql.proof import proof
+        from tdv.targets.postgresql.authentication import Unsupported
+        from tdv.targets.postgresql.proof import proof, proof_without_driver
 
-            with self._connected_if_there() as connection:
-                return proof(connection) if connection is not None else None
+        with suppress(Unsupported):
+            return proof_without_driver(self.settings.url, process_environment())
+        with self.failures(), self._connected_if_there() as connection:
+            return proof(connection) if connection is not None else None
 
     def settle(self) -> None:
         """A load has handed in its counts; those of others grow by themselves."""

@@ -1,0 +1,224 @@
+"""A small client of the PostgreSQL protocol, for the one question that must be answered before the driver is loaded.
+
+In: a URL and the environment. Out: a session that runs statements and gives rows as text. Always holds: what it does
+not know (several hosts, certificates, Kerberos, service and password files, options) raises `Unsupported` before or
+instead of a guess, so that the driver does it; encryption is as libpq's `sslmode` has it; no error repeats a password.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from tdv.targets.postgresql.authentication import Login, Unsupported
+from tdv.targets.postgresql.settings import APPLICATION
+
+_PROTOCOL: Final = 196_608
+_SSL_REQUEST: Final = 80_877_103
+_WAIT: Final = 10.0
+_LONGEST: Final = 16 << 20
+_MODES: Final = frozenset({"disable", "prefer", "require"})
+_VARIABLES: Final = {
+    "PGHOST": "host",
+    "PGPORT": "port",
+    "PGUSER": "user",
+    "PGPASSWORD": "password",
+    "PGDATABASE": "dbname",
+    "PGSSLMODE": "sslmode",
+    "PGOPTIONS": "options",
+}
+_WITHOUT_EFFECT: Final = frozenset({"PGDATA", "PGAPPNAME", "PGCLIENTENCODING", "PGCONNECT_TIMEOUT"})
+_OPTIONS: Final = frozenset({*_VARIABLES.values(), "application_name", "client_encoding", "connect_timeout"})
+Row = tuple[str | None, ...]
+
+
+class Refusal(Exception):
+    """What the server says instead of an answer."""
+
+    def __init__(self, sqlstate: str, message: str) -> None:
+        super().__init__(message)
+        self.sqlstate = sqlstate
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server is and who asks; `host` is a directory for a Unix socket."""
+
+    host: str
+    port: int
+    user: str
+    database: str
+    password: str | None = field(default=None, repr=False)
+    sslmode: str = "prefer"
+    application: str = APPLICATION
+    options: str = ""
+
+    @classmethod
+    def of(cls, url: str, environ: Mapping[str, str]) -> Address:
+        """What libpq makes of a URL and its variables; raises `Unsupported`."""
+        words = {**_from_environment(environ), **_from_url(url)}
+        host, user, mode = words.get("host", ""), words.get("user", ""), words.get("sslmode", "prefer")
+        if not host or not user or "," in host or host.startswith("@") or mode not in _MODES:
+            raise Unsupported
+        # Certificates there change what libpq accepts and shows.
+        if not host.startswith("/") and mode != "disable" and os.path.exists(os.path.expanduser("~/.postgresql")):
+            raise Unsupported
+        return cls(
+            host,
+            int(words.get("port", "5432")),
+            user,
+            words.get("dbname") or user,
+            words.get("password"),
+            mode,
+            words.get("application_name", APPLICATION),
+            words.get("options", ""),
+        )
+
+
+def _from_environment(environ: Mapping[str, str]) -> dict[str, str]:
+    given = {name: value for name, value in environ.items() if name.startswith("PG") and name not in _WITHOUT_EFFECT}
+    if not given.keys() <= _VARIABLES.keys():
+        raise Unsupported
+    return {_VARIABLES[name]: value for name, value in given.items() if value}
+
+
+def _from_url(url: str) -> dict[str, str]:
+    parts = urlsplit(url)
+    people, _, place = parts.netloc.rpartition("@")
+    user, _, password = people.partition(":")
+    host, _, port = place.partition(":")
+    if "[" in place or parts.fragment:
+        raise Unsupported
+    found = {"user": user, "password": password, "host": host, "port": port, "dbname": parts.path.removeprefix("/")}
+    options = [word.partition("=") for word in parts.query.split("&") if word]
+    names = [name for name, _, _ in options]
+    if not set(names) <= _OPTIONS or len(names) != len(set(names)):
+        raise Unsupported
+    found.update((name, value) for name, _, value in options)
+    return {name: unquote(value, errors="strict") for name, value in found.items() if value}
+
+
+@contextmanager
+def session(address: Address) -> Iterator[Session]:
+    """A session that is ready for statements; raises `Unsupported`, `Refusal` or `OSError`."""
+    with _connected(address) as stream, closing(Session(stream)) as opened:
+        opened.start(address)
+        yield opened
+
+
+def _connected(address: Address) -> socket.socket:
+    if address.host.startswith("/"):
+        stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        stream.settimeout(_WAIT)
+        stream.connect(f"{address.host}/.s.PGSQL.{address.port}")
+        return stream
+    stream = socket.create_connection((address.host, address.port), _WAIT)
+    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return stream if address.sslmode == "disable" else _encrypted(stream, address)
+
+
+def _encrypted(stream: socket.socket, address: Address) -> socket.socket:
+    """The stream with TLS, where the server has it; a server without it is left to the driver if it is required."""
+    stream.sendall(struct.pack("!ii", 8, _SSL_REQUEST))
+    answer = stream.recv(1)
+    if answer == b"N" and address.sslmode == "prefer":
+        return stream
+    if answer != b"S":
+        stream.close()
+        raise Unsupported
+    # Loading it takes as long as all the rest.
+    import ssl
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # As libpq has it: these modes keep from listening, not from posing as the server.
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context.wrap_socket(stream, server_hostname=address.host)
+
+
+class Session:
+    """One connection; `version` is that of the server as a number: 15 for 15.18."""
+
+    def __init__(self, stream: socket.socket) -> None:
+        self._stream = stream
+        self._read = stream.makefile("rb")
+        self.version = 0
+
+    def start(self, address: Address) -> None:
+        """Says who asks, and proves it."""
+        words = {
+            "user": address.user,
+            "database": address.database,
+            "client_encoding": "UTF8",
+            "application_name": address.application,
+            **({"options": address.options} if address.options else {}),
+        }
+        body = b"".join(text.encode() + b"\0" for pair in words.items() for text in pair) + b"\0"
+        self._stream.sendall(struct.pack("!ii", len(body) + 8, _PROTOCOL) + body)
+        login = Login(address.user, address.password)
+        for kind, data in self._answers(b"RK"):
+            answer = login.answer(int.from_bytes(data[:4], "big"), data[4:]) if kind == b"R" else None
+            if answer is not None:
+                self._send(b"p", answer)
+
+    def query(self, statements: str) -> list[Row]:
+        """Runs statements, in one transaction, and gives the rows of the last one."""
+        self._send(b"Q", statements.encode() + b"\0")
+        rows: list[Row] = []
+        for kind, data in self._answers(b"TDCI"):
+            if kind == b"T":
+                rows = []
+            elif kind == b"D":
+                rows.append(_row(data))
+        return rows
+
+    def close(self) -> None:
+        """Takes leave, so that the server notes no lost connection."""
+        with suppress(OSError):
+            self._send(b"X", b"")
+        self._read.close()
+
+    def _answers(self, expected: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """The messages until the server is ready; raises the first error that it reports."""
+        while True:
+            head = self._read.read(5)
+            size = int.from_bytes(head[1:], "big") - 4
+            if len(head) < 5 or not 0 <= size <= _LONGEST:
+                raise Unsupported
+            kind, data = head[:1], self._read.read(size)
+            if kind == b"E":
+                raise _refusal(data)
+            if kind == b"Z":
+                return
+            if kind == b"S" and data.startswith(b"server_version\0"):
+                self.version = int(data.split(b"\0")[1].split(b".")[0])
+            elif kind in expected:
+                yield kind, data
+            elif kind not in b"SNA":
+                raise Unsupported
+
+    def _send(self, kind: bytes, data: bytes) -> None:
+        self._stream.sendall(kind + struct.pack("!i", len(data) + 4) + data)
+
+
+def _row(data: bytes) -> Row:
+    values: list[str | None] = []
+    place = 2
+    for _ in range(int.from_bytes(data[:2], "big")):
+        size = int.from_bytes(data[place : place + 4], "big", signed=True)
+        place += 4
+        values.append(None if size < 0 else data[place : place + size].decode())
+        place += max(size, 0)
+    return tuple(values)
+
+
+def _refusal(data: bytes) -> Refusal:
+    fields = {part[:1]: part[1:].decode(errors="replace") for part in data.split(b"\0") if part}
+    return Refusal(fields.get(b"C", ""), fields.get(b"M", ""))
