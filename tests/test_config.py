@@ -17,7 +17,7 @@ from tdv.config import AppSource, Environment, Migrations, Policy, Repository, S
 from tdv.config.address import absolute, hosts, identity, without_credentials
 from tdv.config.app import app_version
 from tdv.documents import parse
-from tdv.errors import ConfigError, DocumentError, NotFound, Refused
+from tdv.errors import ConfigError, DocumentError, NotFound, Refused, UsageError
 from tests.documents import SETTINGS, broken
 
 Load = Callable[..., Settings]
@@ -312,6 +312,23 @@ def test_hosts_of_this_machine_are_one() -> None:
 )
 def test_no_credential_is_shown(url: str, shown: str) -> None:
     assert without_credentials(url) == shown
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:hush#hush@db.prod.corp/app",
+        "postgresql://u:hush/hush@db.prod.corp/app",
+        "mysql://u:hush?hush@db.prod.corp/app",
+        "postgresql://u:hush@[db/app",
+        "redis://:hush℀hush@db/0",
+    ],
+)
+def test_url_that_drivers_read_in_another_way_is_refused_and_not_shown(load: Load, url: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load("policy: {never: ['*.prod.*']}").target(url)
+    assert "hush" not in caught.value.message + (caught.value.hint or "")
+    assert "# as %23" in (caught.value.hint or "")
 
 
 def test_no_credential_is_in_a_repr(load: Load) -> None:

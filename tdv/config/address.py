@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
 
+from tdv.errors import UsageError
+
 FILES: Final = frozenset({"sqlite", "duckdb", "file"})
 _SUFFIXES: Final = {
     ".db": "sqlite",
@@ -48,7 +50,7 @@ def absolute(text: str, directory: Path) -> str:
     if not is_url(text):
         engine = "file" if text.endswith("/") else _SUFFIXES.get(Path(text).suffix.lower(), "file")
         return _file_url(engine, _from(directory, text, ends=text.endswith("/")), "")
-    parts = urlsplit(text)
+    parts = _parsed(text)
     if _engine(parts.scheme) not in FILES:
         return text
     path = unquote(_written_path(parts))
@@ -87,6 +89,27 @@ def without_credentials(url: str) -> str:
     shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query)
     # `geturl` drops the slashes where no host follows them, as in that of a Unix socket.
     return shown.geturl() if shown.netloc else f"{parts.scheme}://{shown._replace(scheme='').geturl()}"
+
+
+def _parsed(text: str) -> SplitResult:
+    """The parts of a URL. Drivers do not agree on where a password with a ``#`` or ``/`` ends: then the host that is
+    checked would not be the one that is connected to, and a part of the password would be printed as a path."""
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        raise _unreadable() from None
+    is_torn = "#" in text or "@" in parts.path or "@" in parts.query.partition("=")[0]
+    if is_torn and _engine(parts.scheme) not in FILES:
+        raise _unreadable()
+    return parts
+
+
+def _unreadable() -> UsageError:
+    """Says nothing of the URL itself: it may hold a password in any of its parts."""
+    return UsageError(
+        "the URL of the target cannot be read",
+        hint="Write it as scheme://user:password@host:port/database, with # as %23, / as %2F, ? as %3F, @ as %40.",
+    )
 
 
 def _engine(scheme: str) -> str:
