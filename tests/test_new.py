@@ -307,6 +307,31 @@ def test_whole_numbers_among_others_are_copied_as_numbers(place: Place, tmp_path
     assert seeds["t"].to_pylist() == [{"id": 1, "n": 5.5}, {"id": 2, "n": 5.0}]
 
 
+def test_floats_in_columns_of_decimals_and_texts_keep_all_digits(place: Place, tmp_path: Path) -> None:
+    path = database(
+        tmp_path / "app.db",
+        """
+        CREATE TABLE t (id INTEGER PRIMARY KEY, long DECIMAL(20,10), short DECIMAL(6,2), bare NUMERIC, mixed, x TEXT);
+        INSERT INTO t VALUES (1, 1234567.891, 9.999, 19.99, 0.1234567890123, 'a'), (2, 1, 1, 5, 0.1 + 0.2, 'b'),
+                             (3, NULL, NULL, NULL, 'c', 'c'), (4, NULL, NULL, NULL, 9007199254740993, 'd');
+        """,
+    )
+    outcome = Repository(place.root).tdv("new", "shop", "--from", f"sqlite:///{path}", "--rows", "--json", expect=0)
+    assert outcome.json()["notes"] == [
+        "the type DECIMAL(20,10) of t.long: SQLite keeps its values as floats",
+        "the type DECIMAL(6,2) of t.short: SQLite keeps its values as floats",
+        "the type (none) of t.mixed: it holds integer and real and text values",
+    ]
+    loaded = load(place, "shop")
+    types = [str(item.type) for item in loaded.table("t").schema.columns]
+    assert types == ["int64", "float64", "float64", "float64", "string", "string"]
+    rows = load_seeds(loaded, place.root / "datasets/shop")["t"].to_pydict()
+    assert rows["long"] == [1234567.891, 1.0, None, None]
+    assert rows["short"] == [9.999, 1.0, None, None]
+    assert rows["bare"] == [19.99, 5.0, None, None]
+    assert rows["mixed"] == ["0.1234567890123", "0.30000000000000004", "c", "9007199254740993"]
+
+
 @pytest.mark.parametrize(
     ("value", "exit_code", "message", "hint"),
     [

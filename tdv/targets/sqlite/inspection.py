@@ -94,12 +94,21 @@ def omitted(connection: sqlite3.Connection) -> tuple[str, ...]:
                 found.append(
                     f"the type {column.declared or '(none)'} of {table}.{column.name}: it holds {mixed} values"
                 )
+            elif classes and _is_rounded(connection, table, column):
+                found.append(f"the type {column.declared} of {table}.{column.name}: SQLite keeps its values as floats")
         declared = _NO_CODE.sub(" ", sql or "")
         if re.search(r"\bCHECK\s*\(", declared, re.IGNORECASE):
             found.append(f"the CHECK constraints of {table}; write them under `checks:`")
         collations = {name.upper() for name in re.findall(r"\bCOLLATE\s+(\w+)", declared, re.IGNORECASE)} - {"BINARY"}
         found += [f"the collation {name} of {table}; text is compared byte by byte" for name in sorted(collations)]
     return tuple(found)
+
+
+def _is_rounded(connection: sqlite3.Connection, table: str, column: _Found) -> bool:
+    """Whether a column was declared as a decimal and holds floats that are none of that scale."""
+    declared = _declared(column.declared)
+    is_decimal = declared is not None and declared.name == "decimal"
+    return is_decimal and _type(connection, table, column).name == "float64"
 
 
 def _is_users(table: str) -> bool:
@@ -153,13 +162,24 @@ def _type(connection: sqlite3.Connection, table: str, column: _Found) -> Logical
     classes = _classes(connection, table, column.name)
     kind: LogicalType | None = _declared(column.declared)
     if kind is None:
-        kind = LogicalType(_BY_CLASS[next(iter(classes))]) if len(classes) == 1 else LogicalType("string")
+        kind = _stored(classes)
     while kind is not None and not _fits(connection, table, column.name, kind):
-        wider = _WIDER.get(kind.name)
-        kind = LogicalType(wider) if wider else None
-    if kind is None:
-        kind = LogicalType("binary" if classes == {"blob"} else "string")
-    return kind
+        kind = _wider(kind, classes)
+    return kind or LogicalType("binary" if classes == {"blob"} else "string")
+
+
+def _stored(classes: set[str]) -> LogicalType:
+    """The type of values of these storage classes; text where they have nothing else in common."""
+    if classes == {"integer", "real"}:
+        return LogicalType("float64")
+    return LogicalType(_BY_CLASS[next(iter(classes))]) if len(classes) == 1 else LogicalType("string")
+
+
+def _wider(kind: LogicalType, classes: set[str]) -> LogicalType | None:
+    """What to try after `kind`; for decimals that SQLite rounded to floats, these, so that no digit is lost."""
+    if kind.name == "decimal" and classes and classes <= {"integer", "real"}:
+        return _stored(classes)
+    return LogicalType(_WIDER[kind.name]) if kind.name in _WIDER else None
 
 
 def _classes(connection: sqlite3.Connection, table: str, name: str) -> set[str]:

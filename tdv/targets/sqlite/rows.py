@@ -26,7 +26,7 @@ from tdv.content.arrow import arrow_schema
 from tdv.content.redact import shown
 from tdv.errors import IntegrityError, TargetError
 from tdv.model.schema import TableSchema
-from tdv.targets.sql import listed, quote
+from tdv.targets.sql import quote
 from tdv.targets.sqlite.codec import ARROW, Misread, decode, storage
 from tdv.targets.sqlite.ddl import is_rowid
 
@@ -40,13 +40,15 @@ _STORED: Final = {
     "text": {"text"},
     "blob": {"blob"},
 }
+_TEXTS: Final = frozenset({"string", "json", "decimal"})
+"""Types that a number has a text of, where a column is read as text."""
 _CLASS: Final = {int: "integer", float: "real", str: "text", bytes: "blob"}
 
 
 def of_connection(connection: sqlite3.Connection, table: TableSchema) -> Iterator[pa.Table]:
     """The rows of a table as `connection` sees them, in an open transaction too."""
     try:
-        with closing(connection.execute(_select(table))) as cursor:
+        with closing(connection.execute(_select(table, _loose(connection, table)))) as cursor:
             start = 0
             while rows := cursor.fetchmany(_BATCH):
                 yield _decoded(_columns(rows, table, start), table, start)
@@ -75,31 +77,57 @@ def _rest(batches: Iterator[pa.Table], done: int) -> Iterator[pa.Table]:
         done = max(0, done - batch.num_rows)
 
 
-def _select(table: TableSchema, where: str = "") -> str:
+def _select(table: TableSchema, loose: frozenset[str], where: str = "") -> str:
     order = ", ".join(f"{quote(name)} COLLATE BINARY" for name in table.key)
     ordered = f" ORDER BY {order}" if order else ""
-    return f"SELECT {listed(table.column_names)} FROM {quote(table.name)}{where}{ordered}"
+    selected = ", ".join(_exact(name) if name in loose else quote(name) for name in table.column_names)
+    return f"SELECT {selected} FROM {quote(table.name)}{where}{ordered}"
+
+
+def _exact(column: str) -> str:
+    """A column of texts with its numbers as the shortest text that gives them; ADBC would keep seven digits."""
+    name = quote(column)
+    real = f"iif(CAST(CAST({name} AS TEXT) AS REAL) = {name}, CAST({name} AS TEXT), printf('%!.17g', {name}))"
+    return f"CASE typeof({name}) WHEN 'real' THEN {real} WHEN 'integer' THEN CAST({name} AS TEXT) ELSE {name} END"
+
+
+def _loose(connection: sqlite3.Connection, table: TableSchema) -> frozenset[str]:
+    """The columns to read as text in which SQLite may hold numbers, going by what they were declared as."""
+    found = connection.execute(f"PRAGMA table_info({quote(table.name)})").fetchall()
+    declared = {name.lower(): kind.upper() for _, name, kind, *_ in found}
+    return frozenset(
+        column.name
+        for column in table.columns
+        if column.type.name in _TEXTS
+        and storage(column.type) == "text"
+        and _holds_numbers(declared.get(column.name.lower(), ""))
+    )
+
+
+def _holds_numbers(declared: str) -> bool:
+    """Whether the column turns no number into text: SQLite's rule of affinity."""
+    return "INT" in declared or not any(word in declared for word in ("CHAR", "CLOB", "TEXT"))
 
 
 def _by_adbc(connection: sqlite3.Connection, path: Path, table: TableSchema) -> Iterator[pa.Table]:
-    ranges = _ranges(connection, table)
+    ranges, loose = _ranges(connection, table), _loose(connection, table)
     if len(ranges) == 1:
         with _Reader(path) as reader:
-            yield from reader.batches(table, "")
+            yield from reader.batches(table, _select(table, loose))
         return
     with ThreadPoolExecutor(_THREADS) as pool:
         pending: deque[Future[list[pa.Table]]] = deque()
         for where in ranges:
-            pending.append(pool.submit(_range, path, table, where))
+            pending.append(pool.submit(_range, path, table, _select(table, loose, where)))
             if len(pending) > _THREADS + 1:
                 yield from pending.popleft().result()
         while pending:
             yield from pending.popleft().result()
 
 
-def _range(path: Path, table: TableSchema, where: str) -> list[pa.Table]:
+def _range(path: Path, table: TableSchema, query: str) -> list[pa.Table]:
     with _Reader(path) as reader:
-        return list(reader.batches(table, where))
+        return list(reader.batches(table, query))
 
 
 def _ranges(connection: sqlite3.Connection, table: TableSchema) -> list[str]:
@@ -135,10 +163,10 @@ class _Reader:
         self._cursor.close()
         self._connection.close()
 
-    def batches(self, table: TableSchema, where: str) -> Iterator[pa.Table]:
-        """The rows that fulfil `where`. A first row of zeros, not given back, tells ADBC each column's type."""
+    def batches(self, table: TableSchema, query: str) -> Iterator[pa.Table]:
+        """The rows of `query`. A first row of zeros, not given back, tells ADBC each column's type."""
         zeros = ", ".join(_ZERO[storage(column.type)] for column in table.columns)
-        self._cursor.execute(f"SELECT {zeros} UNION ALL SELECT * FROM ({_select(table, where)})")
+        self._cursor.execute(f"SELECT {zeros} UNION ALL SELECT * FROM ({query})")
         start = -1
         for batch in self._cursor.fetch_record_batch():
             columns = batch.columns
