@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from tdv.errors import TdvError
 from tdv.model.schema import DatasetSchema, TableSchema
-from tdv.targets.protocol import Content, Held, Target
+from tdv.targets.protocol import Content, Held, Schemaless, Target
 from tdv.targets.verification import table_digest
 
 FORMAT: Final = "tdv.health/v1"
@@ -106,7 +106,8 @@ def _rows(target: Target, item: Expected, found: Held) -> Iterator[HealthCheck]:
         ok = digest == table.digest
         message = f"{rows} rows" if ok else f"other rows than were loaded: {rows}, expected {table.rows}"
         yield HealthCheck("rows", item.dataset, table.name, ok, message)
-    yield from _keys(target, item.dataset, content.schema)
+    if not isinstance(target, Schemaless):
+        yield from _keys(target, item.dataset, content.schema)
 
 
 def _keys(target: Target, dataset: str, schema: DatasetSchema) -> Iterator[HealthCheck]:

@@ -43,6 +43,16 @@ def test_restored_target_is_healthy(shop: Repository, url: str) -> None:
     assert "healthy" in shop.tdv("health", url, expect=0).stdout
 
 
+@pytest.mark.parametrize("format_", ["csv", "jsonl", "parquet", "sql"])
+def test_files_are_healthy_until_a_row_differs(shop: Repository, format_: str) -> None:
+    shop.tdv("checkout", "--target", "out/", "--format", format_, expect=0)
+    assert wrong(shop, "out/") == []
+    shop.tdv("diff", "shop@v1.0.0", "out/", "--exit-code", expect=0)
+    (shop.root / f"out/users.{format_}").unlink()
+    assert wrong(shop, "out/") == [("rows", "users")]
+    assert "users" in shop.tdv("diff", "shop@v1.0.0", "out/", "--exit-code", expect=1).stdout
+
+
 def test_missing_and_unreadable_targets_are_answers(shop: Repository) -> None:
     assert wrong(shop) == [("version", "")]
     shop.write({"app.db": "no database"})

@@ -6,7 +6,7 @@ the target is only read; values are read in the snapshot's types where the targe
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from tdv.content.snapshot import Snapshot
 from tdv.errors import IntegrityError
 from tdv.model.schema import Column, TableSchema
 from tdv.snapshot import SnapshotOptions, TableRows, write
+from tdv.targets.protocol import Schemaless
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,12 +41,19 @@ def captured(live: Live, model: Snapshot, directory: Path) -> Snapshot:
     Constraints are the model's: what is compared with a live target is its tables, columns and rows.
     """
     manifest = model.manifest
-    inspected = {table.name: table for table in live.target.inspect().tables}
+    inspected = {table.name: table for table in _tables(live.target, [table.schema for table in manifest.tables])}
     schemas = [_schema(table.schema, inspected[table.name]) for table in manifest.tables if table.name in inspected]
     tables = [TableRows(schema, batches) for schema, batches in (_read(live, *found) for found in schemas)]
     options = SnapshotOptions(manifest.dataset, manifest.seed, manifest.as_of, invariants=manifest.invariants)
     write(tables, options, directory, model)
     return Snapshot.open(directory)
+
+
+def _tables(target: Target, model: Sequence[TableSchema]) -> Sequence[TableSchema]:
+    """The tables of the target; where they have no schema of their own, they are read as those of the model."""
+    if isinstance(target, Schemaless):
+        return [table for table in model if target.has(table.name)]
+    return target.inspect().tables
 
 
 def _schema(model: TableSchema, found: TableSchema) -> tuple[TableSchema, TableSchema]:

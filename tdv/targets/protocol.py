@@ -269,6 +269,14 @@ class Selective(Protocol):
 
 
 @runtime_checkable
+class Schemaless(Protocol):
+    """A target that `inspect` refuses, since its tables do not tell keys and types: they are those of a release."""
+
+    def has(self, table: str) -> bool:
+        """Whether the target has a table of this name."""
+
+
+@runtime_checkable
 class Queryable(Protocol):
     """A target whose tables can be looked into as they are, whoever made them."""
 

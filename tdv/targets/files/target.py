@@ -95,6 +95,9 @@ class FilesTarget:
         with self._failures():
             yield from self._read(self.path, table)
 
+    def has(self, table: str) -> bool:
+        return (self.path / _file_of(table, self._format)).exists()
+
     def inspect(self) -> DatasetSchema:
         raise UsageError(
             f"{self.shown} is a directory: files do not tell keys and references",
