@@ -67,6 +67,8 @@ def _print_uses(found: Uses, *, json: bool) -> None:
         return
     terminal.table(("tag", "date", "commit"), [(use.tag, use.date[:10], use.commit[:10]) for use in found.tags])
     if not found.tags:
-        terminal.note(f"No tag here pins {found.dataset}@v{found.version}")
+        terminal.note(
+            f"No tag here pins {found.dataset}@v{found.version}; `git fetch --tags` brings what this clone lacks"
+        )
     for tag in found.unread:
         terminal.note(f"The tdv.lock at {terminal.clean(tag)} cannot be read")

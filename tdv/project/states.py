@@ -128,7 +128,9 @@ def pinned(ports: Ports, text: str) -> tuple[str, str]:
 def _version(ref: Ref, text: str) -> str:
     if ref.kind == "range" and (version := Range.parse(ref.value).exact) is not None:
         return str(version)
-    raise UsageError(f"{text!r} names no single version", hint="Write the version, as in movies@v1.1.0.")
+    raise UsageError(
+        f"{text!r} names no single version", hint=f"Write the version, as in {ref.dataset or 'movies'}@v1.1.0."
+    )
 
 
 def _nothing(dataset: str, wanted: str, versions: Sequence[str], fitting: Sequence[str]) -> NotFound | Incompatible:

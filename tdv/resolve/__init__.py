@@ -90,7 +90,7 @@ def _chosen(wish: Wish, candidates: Candidates) -> Mapping[str, str]:
 
     chosen = solve(wish.asked, trial, candidates, order)
     if chosen is None:
-        raise conflict(trial, candidates)
+        raise conflict(trial, candidates, wish.reasons)
     return chosen
 
 

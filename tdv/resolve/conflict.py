@@ -7,45 +7,61 @@ release that it names fits everything else.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from tdv.errors import Incompatible
 from tdv.model.compat import Span
 from tdv.model.fit import Fault, Need, version_of
+from tdv.model.history import Unplaced
+from tdv.model.reference import repository_of
 from tdv.model.release import Release
 from tdv.model.resolution import Asked
 from tdv.resolve.candidates import Candidates
 from tdv.resolve.trial import Trial
 
+if TYPE_CHECKING:
+    from tdv.resolve import Reasons
+
 SHOWN = 4
 
 
-def conflict(trial: Trial, candidates: Candidates) -> Incompatible:
-    """The error for a trial that left something open which no other choice mends."""
+def conflict(trial: Trial, candidates: Candidates, reasons: Reasons) -> Incompatible:
+    """The error for a trial that left something open which no other choice mends; with the reasons "all" it names each
+    release, one per line."""
     dataset, items = next(iter(trial.open.items()))
     asked = list(dict.fromkeys(items))
     ranges = [item.range for item in asked]
     found = [(version, candidates.faults(dataset, version, ranges)) for version in candidates.versions(dataset)]
     if len(asked) == 1 and asked[0].by not in trial.references:
-        return _nothing_fits(dataset, asked[0], found, candidates)
-    return _clash(trial, asked, found, candidates)
+        return _nothing_fits(dataset, asked[0], found, candidates, reasons)
+    return _clash(trial, asked, found, candidates, reasons)
 
 
 Found = Sequence[tuple[str, tuple[Fault, ...]]]
 
 
-def _nothing_fits(dataset: str, asked: Asked, found: Found, candidates: Candidates) -> Incompatible:
+def _nothing_fits(dataset: str, asked: Asked, found: Found, candidates: Candidates, reasons: Reasons) -> Incompatible:
     inside = [item for item in found if not any(fault.kind == "range" for fault in item[1])]
-    listed = "; ".join(f"v{version} {_reasons(faults)}" for version, faults in (inside or found)[:SHOWN])
-    more = len(inside or found) - SHOWN
-    rest = f"; and {more} more" if more > 0 else ""
+    listed = _all(found) if reasons == "all" else f" {_first(inside or found)}"
     sought = "" if asked.range in ("*", "latest") else f" in {asked.range}"
     return Incompatible(
-        f"No release of {dataset}{sought} fits{_needed(candidates.need)}: {listed}{rest}",
+        f"No release of {dataset}{sought} fits{_needed(candidates.need)}:{listed}",
         hint=_nearest(dataset, asked, found, candidates),
         dataset=dataset,
         rejected=[{"version": version, "reason": _reasons(faults)} for version, faults in found],
     )
+
+
+def _first(found: Found) -> str:
+    listed = "; ".join(f"v{version} {_reasons(faults)}" for version, faults in found[:SHOWN])
+    more = len(found) - SHOWN
+    return f"{listed}; and {more} more" if more > 0 else listed
+
+
+def _all(found: Found) -> str:
+    return "".join(f"\n  v{version} {_reasons(faults)}" for version, faults in found if faults)
 
 
 def _nearest(dataset: str, asked: Asked, found: Found, candidates: Candidates) -> str:
@@ -58,11 +74,28 @@ def _nearest(dataset: str, asked: Asked, found: Found, candidates: Candidates) -
     if outside:
         ways.append(f"{_allow(candidates.release(dataset, outside[0]), asked)}, which fits")
     if inside:
-        version, faults = min(inside, key=lambda item: len(item[1]))
+        version, faults = min(inside, key=_distance)
         release = candidates.release(dataset, version)
         mends = [_mend(fault, release, asked, candidates.need) for fault in faults]
-        ways.append(f"the nearest is {release.reference}: {', and '.join(mends)}")
+        ways.append(f"the nearest is {release.reference}: {', and '.join(mends)}{_carried(release, candidates)}")
     return _sentence(", or ".join(ways)) if ways else f"Release one that fits: `tdv release {dataset}`."
+
+
+def _distance(item: tuple[str, tuple[Fault, ...]]) -> tuple[int, bool]:
+    """An app version may be allowed by a word; rows of another schema fit for no word."""
+    faults = item[1]
+    return len(faults), any(fault.kind == "migration" for fault in faults)
+
+
+def _carried(release: Release, candidates: Candidates) -> str:
+    """The other way, where the newest release ends before the place: its rows go through the migrations."""
+    place, span, dataset = candidates.need.place, release.compat.migration, release.dataset
+    if place is None or span is None or isinstance(place, Unplaced) or not place.misfit(span):
+        return ""
+    is_own = repository_of(dataset) is None and release.version == candidates.versions(dataset)[0]
+    if not is_own or place.misfit(Span(span.start)):
+        return ""
+    return f"; else `tdv upgrade {dataset} --to {shlex.quote(place.text)}` carries its rows there"
 
 
 def _mend(fault: Fault, release: Release, asked: Asked, need: Need) -> str:
@@ -92,13 +125,16 @@ def _wider(span: Span, need: Need) -> str:
     return f"--from {need.migration}{ends}"
 
 
-def _clash(trial: Trial, asked: Sequence[Asked], found: Found, candidates: Candidates) -> Incompatible:
+def _clash(
+    trial: Trial, asked: Sequence[Asked], found: Found, candidates: Candidates, reasons: Reasons
+) -> Incompatible:
     dataset = next(iter(trial.open))
     chains = [_chain(trial, dataset, item) for item in asked]
     suits = "that suits them all" if len(asked) > 1 else "that suits"
     whose = f"has no release {suits}" if found else "has no release"
     inside = [(version, faults) for version, faults in found if not any(fault.kind == "range" for fault in faults)]
-    why = "".join(f"; v{version} {_reasons(faults)}" for version, faults in inside[:SHOWN])
+    brief = f"; {_first(inside)}" if inside else ""
+    why = _all(found) if reasons == "all" else brief
     return Incompatible(
         f"{'; '.join(chains)}: {dataset} {whose}{why}",
         hint=_way_out(dataset, asked, inside, candidates),
