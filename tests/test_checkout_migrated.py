@@ -172,7 +172,7 @@ def test_release_that_does_not_fit_the_migrations_leaves_nothing(project: Reposi
     until(project, "0002")
     project.write({"migrations/0003_age.up.sql": "DROP VIEW named; ALTER TABLE users RENAME COLUMN name TO title"})
     answer = project.tdv("checkout", "v1.0.0", "--ignore-compat", "--target", "new.db", expect=11)
-    assert "shop@1.0.0 does not fit the schema at migration 0003: table 'users'" in answer.stderr
+    assert "shop@v1.0.0 does not fit the schema at migration 0003: table 'users'" in answer.stderr
     assert "it lacks 'name'" in answer.stderr
     assert not (project.root / "new.db").exists()
     assert not list((project.root / ".tdv/images").glob(".*.tmp"))

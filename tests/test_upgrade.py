@@ -130,6 +130,32 @@ def test_split_table_takes_rows_of_scenarios_along(tmp_path: Path) -> None:
     assert "addresses" in str(keys)
 
 
+def test_split_of_a_private_column_stays_private(tmp_path: Path) -> None:
+    body = """
+        with op.batch_alter_table("users") as users:
+            users.add_column(sa.Column("first", sa.String(40)))
+            users.add_column(sa.Column("points", sa.Integer))
+        op.execute("UPDATE users SET first = lower(name) || '.'")
+        with op.batch_alter_table("users") as users:
+            users.drop_column("name")
+        """
+    shop = migrating(tmp_path / "repo", body)
+    upgraded(shop)
+    spec = shop.read(SPEC_FILE)
+    assert "first:      {type: string, nullable: true, maxLength: 40, privacy: name}" in spec
+    assert "points:     {type: int64, nullable: true}" in spec
+
+
+def test_sources_that_stand_elsewhere_are_told_with_the_way_to_say_so(tmp_path: Path) -> None:
+    shop = migrating(tmp_path / "repo", PLAN)
+    upgraded(shop)
+    shop.write({SPEC_FILE: shop.read(SPEC_FILE).replace('"0002"', '"0001"')}).commit("Stand at the wrong place")
+    answer = shop.tdv("upgrade", "shop", expect=11)
+    assert "shop@workspace does not fit the schema at migration 0001: table 'users'" in answer.stderr
+    assert "or say where its sources stand: `tdv upgrade shop --from REVISION`." in answer.stderr
+    assert shop.tdv("upgrade", "shop", "--from", "0002", expect=0).stdout == "shop  is at 0002 already\n"
+
+
 def test_changed_values_follow_into_seeds_and_scenarios(tmp_path: Path) -> None:
     body = """
         op.execute("UPDATE orders SET status = 'settled' WHERE status = 'paid'")

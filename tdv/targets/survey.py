@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tdv.errors import Refused, TdvError
-from tdv.targets.protocol import MIGRATED, AppSchema, Held, Load
+from tdv.targets.protocol import MIGRATED, AppSchema, Held, Item, Load
 
 _DIGITS: Final = 32
 APPLICATION: Final = "application"
@@ -101,13 +101,26 @@ def refuse_missing(found: Survey, load: Load, tables: Iterable[str]) -> None:
 def unfit(load: Load, problem: TdvError) -> Refused:
     """The error for rows that the schema of the application, made just now, does not take."""
     assert load.schema is not None
-    named = " and ".join(f"{item.dataset}@{item.version}" for item in load.items)
+    named = " and ".join(f"{item.dataset}@{_written(item.version)}" for item in load.items)
+    ways = [_served(item) for item in load.items]
     return Refused(
         f"{named} does not fit the schema at migration {load.schema.revision}: {problem.message}",
-        hint=f"Name a version that fits, or say what this one serves: `tdv compat {named} --until REVISION -m WHY`.",
+        hint=f"Name a version that fits, or {' or '.join(ways)}.",
         revision=load.schema.revision,
         reason=problem.message,
     )
+
+
+def _served(item: Item) -> str:
+    """How to say where rows belong: of a release by an amendment, of sources when they are upgraded."""
+    if item.version[:1].isdigit():
+        amendment = f"tdv compat {item.dataset}@v{item.version} --until REVISION -m WHY"
+        return f"say what this one serves: `{amendment}`"
+    return f"say where its sources stand: `tdv upgrade {item.dataset} --from REVISION`"
+
+
+def _written(version: str) -> str:
+    return f"v{version}" if version[:1].isdigit() else version
 
 
 def is_whole(found: Survey, load: Load) -> bool:

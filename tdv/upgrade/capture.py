@@ -209,7 +209,9 @@ class _Looking:
                 columns.append(changed(column, was, found))
                 old_names[name] = column.name
         known = {*before.column_names, *old_names}
-        columns += [self._fresh(column, after) for column in after.columns if column.name not in known]
+        gone = [column for column in declared.columns if column.name not in old_names.values()]
+        come = [self._fresh(column, after) for column in after.columns if column.name not in known]
+        columns += [_as_private(column, gone) for column in come]
         table = replace(declared, name=after.name, columns=tuple(columns), checks=())
         table = constrained(table, declared, (before, after), names)
         return Table(*self._typed(table, after), old=declared.name, columns=old_names)
@@ -251,6 +253,14 @@ class _Looking:
                 schema = replace(schema, columns=tuple(columns))
         columns = [_with_values(column, rows) for column in schema.columns]
         return replace(schema, columns=tuple(columns)), rows
+
+
+def _as_private(column: Column, gone: Sequence[Column]) -> Column:
+    """A new column of a table that lost a private one: text may be what became of it, so that it is as private."""
+    lost = next((old.privacy for old in gone if old.privacy), None)
+    if lost is None or column.privacy is not None or column.type.name != "string":
+        return column
+    return replace(column, privacy=lost)
 
 
 def _with_values(column: Column, rows: pa.Table) -> Column:
