@@ -8,6 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pyarrow as pa
 import pytest
@@ -21,6 +22,8 @@ from tests.targets.places import Place
 from tests.targets.servers import database_url, name_of, run_sql
 
 psycopg = pytest.importorskip("psycopg")
+
+NEWEST_TEMPLATE = "SELECT datname FROM pg_database WHERE datname ~ '^tdv_template_' ORDER BY oid DESC LIMIT 1"
 
 
 @pytest.fixture
@@ -264,3 +267,58 @@ def test_missing_driver_says_what_to_install(place: Place, monkeypatch: pytest.M
     with pytest.raises(PluginMissing) as caught:
         target(tmp_path, "postgresql://h/db").held()
     assert 'pip install "tdv[postgres]"' in str(caught.value.hint)
+
+
+@pytest.mark.parametrize("owned", [False, True])
+def test_target_that_holds_a_newer_version_goes_back(place: Place, owned: bool) -> None:
+    if owned:
+        place.owned()
+    place.checkout(7, "2.0.0")
+    place.checkout(5, "1.0.0")
+    assert place.holds(5)
+    assert [item.version for item in place.target.held()] == ["1.0.0"]
+    assert place.checkout(7, "2.0.0").action == ("cloned" if owned else "loaded")
+    assert place.holds(7)
+
+
+@pytest.mark.parametrize("name", ['quo"te', "per%cent", "sn☃wman", "select", "dot.ted", "with space"])
+def test_any_name_of_a_database_is_only_a_name(postgresql_server: Server, tmp_path: Path, name: str) -> None:
+    place = Place(tmp_path, database_url(postgresql_server.url, quote(name, safe=""))).owned()
+    place.checkout()
+    assert place.checkout().action == "unchanged"
+    place.sql("DELETE FROM users")
+    assert place.checkout().action == "cloned"
+    assert place.sql("SELECT current_database(), count(*) FROM users") == [(name, 5)]
+    place.target.drop()
+
+
+def test_database_keeps_the_collation_that_it_was_made_with(place: Place, postgresql_server: Server) -> None:
+    name = name_of(place.url)
+    run_sql(postgresql_server.url, f'DROP DATABASE "{name}"')
+    try:
+        made = f'CREATE DATABASE "{name}" TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE'
+        run_sql(postgresql_server.url, f"{made} 'sv'")
+    except psycopg.errors.FeatureNotSupported as exc:
+        pytest.skip(f"the server was built without other collations: {exc}")
+    place.owned().checkout()
+    place.sql("DELETE FROM users")
+    place.checkout()
+    assert place.sql("SELECT datlocprovider FROM pg_database WHERE datname = current_database()") == [("i",)]
+    assert place.sql("SELECT 'z' < 'ö'") == [(True,)]
+
+
+@pytest.mark.slow
+def test_session_on_a_template_is_told_and_the_database_stays(place: Place, postgresql_server: Server) -> None:
+    place.owned().checkout(9)
+    ((template,),) = run_sql(postgresql_server.url, NEWEST_TEMPLATE)
+    with pytest.raises(psycopg.OperationalError, match="not currently accepting connections"):
+        psycopg.connect(database_url(postgresql_server.url, str(template)))
+    place.sql("DELETE FROM users WHERE id = 1")
+    run_sql(postgresql_server.url, f"ALTER DATABASE {template} ALLOW_CONNECTIONS true")
+    with psycopg.connect(database_url(postgresql_server.url, str(template))):
+        with pytest.raises(TargetError) as caught:
+            place.checkout(9)
+        assert caught.value.hint == "Close the sessions on that database, then run the command again."
+    run_sql(postgresql_server.url, f"ALTER DATABASE {template} ALLOW_CONNECTIONS false")
+    assert place.ids() == [2, 3, 4, 5, 6, 7, 8, 9]
+    assert place.checkout(9).action == "cloned"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -41,29 +42,43 @@ WHO = "SELECT current_user, (SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    """A server with a port, TLS, and a user for each way to prove who one is."""
+    """A server with a port and a user for each way to prove who one is."""
     try:
         programs = postgresql.binaries(os.environ["PATH"])
     except PluginMissing as exc:
         missing(exc.message)
-    if shutil.which("openssl") is None:
-        missing("the program openssl, which makes a certificate, is not there")
     with postgresql.serve(programs, Options()) as started:
-        data = started.directory / "data"
-        with (data / "pg_hba.conf").open("w", encoding="ascii") as file:
-            file.write(RULES)
-        for name in certificate(data):
-            os.chown(name, data.stat().st_uid, data.stat().st_gid)
+        with (started.directory / "data" / "pg_hba.conf").open("w", encoding="ascii") as file:
+            file.write(RULES if has_tls(started) else re.sub("host(no)?ssl", "host", RULES))
         written = "'" + PASSWORD + "'"
         admin = by_socket(started)
         run_sql(admin, *(f"CREATE ROLE {name} LOGIN PASSWORD {written}" for name in USERS))
         run_sql(admin, "SET password_encryption = 'md5'", f"CREATE ROLE hashed LOGIN PASSWORD {written}")
-        switch_tls(started, "on")
+        switch(started, "statement_timeout", "61s")
         yield started
 
 
+@pytest.fixture(scope="module")
+def tls_server(server: Server) -> Server:
+    """The same with TLS, by a certificate that nobody but itself vouches for."""
+    if not has_tls(server):
+        pytest.skip("the server was built without TLS")
+    if shutil.which("openssl") is None:
+        pytest.skip("the program openssl, which makes a certificate, is not there")
+    data = server.directory / "data"
+    for name in certificate(data):
+        os.chown(name, data.stat().st_uid, data.stat().st_gid)
+    switch(server, "ssl", "on")
+    return server
+
+
+def has_tls(server: Server) -> bool:
+    """Whether the server was built with it."""
+    return run_sql(by_socket(server), "SELECT setting <> '' FROM pg_settings WHERE name = 'ssl_library'") == [(True,)]
+
+
 def certificate(directory: Path) -> tuple[Path, Path]:
-    """A certificate that nobody but itself vouches for."""
+    """A new key and its certificate."""
     key, made = directory / "server.key", directory / "server.crt"
     words = ["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=another.example"]
     subprocess.run(["openssl", *words, "-keyout", key, "-out", made], check=True, capture_output=True)
@@ -71,12 +86,14 @@ def certificate(directory: Path) -> tuple[Path, Path]:
     return key, made
 
 
-def switch_tls(server: Server, value: str) -> None:
+def switch(server: Server, setting: str, value: str) -> None:
     """Lets the server read its files again, until sessions that begin are by the new ones."""
     admin = by_socket(server)
-    run_sql(admin, f"ALTER SYSTEM SET ssl = {value}", "SELECT pg_reload_conf()")
-    while run_sql(admin, "SHOW ssl") != [(value,)]:
-        pass
+    run_sql(admin, f"ALTER SYSTEM SET {setting} = '{value}'", "SELECT pg_reload_conf()")
+    for _ in range(1000):
+        if run_sql(admin, f"SELECT current_setting('{setting}') = '{value}'") == [(True,)]:
+            return
+    pytest.fail(f"the server does not set {setting} to {value}")
 
 
 def by_socket(server: Server) -> str:
@@ -105,8 +122,8 @@ def by_driver(url: str) -> list[tuple[str | None, ...]]:
 
 @pytest.mark.parametrize("mode", ["disable", "prefer", "require"])
 @pytest.mark.parametrize("user", ["open", "hashed", "spoken", "salted"])
-def test_session_is_encrypted_as_the_driver_does_it(server: Server, user: str, mode: str) -> None:
-    url = by_port(server, user, mode)
+def test_session_is_encrypted_as_the_driver_does_it(tls_server: Server, user: str, mode: str) -> None:
+    url = by_port(tls_server, user, mode)
     assert asked(url) == by_driver(url)
     assert asked(url)[0][:2] == (user, "f" if mode == "disable" else "t")
 
@@ -117,23 +134,23 @@ def test_session_by_a_socket_is_that_of_the_driver(server: Server) -> None:
 
 
 @pytest.mark.parametrize(("user", "mode"), [("covered", "disable"), ("bare", "prefer"), ("bare", "require")])
-def test_refusal_is_left_to_the_driver(server: Server, user: str, mode: str) -> None:
+def test_refusal_is_left_to_the_driver(tls_server: Server, user: str, mode: str) -> None:
     """With ``prefer`` the driver tries again without encryption."""
     with pytest.raises(Refusal) as caught:
-        asked(by_port(server, user, mode))
+        asked(by_port(tls_server, user, mode))
     assert caught.value.sqlstate == "28000"
 
 
-def test_server_without_tls_is_used_where_it_is_only_preferred(server: Server) -> None:
-    switch_tls(server, "off")
+def test_server_without_tls_is_used_where_it_is_only_preferred(tls_server: Server) -> None:
+    switch(tls_server, "ssl", "off")
     try:
-        assert asked(by_port(server, "salted", "prefer"))[0][1] == "f"
+        assert asked(by_port(tls_server, "salted", "prefer"))[0][1] == "f"
         with pytest.raises(Unsupported):
-            asked(by_port(server, "salted", "require"))
+            asked(by_port(tls_server, "salted", "require"))
         with pytest.raises(psycopg.OperationalError):
-            run_sql(by_port(server, "salted", "require"))
+            run_sql(by_port(tls_server, "salted", "require"))
     finally:
-        switch_tls(server, "on")
+        switch(tls_server, "ssl", "on")
 
 
 @pytest.mark.parametrize("user", ["hashed", "spoken", "salted"])

@@ -42,6 +42,7 @@ _HINTS: Final = {
     "25006": "The server or the user only reads: use the primary server, or another user.",
     "53100": "The disk of the server is full: free some space, then run the command again.",
     "53300": "Close other connections, or raise max_connections.",
+    "55006": "Close the sessions on that database, then run the command again.",
     "57P01": "The server was stopped; nothing was kept of this load.",
     "57P02": "The server crashed; nothing was kept of this load.",
     "57P03": "The server starts or stops; try again in a moment.",
