@@ -91,6 +91,13 @@ def test_it({fixture}, number):
     assert {fixture}.execute("SELECT count(*) FROM regions").fetchone() == (1000,)
     {end}
 """
+ALONE: Final = """
+import pytest
+
+@pytest.mark.parametrize("number", range({tests}))
+def test_it(tmp_path_factory, number):
+    pass
+"""
 LONG: Final = "{fixture}.commit(); time.sleep({seconds})"
 
 
@@ -106,6 +113,7 @@ def sides(seconds: float) -> dict[str, str]:
         "reset": test("own", "own.commit()", rollback=True),
         "large": test("own", "own.commit()", rollback=True, table="people"),
         "hand": test("hand", "hand.commit()"),
+        "alone": ALONE.format(tests=TESTS),
     }
     if find_spec("pytest_postgresql"):
         found["peer"] = test("peer", "peer.commit()")
@@ -113,11 +121,12 @@ def sides(seconds: float) -> dict[str, str]:
 
 
 def waits(root: Path, names: list[str], runs: int, *options: str) -> dict[str, float]:
-    """The milliseconds that a test waits on each side; the sides take turns."""
+    """The milliseconds that a test waits on each side; they take turns, without plug-ins that none of them uses."""
     found: dict[str, list[float]] = {name: [] for name in names}
+    others = ["-p", "no:asyncio", "-p", "no:django"]
     for number in range(runs + 1):
         for name, values in found.items():
-            plugins = ["-p", "no:cacheprovider", *([] if name == "peer" else ["-p", "no:postgresql"])]
+            plugins = ["-p", "no:cacheprovider", *others, *([] if name == "peer" else ["-p", "no:postgresql"])]
             harness.run([str(harness.TOOLS / "pytest"), "-q", *plugins, *options, f"test_{name}.py"], root)
             if number:
                 values.append(float((root / "waited").read_text()))
@@ -182,6 +191,7 @@ def report(clone: float, found: dict[str, float]) -> bool:
     harness.figure("a test waits for a clone when none is made ahead", f"{clone:.2f} ms")
     harness.figure("a test waits by hand, as pgtestdb does it", f"{found['hand']:.2f} ms")
     harness.figure("one that shares, and writes to the largest table", f"{found['large']:.2f} ms")
+    harness.figure("a test without a database waits for pytest", f"{found['alone']:.2f} ms")
     best = found["hand"]
     if "peer" in found:
         harness.figure("a test waits with pytest-postgresql", f"{found['peer']:.2f} ms")

@@ -55,7 +55,7 @@ _SIZE: Final = """
 SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class WHERE relkind = 'r' AND oid >= 16384
 """
 _MADE_NOW: Final = "WHERE xmin = pg_current_xact_id()::xid"
-_SILENTLY: Final = "SET LOCAL session_replication_role = replica"
+_SILENTLY: Final = "SET session_replication_role = replica"
 """References and triggers see nothing: afterwards all rows are those that they have seen before."""
 
 Sequences = tuple[tuple[Any, ...], ...]
@@ -83,6 +83,8 @@ class Resetting:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._left = _MOST_RESETS
+        # Planned once: to plan it takes as long as to run it.
+        execute(connection, f"PREPARE written AS {_WRITTEN}")
         self._names = [name for (name,) in execute(connection, _SEQUENCES)]
         self._tables = {
             table: _Table(columns, self._read(table, columns))
@@ -117,13 +119,12 @@ class Resetting:
         if now.written.keys() != self._mark.written.keys() or not dirty <= self._tables.keys():
             return False
         with self._connection.transaction():
-            execute(self._connection, _SILENTLY)
             for table in dirty:
                 self._bring_back(table, self._tables[table])
             self._set_sequences(now.sequences)
         hand_in(self._connection)
         # Nobody else is here: what was counted since is what was done to bring the rows back.
-        self._mark = replace(self._mark, written=self._now().written)
+        self._mark = replace(self._mark, written=self._written())
         return True
 
     def _read(self, table: str, columns: str, which: str = "") -> dict[bytes, bytes]:
@@ -135,10 +136,12 @@ class Resetting:
         """Rows as text, where every line is one, the fields apart by tabs."""
         return b"".join(received(self._connection, f"COPY ({query}) TO STDOUT")).splitlines()
 
+    def _written(self) -> dict[str, int]:
+        return {str(table): int(count) for table, count in execute(self._connection, "EXECUTE written")}
+
     def _now(self) -> _Mark:
-        written = {str(table): int(count) for table, count in execute(self._connection, _WRITTEN)}
         each = [f"SELECT {text(name)}, last_value, is_called FROM {name}" for name in self._names]
-        return _Mark(written, tuple(execute(self._connection, " UNION ALL ".join(each))) if each else ())
+        return _Mark(self._written(), tuple(execute(self._connection, " UNION ALL ".join(each))) if each else ())
 
     def _bring_back(self, table: str, wanted: _Table) -> None:
         """Deletes the versions of rows that were not there, and writes again those that are gone."""
@@ -174,8 +177,7 @@ def resetting(connection: Connection) -> Resetting | None:
         return None
     try:
         execute(connection, "SET track_counts = on")
-        with connection.transaction():
-            execute(connection, _SILENTLY)
+        execute(connection, _SILENTLY)
         hand_in(connection)
         ((size,),) = execute(connection, _SIZE)
         return Resetting(connection) if size <= MOST_BYTES and is_alone(connection) else None
