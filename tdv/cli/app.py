@@ -45,6 +45,13 @@ class CommandGroup(core.TyperGroup):
         single.command(cmd_name, cls=getattr(module, "CommandClass", None))(module.command)
         return typer.main.get_command(single)
 
+    def invoke(self, ctx: Any) -> Any:
+        """Runs the command; Ctrl-C reaches the boundary, where Typer would make a mere exit code of it."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as exc:
+            raise typer.Abort from exc
+
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Lists the commands section by section."""
         for section, names in SECTIONS.items():

@@ -49,7 +49,7 @@ def command(
     """
     from tdv import check
 
-    with terminal.progress("checking"):
+    with terminal.waiting("checking"):
         checked = open_project(ctx).check(base, rebuild=rebuild)
     if report is not None:
         (invocation(ctx).directory / report).write_text(check.markdown(checked), encoding="utf-8")

@@ -60,7 +60,8 @@ def command(
         repository=repo,
     )
     project = open_project(ctx) if repo is None else open_anywhere(ctx)
-    receipt = project.checkout(wish=wish)
+    with terminal.waiting("restoring"):
+        receipt = project.checkout(wish=wish)
     for text in receipt.notes:
         terminal.note(text)
     if json:

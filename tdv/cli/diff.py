@@ -73,7 +73,7 @@ def command(
         return 0
     if face.name == "jsonl":
         return int(show_lines(project.diff_stream(wish), shown.limit) and exit_code)
-    with terminal.progress("comparing"):
+    with terminal.waiting("comparing"):
         reports = project.diff(wish)
     show(face, reports)
     return int(exit_code and any(report.differs for report in reports))

@@ -27,7 +27,7 @@ def command(
       tdv pull                 every release
       tdv pull shop@v1.0.0     one release
     """
-    with terminal.progress("pulling"):
+    with terminal.waiting("pulling"):
         report = open_project(ctx).pull(tuple(refs or ()), remote=remote, verify=verify)
     if json:
         terminal.json({"format": "tdv.pull/v1", **asdict(report)})

@@ -32,7 +32,7 @@ def command(
       tdv push
       tdv push shop@v1.0.0 --remote storage
     """
-    with terminal.progress("pushing"):
+    with terminal.waiting("pushing"):
         report = open_project(ctx).push(tuple(refs or ()), remote=remote, dry_run=dry_run)
     if json:
         terminal.json({"format": "tdv.push/v1", **asdict(report)})

@@ -35,7 +35,7 @@ def command(
     from tdv.project.releases import ReleaseWish
 
     wish = ReleaseWish(name, version, message, amend, commit=not no_commit)
-    with terminal.progress(f"releasing {name}"):
+    with terminal.waiting(f"releasing {name}"):
         released = open_project(ctx).release(wish)
     if json:
         terminal.json(released.to_plain())

@@ -25,7 +25,8 @@ def command(
       tdv tag
       tdv tag shop --push
     """
-    tagging = open_project(ctx).tag(tuple(names or ()), push=push, remote=remote)
+    with terminal.waiting("tagging"):
+        tagging = open_project(ctx).tag(tuple(names or ()), push=push, remote=remote)
     if json:
         terminal.json(tagging.to_plain())
         return

@@ -11,9 +11,12 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final, TextIO
+from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from tdv.config import colour_wanted
+
+if TYPE_CHECKING:
+    from threading import Event
 
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _STEERING: Final = re.compile(r"[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -173,3 +176,32 @@ def progress(title: str) -> Iterator[Any]:
             bar.update(done - bar.n)
 
         yield advance
+
+
+@contextmanager
+def waiting(title: str) -> Iterator[None]:
+    """A line on stderr of a terminal with the seconds so far, for work that takes longer than one and has no steps."""
+    if _Volume.level < 0 or not sys.stderr.isatty():
+        yield
+        return
+    import threading
+
+    done = threading.Event()
+    ticking = threading.Thread(target=_tick, args=(title, done), daemon=True)
+    ticking.start()
+    try:
+        yield
+    finally:
+        done.set()
+        ticking.join()
+
+
+def _tick(title: str, done: Event) -> None:
+    seconds = 0
+    while not done.wait(1.0):
+        seconds += 1
+        sys.stderr.write(f"\r{title} … {seconds} s")
+        sys.stderr.flush()
+    if seconds:
+        sys.stderr.write("\r\x1b[K")
+        sys.stderr.flush()

@@ -42,7 +42,7 @@ def command(
     """
     from tdv.project.upgrades import UpgradeWish
 
-    with terminal.progress("upgrading"):
+    with terminal.waiting("upgrading"):
         done = open_project(ctx).upgrade(UpgradeWish(reference, to, start, freeze, dry_run))
     if json:
         terminal.json(done.to_plain())

@@ -39,7 +39,7 @@ def command(
       tdv verify --compat
       tdv verify --target duckdb:///shop.duckdb
     """
-    with terminal.progress("verifying"):
+    with terminal.waiting("verifying"):
         verification = open_project(ctx).verify(tuple(refs or ()), target=target, rebuild=rebuild, compat=compat)
     if json:
         terminal.json(verification.to_plain())
