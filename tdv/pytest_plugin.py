@@ -121,8 +121,8 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Notes failures for the fixtures' ends, versions in the properties, and the URLs of what is kept."""
-    used = [database for fixture, database in _used(item) if fixture in getattr(item, "fixturenames", ())]
-    for release in {release.dataset: release for database in used for release in database.releases.values()}.values():
+    used = [use for use in _used(item) if use.fixture in getattr(item, "fixturenames", ())]
+    for release in {release.dataset: release for use in used for release in use.database.releases.values()}.values():
         entry = (f"tdv.{release.dataset}", f"{release.version} {release.digest}")
         if entry not in item.user_properties:
             item.user_properties.append(entry)
@@ -131,7 +131,7 @@ def pytest_runtest_makereport(
         for node in item.listchain():
             node.stash[_FAILED] = True
         if item.config.getoption("--tdv-keep"):
-            report.sections += [("tdv database kept", _kept_text(database)) for database in used]
+            report.sections += [("tdv database kept", use.kept()) for use in used]
     return report
 
 
@@ -316,7 +316,25 @@ class _Run:
 
 _RUN: Final = pytest.StashKey[_Run]()
 _FAILED: Final = pytest.StashKey[bool]()
-_USED: Final = pytest.StashKey[list[tuple[str, "Database"]]]()
+_USED: Final = pytest.StashKey[list["_Use"]]()
+
+
+@dataclass(frozen=True, slots=True)
+class _Use:
+    """A database that a fixture gave, and the target that was asked for."""
+
+    fixture: str
+    database: Database
+    target: str | None
+
+    def kept(self) -> str:
+        """Where the database is, and how it goes; `tdv cleanup` must be told of another target than the default."""
+        import shlex
+
+        from tdv.config import without_credentials
+
+        where = f"--target {shlex.quote(without_credentials(self.target))} " if self.target else ""
+        return f"{self.database.shown}\n`tdv cleanup {where}--execution {self.database.execution_id}` removes it."
 
 
 def _run(request: pytest.FixtureRequest) -> _Run:
@@ -350,7 +368,7 @@ def _lent(request: pytest.FixtureRequest, ask: _Ask) -> Iterator[Database]:
     run = _run(request)
     database = _told(lambda: run.borrow(ask) if ask.rollback else run.create(ask))
     begun = _told(database.begin) if ask.rollback else None
-    _use(request, database)
+    _use(request, database, ask)
     yield database
     if _is_kept(request):
         _keep(run, database)
@@ -368,7 +386,7 @@ def _factory(request: pytest.FixtureRequest) -> Iterator[DatabaseFactory]:
         ask = _asked(*references, scenario=scenario, target=target).or_else(_ask(request))
         database = _told(lambda: run.create(ask))
         made.append(database)
-        _use(request, database)
+        _use(request, database, ask)
         return database
 
     yield make
@@ -379,11 +397,11 @@ def _factory(request: pytest.FixtureRequest) -> Iterator[DatabaseFactory]:
             run.databases.discard(database)
 
 
-def _use(request: pytest.FixtureRequest, database: Database) -> None:
-    request.node.stash.setdefault(_USED, []).append((request.fixturename, database))
+def _use(request: pytest.FixtureRequest, database: Database, ask: _Ask) -> None:
+    request.node.stash.setdefault(_USED, []).append(_Use(str(request.fixturename), database, ask.target))
 
 
-def _used(item: pytest.Item) -> list[tuple[str, Database]]:
+def _used(item: pytest.Item) -> list[_Use]:
     return [entry for node in item.listchain() for entry in node.stash.get(_USED, [])]
 
 
@@ -400,10 +418,6 @@ def _keep(run: _Run, database: Database) -> None:
             database.disconnect()
 
 
-def _kept_text(database: Database) -> str:
-    return f"{database.shown}\n`tdv cleanup --execution {database.execution_id}` removes it."
-
-
 def _told(call: Callable[[], T]) -> T:
     """What `call` gives; an error of tdv fails the test with its sentence and its hint, without a traceback."""
     from tdv.errors import TdvError
@@ -411,7 +425,9 @@ def _told(call: Callable[[], T]) -> T:
     try:
         return call()
     except TdvError as exc:
-        pytest.fail(_sentence(exc), pytrace=False)
+        problem = exc
+    # Outside of the handler: pytest would print the error twice, as one that another one was handled in.
+    pytest.fail(_sentence(problem), pytrace=False)
 
 
 def _sentence(problem: Any) -> str:

@@ -203,6 +203,26 @@ def test_keep_leaves_the_database_of_a_failed_test(pytester: pytest.Pytester, sh
     assert leavings(shop) == []
 
 
+def test_kept_database_beside_another_target_is_removed_by_what_is_said(
+    pytester: pytest.Pytester, shop: Repository
+) -> None:
+    pytester.makepyfile("def test_fails(tdv_database):\n    assert False\n")
+    target = "duckdb:///other.duckdb"
+    result = pytester.runpytest_subprocess("--tdv-keep", "--tdv-target", target)
+    (name,) = leavings(shop)
+    execution = name.split("_")[2]
+    result.stdout.fnmatch_lines([f"`tdv cleanup --target {target} --execution {execution}` removes it."])
+    shop.tdv_process("cleanup", "--target", target, "--execution", execution, expect=0)
+    assert leavings(shop) == []
+
+
+def test_error_of_a_fixture_is_said_once(pytester: pytest.Pytester, shop: Repository) -> None:
+    pytester.makepyfile("def test_fails(tdv_databases):\n    tdv_databases('nothing')\n")
+    result = pytester.runpytest_subprocess()
+    result.assert_outcomes(failed=1)
+    result.stdout.no_fnmatch_line("*another exception occurred*")
+
+
 def test_keep_works_in_workers(pytester: pytest.Pytester, shop: Repository) -> None:
     pytester.makepyfile("def test_fails(tdv_database, tdv_databases):\n    tdv_databases()\n    assert False\n")
     result = pytester.runpytest_subprocess("--tdv-keep", "-n", "1")
