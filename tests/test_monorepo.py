@@ -66,7 +66,9 @@ def test_each_project_sees_its_own_releases(top: Repository) -> None:
     deeper = Repository(shop.root / "src")
     deeper.root.mkdir()
     assert deeper.tdv("resolve", expect=0).stdout.startswith("shop@v1.0.0")
-    assert "there is no tdv.yaml" in top.tdv("resolve", expect=3).stderr
+    answer = top.tdv("resolve", expect=3).stderr
+    assert "there is no tdv.yaml" in answer
+    assert f"There are projects in {', '.join(sorted((WEB, SHOP)))}: go there, or name one with -C." in answer
 
 
 def test_tags_of_a_project_are_adopted_fetched_and_promoted(top: Repository, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ from tdv.documents.words import did_you_mean, quoted
 from tdv.errors import ConfigError
 
 FILE: Final = "tdv.yaml"
+_SHOWN: Final = 3
 
 
 def process_environment() -> dict[str, str]:
@@ -62,9 +63,18 @@ def find_root(start: pathlib.Path) -> pathlib.Path:
             break
     raise ConfigError(
         f"there is no {FILE} in {start} or above it",
-        hint="Run `tdv init` in the root of your Git repository, or name another directory with -C.",
+        hint=_elsewhere(start),
         directory=str(start),
     )
+
+
+def _elsewhere(start: pathlib.Path) -> str:
+    below = sorted(path.parent for pattern in (f"*/{FILE}", f"*/*/{FILE}") for path in start.glob(pattern))
+    if not below:
+        return "Run `tdv init` in the root of your Git repository, or name another directory with -C."
+    shown = ", ".join(path.relative_to(start).as_posix() for path in below[:_SHOWN])
+    more = f" and {len(below) - _SHOWN} more" if len(below) > _SHOWN else ""
+    return f"There are projects in {shown}{more}: go there, or name one with -C."
 
 
 def load(root: pathlib.Path, environ: Mapping[str, str]) -> Settings:
