@@ -33,7 +33,7 @@ def typed(page: Path, directory: Path) -> Outcome:
 
 
 @pytest.mark.slow
-def test_bookshop_and_its_page_run_in_parallel_as_printed(tmp_path: Path) -> None:
+def test_bookshop_and_its_page_run_in_parallel_as_printed(tmp_path: Path, empty_postgresql: str) -> None:
     shop = tmp_path / "bookshop"
     shutil.copytree(EXAMPLE, shop, ignore=shutil.ignore_patterns("__pycache__", ".*"))
     outcome = typed(EXAMPLE / "README.md", shop)
@@ -42,6 +42,9 @@ def test_bookshop_and_its_page_run_in_parallel_as_printed(tmp_path: Path) -> Non
     assert " passed" in outcome.stdout
     assert "revenue: " in outcome.stdout
     assert list((shop / ".tdv/throwaway").iterdir()) == []
+    pytest_ = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--tdv-target", empty_postgresql]
+    outcome = run(*pytest_, cwd=shop)
+    assert outcome.exit_code == 0, outcome
     outcome = typed(PAGE, shop)
     assert outcome.exit_code == 0, outcome
     assert "  healthy" in outcome.stdout

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 from datetime import datetime
 from decimal import Decimal
+from typing import ClassVar
 
-from sqlalchemy import ForeignKey, Numeric, create_engine, func, select
+from sqlalchemy import BigInteger, ForeignKey, Numeric, create_engine, func, select
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 
 class Base(DeclarativeBase):
-    """The tables of the shop."""
+    """The tables of the shop. Keys of scenarios need 64 bits, which PostgreSQL counts where SQLite does not."""
+
+    type_annotation_map: ClassVar = {int: BigInteger}
 
 
 class Book(Base):
