@@ -1,12 +1,14 @@
 import json
 import shutil
 import sqlite3
+from pathlib import Path
 
 import pytest
 
 from tdv import documents
 from tests.conftest import RepositoryBuilder
 from tests.repository import Repository
+from tests.shop import released_shop
 
 SPEC = """
 dataset: shop
@@ -168,6 +170,13 @@ def test_diff_against_a_live_target(repo: RepositoryBuilder) -> None:
     assert [(change["kind"], change["column"]) for change in plain["schema"]] == [("column-added", "nick")]
     back = made.tdv("diff", url, "shop@v1.0.0", "--json", expect=0).json()
     assert [row["kind"] for row in back["tables"]["users"]["rows"]] == ["added", "changed"]
+
+
+def test_live_target_is_compared_by_its_rows_not_by_scenarios(tmp_path: Path) -> None:
+    made = released_shop(tmp_path)
+    made.tdv("checkout", "shop@v1.1.0", "--target", "app.db", expect=0)
+    for states in (("shop@v1.1.0", "app.db"), ("app.db", "shop@v1.1.0")):
+        assert "no difference" in made.tdv("diff", *states, "--exit-code", expect=0).stdout
 
 
 def test_target_with_values_of_another_type_is_told_as_such(repo: RepositoryBuilder) -> None:

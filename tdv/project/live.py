@@ -38,13 +38,19 @@ class Live:
 def captured(live: Live, model: Snapshot, directory: Path) -> Snapshot:
     """What the target holds of the tables of `model`; parts that are the same share the model's files.
 
-    Constraints are the model's: what is compared with a live target is its tables, columns and rows.
+    Constraints and scenarios are the model's: what is compared with a live target is its tables, columns and rows.
     """
     manifest = model.manifest
     inspected = {table.name: table for table in _tables(live.target, [table.schema for table in manifest.tables])}
     schemas = [_schema(table.schema, inspected[table.name]) for table in manifest.tables if table.name in inspected]
     tables = [TableRows(schema, batches) for schema, batches in (_read(live, *found) for found in schemas)]
-    options = SnapshotOptions(manifest.dataset, manifest.seed, manifest.as_of, invariants=manifest.invariants)
+    options = SnapshotOptions(
+        manifest.dataset,
+        manifest.seed,
+        manifest.as_of,
+        invariants=manifest.invariants,
+        scenarios=lambda _: manifest.scenarios,
+    )
     write(tables, options, directory, model)
     return Snapshot.open(directory)
 
