@@ -344,6 +344,16 @@ def test_marked_row_in_the_work_tree(shop: Repository) -> None:
     assert shop.tdv("merge", "dvc.yaml").exit_code == 10
 
 
+def test_file_mended_by_hand_is_left_alone_unless_it_is_named(shop: Repository) -> None:
+    two_branches(shop, {SEED: USERS.replace("36", "38")}, {SEED: USERS.replace("36", "37")})
+    merge_branch(shop)
+    shop.write({SEED: USERS.replace("36", "38")})
+    assert "mended by hand: git add it" in shop.tdv("merge", expect=1).stdout
+    assert shop.read(SEED) == USERS.replace("36", "38")
+    shop.tdv("merge", SEED, expect=1)
+    assert "<<<<<<<" in shop.read(SEED)
+
+
 def new_datasets(shop: Repository) -> Repository:
     def dataset(name: str) -> dict[str, str]:
         spec = SPEC.replace("shop", name)

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 FORMAT: Final = "tdv.merge/v1"
 _DEEPEST: Final = 10
+_MARKER: Final = b"<<<<<<<"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +67,22 @@ def merge(ports: Ports, paths: tuple[str, ...]) -> Merging:
                 raise UsageError(f"{path} is nothing that tdv merges", hint="Mend it by hand, then git add it.")
             continue
         data, clashes = _merged(ports.git, ports.root, path, verb.Versions(base or b"", ours, theirs), 7)
+        if path not in paths and _is_mended(ports.root / path, data):
+            done.append(MergedFile(path, (f"mended by hand: git add it, or tdv merge {path} to merge it anew",)))
+            continue
         durable.write_bytes(ports.root / path, data)
         done.append(MergedFile(path, clashes))
     conflicts.settle(ports.git, [file.path for file in done if not file.conflicts])
     return Merging(tuple(done))
+
+
+def _is_mended(path: Path, merged: bytes) -> bool:
+    """True for a file that a person took the markers out of, or wrote anew: no merge may undo that unasked."""
+    try:
+        there = path.read_bytes()
+    except FileNotFoundError:
+        return False
+    return _MARKER not in there and there != merged
 
 
 def drive(git: Git, files: tuple[Path, Path, Path], size: int, path: str) -> tuple[str, ...]:
