@@ -31,12 +31,16 @@ class Command:
     environ: Mapping[str, str] = field(repr=False)
 
 
-def run(command: Command) -> int:
-    """Runs the command with this process's streams; raises `CommandNotFound` or `CommandNotRunnable`."""
-    if not command.words:
+def require(words: Sequence[str]) -> None:
+    """Raises `UsageError` where there is no command."""
+    if not words:
         raise UsageError(
             "there is no command to run", hint="Write it after two dashes: tdv exec movies@^1.1 -- pytest."
         )
+
+
+def run(command: Command) -> int:
+    """Runs the command with this process's streams; raises `CommandNotFound` or `CommandNotRunnable`."""
     try:
         process = subprocess.Popen(command.words, cwd=command.directory, env=dict(command.environ))
     except FileNotFoundError as exc:

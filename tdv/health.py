@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from tdv.errors import TdvError
 from tdv.model.schema import DatasetSchema, TableSchema
-from tdv.targets.protocol import Content, Held, Schemaless, Target
+from tdv.targets.protocol import Content, Findable, Held, Schemaless, Target
 from tdv.targets.verification import table_digest
 
 FORMAT: Final = "tdv.health/v1"
@@ -73,8 +73,11 @@ def health(target: Target, expected: Sequence[Expected]) -> Health:
     """Looks at the target; what is wrong with it is an answer and no error. Raises what opening a release raises."""
     try:
         held = {item.dataset: item for item in target.held()}
+        there = bool(held) or not isinstance(target, Findable) or target.exists()
     except TdvError as exc:
-        return Health(target.shown, (HealthCheck("reachable", "", "", False, exc.message),))
+        return _unreachable(target, exc.message)
+    if not there:
+        return _unreachable(target, "nothing is there")
     checks = [HealthCheck("reachable", "", "", True, "reachable")]
     for item in expected:
         found = held.get(item.dataset)
@@ -83,6 +86,10 @@ def health(target: Target, expected: Sequence[Expected]) -> Health:
         if found is not None and version.ok:
             checks += _rows(target, item, found)
     return Health(target.shown, tuple(checks))
+
+
+def _unreachable(target: Target, message: str) -> Health:
+    return Health(target.shown, (HealthCheck("reachable", "", "", False, message),))
 
 
 def _version(item: Expected, found: Held | None) -> HealthCheck:

@@ -30,6 +30,7 @@ _MARKER: Final = """\
 tdv(*references, scenario=None, target=None, rollback=None): what the databases of this test hold, as \
 "movies@^1.1"; only a scenario's rows; beside which target they are made; with rollback=True tests share \
 a database that each leaves as it was"""
+_ALLOWED: Final = "It takes references, and the words scenario=, target= and rollback=."
 _DIGITS: Final = len("tdv1:") + 12
 _EXECUTION: Final = "tdv_execution"
 _KEPT: Final = "tdv_kept"
@@ -349,7 +350,7 @@ def _ask(request: pytest.FixtureRequest) -> _Ask:
         try:
             ask = ask.or_else(_asked(*marker.args, **marker.kwargs))
         except TypeError as exc:
-            pytest.fail(f"pytest.mark.tdv: {str(exc).replace('_asked() ', '')}", pytrace=False)
+            pytest.fail(f"pytest.mark.tdv: {str(exc).replace('_asked() ', '')}\n{_ALLOWED}", pytrace=False)
     return ask.or_else(_run(request).default)
 
 

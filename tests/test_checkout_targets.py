@@ -92,6 +92,24 @@ def test_plan_counts_the_rows_of_the_scenario(shop: Repository) -> None:
     assert shop.tdv(*words, expect=0).json()["releases"][0]["tables"] == {"users": {"rows": 1}}
 
 
+def test_plan_says_what_then_happens(shop: Repository) -> None:
+    target = ("--target", "plan.db")
+    one = "scenario: one\ntitle: One user\nrows: {users: {ada: {id: 7}}}\n"
+    shop.write({"datasets/shop/scenarios/one.yaml": one}).tdv("build", expect=0)
+    shop.tdv("checkout", "shop@workspace", "--scenario", "one", *target, expect=0)
+    with closing(sqlite3.connect(shop.root / "plan.db")) as connection:
+        connection.execute("CREATE TABLE mine (x)")
+    plan = shop.tdv("checkout", "shop@workspace", *target, "--dry-run", expect=0).stdout
+    assert "replace the rows" in plan
+    assert "delete 1 row of 'users'" in plan
+    shop.tdv("checkout", "shop@workspace", "--target", "other.db", expect=0)
+    assert "loaded sqlite" in shop.tdv("checkout", "shop@workspace", *target, expect=0).stdout
+    with closing(sqlite3.connect(shop.root / "plan.db")) as connection:
+        connection.execute("DELETE FROM users")
+        connection.commit()
+    assert "delete" not in shop.tdv("checkout", "shop@workspace", *target, "--dry-run", expect=0).stdout
+
+
 def rows(database: Path) -> list[tuple[int]]:
     with closing(sqlite3.connect(database)) as connection:
         return connection.execute("SELECT id FROM users ORDER BY id").fetchall()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 
@@ -95,6 +96,9 @@ def test_images_go_by_their_last_use(shop: Repository) -> None:
     labels = sorted((shop.root / ".tdv/images").glob("*.json"))
     assert len(labels) == 2
     os.utime(labels[0], (0, 0))
+    outcome = shop.tdv("cleanup", expect=0)
+    assert outcome.stdout == ""
+    assert re.search(r"kept: 2 images, [\d.]+ kB; images go with --older-than", outcome.stderr)
     shop.tdv("cleanup", "--older-than", "1h", expect=0)
     assert list((shop.root / ".tdv/images").glob("*.sqlite*.json")) == [labels[1]]
     shop.tdv("exec", "shop@v1.0.0", "--", "true", expect=0)

@@ -53,7 +53,19 @@ def test_files_are_healthy_until_a_row_differs(shop: Repository, format_: str) -
     assert "users" in shop.tdv("diff", "shop@v1.0.0", "out/", "--exit-code", expect=1).stdout
 
 
-def test_missing_and_unreadable_targets_are_answers(shop: Repository) -> None:
+@pytest.mark.parametrize("url", [URL, "duckdb:///app.duckdb", "out/"])
+def test_target_that_is_not_there_is_said(shop: Repository, url: str) -> None:
+    assert wrong(shop, url) == [("reachable", "")]
+    assert "nothing is there" in shop.tdv("health", url, expect=1).stdout
+
+
+def test_database_that_is_not_there_is_said(shop: Repository, absent_postgresql: str, absent_mysql: str) -> None:
+    for url in (absent_postgresql, absent_mysql):
+        assert wrong(shop, url) == [("reachable", "")]
+
+
+def test_empty_and_unreadable_targets_are_answers(shop: Repository) -> None:
+    change(shop, "CREATE TABLE mine (x)")
     assert wrong(shop) == [("version", "")]
     shop.write({"app.db": "no database"})
     assert wrong(shop) == [("reachable", "")]
@@ -105,7 +117,7 @@ def test_scenario_is_compared_with_its_own_rows(shop: Repository) -> None:
 
 def test_protected_target_may_be_looked_at(shop: Repository) -> None:
     shop.write({"tdv.yaml": shop.read("tdv.yaml").replace("targets:\n", f"targets:\n  {LIVE}\n")})
-    assert wrong(shop, "live") == [("version", "")]
+    assert wrong(shop, "live") == [("reachable", "")]
     assert not (shop.root / "live.db").exists()
 
 

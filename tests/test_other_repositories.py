@@ -200,7 +200,8 @@ def test_two_datasets_of_one_name_are_refused(service: Repository, data: Reposit
 def test_environment_names_what_it_may_hold(service: Repository) -> None:
     more = "targets: {local: {url: app.db}}\nenvironments: {ci: {target: local, datasets: [shop]}}\n"
     service.write({"tdv.yaml": service.read("tdv.yaml") + more})
-    assert "may not hold catalog:shop" in service.tdv("checkout", "--target", "ci", expect=11).stderr
+    outcome = service.tdv("checkout", "--target", "ci", expect=11)
+    assert "The environment ci may not hold catalog:shop" in outcome.stderr
     service.write({"tdv.yaml": service.read("tdv.yaml").replace("[shop]", "['catalog:shop']")})
     service.tdv("checkout", "--target", "ci", expect=0)
 

@@ -281,6 +281,7 @@ def test_target_comes_from_the_marker_the_command_line_the_ini_file(
         ('"shop@v1.1.0", scenario="retri"', "*there is no scenario 'retri'*"),
         ('target="out/"', "*no throwaway databases*"),
         ('targte="ci"', "*pytest.mark.tdv: got an unexpected keyword argument 'targte'*"),
+        ('targte="ci"', "*the words scenario=, target= and rollback=*"),
     ],
 )
 def test_mistakes_are_told_in_a_sentence(

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tdv.cli import terminal
 from tdv.cli.options import Json, Target, open_project
-from tdv.cli.text import size
+from tdv.cli.text import counted, size
+
+if TYPE_CHECKING:
+    from tdv.cleanup import Cleaned
 
 
 def command(
@@ -37,10 +41,18 @@ def command(
         terminal.json(cleanup.to_plain())
         return
     gone = "would go" if dry_run else "removed"
+    images = [item for item in cleanup.items if item.kept and item.leaving.kind == "image"]
     rows = [
-        ("kept" if item.kept else gone, item.leaving.kind, item.leaving.name, size(item.leaving.size or 0), item.kept)
+        ("kept" if item.kept else gone, item.leaving.kind, item.leaving.name, _size([item]), item.kept)
         for item in cleanup.items
+        if item not in images
     ]
     terminal.table(("", "", "", "", ""), rows)
-    freed = sum(item.leaving.size or 0 for item in cleanup.removed)
-    terminal.note(f"{gone}: {len(cleanup.removed)} of {len(rows)}, {size(freed)}")
+    terminal.note(f"{gone}: {len(cleanup.removed)} of {len(cleanup.items)}, {_size(cleanup.removed)}")
+    if images:
+        # There are as many as versions were used; one line each would hide what else stays.
+        terminal.note(f"kept: {counted(len(images), 'image')}, {_size(images)}; {images[0].kept}")
+
+
+def _size(items: Iterable[Cleaned]) -> str:
+    return size(sum(item.leaving.size or 0 for item in items))

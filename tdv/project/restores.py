@@ -172,6 +172,7 @@ def _refuse_foreign(place: TargetSettings, wanted: tuple[State, ...]) -> None:
     foreign = [state.name for state in wanted if state.name not in place.datasets]
     if foreign:
         raise Refused(
-            f"The environment of {place.name or place.shown} may not hold {', '.join(foreign)}",
-            hint=f"It may hold {', '.join(place.datasets)}; tdv.yaml says so under environments.",
+            f"The environment {place.environment} may not hold {', '.join(foreign)}",
+            hint=f"environments.{place.environment}.datasets in tdv.yaml lists what it may: "
+            f"{', '.join(place.datasets)}.",
         )

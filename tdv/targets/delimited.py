@@ -20,6 +20,7 @@ from tdv.content.arrow import canonical, one_chunk
 from tdv.errors import DataError, IntegrityError
 from tdv.model.schema import Column, TableSchema
 from tdv.model.types import LogicalType
+from tdv.targets.misread import OTHERS, misread
 
 _OF_COLUMN: Final = re.compile(r"CSV column #(\d+)")
 _HEX: Final = np.frombuffer(b"0123456789abcdef", np.uint8)
@@ -61,16 +62,7 @@ def decode(data: bytes | bytearray, table: TableSchema, form: Form) -> pa.Table:
         number = _OF_COLUMN.search(str(exc))
         raise misread(table.name, table.columns[int(number[1])] if number else None) from exc
     except DataError as exc:
-        raise IntegrityError(exc.message, hint="Something else than tdv wrote it; `tdv checkout` mends it.") from exc
-
-
-def misread(table: str, column: Column | None) -> IntegrityError:
-    """The error for a value that is none of its column's type."""
-    place = f"table {table!r}" + (f", column {column.name!r}" if column else "")
-    what = f"a value that is no {column.type}" if column else "values of other types"
-    return IntegrityError(
-        f"{place} holds {what}", hint="Something else than tdv wrote it; `tdv checkout` mends it.", table=table
-    )
+        raise IntegrityError(exc.message, hint=OTHERS) from exc
 
 
 def hexadecimal(array: pa.Array) -> pa.Array:

@@ -23,6 +23,7 @@ from tdv.targets.images import Image, Images
 from tdv.targets.protocol import AppSchema, Held, Load, Outcome, Plan
 from tdv.targets.survey import (
     Survey,
+    deletions,
     foreign_references,
     in_app_schema,
     is_all_ours,
@@ -30,6 +31,7 @@ from tdv.targets.survey import (
     refuse_references,
     refuse_strangers,
     refuse_twice,
+    restores,
     unfit,
 )
 
@@ -77,26 +79,26 @@ class OneFile(ABC):
             return self.survey().held
 
     def plan(self, load: Load) -> Plan:
-        restores = [f"load {item.dataset}@{item.version} ({item.digest})" for item in load.items]
         if not self.exists():
-            return Plan((f"create {self.path}", *migrates(load), *restores))
+            return Plan((f"create {self.path}", *migrates(load), *restores(load)))
         with self.failures():
             tables = self._tables(load)
             found = self.survey()
             whole = self._may_replace(found, load, tables)
             way = "replace the whole file" if whole else "replace the rows of the datasets' tables in one transaction"
             present = [table for table in tables if found.has_table(table)]
-            counts = [f"delete {count} rows of {table!r}" for table, count in self.counts(present)]
-            return Plan((f"{way}: {self.path}", *counts, *(migrates(load) if whole else ()), *restores))
+            deleted = deletions(self.counts(present))
+            return Plan((f"{way}: {self.path}", *deleted, *(migrates(load) if whole else ()), *restores(load)))
 
     def load(self, load: Load) -> Outcome:
         with self.failures():
             tables = self._tables(load)
             whole = not self.exists() or self._may_replace(self._surveyed(load), load, tables)
             found = self.images.find(load.image_key if whole else load.key)
-            if not (whole and self._put(self._image(load), load)):
+            copied = whole and self._put(self._image(load), load)
+            if not copied:
                 self.merge(self._rows_alone(load), load)
-            return Outcome("cloned" if found is not None else "loaded", self.held())
+            return Outcome("cloned" if copied and found is not None else "loaded", self.held())
 
     def read(self, table: TableSchema) -> Iterator[pa.Table]:
         from tdv.content.order import ordered_stream

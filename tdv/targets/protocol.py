@@ -269,6 +269,14 @@ class Selective(Protocol):
 
 
 @runtime_checkable
+class Findable(Protocol):
+    """A target that may not be there at all, which `held` does not tell from one that holds nothing."""
+
+    def exists(self) -> bool:
+        """Whether there is such a database, or a directory."""
+
+
+@runtime_checkable
 class Schemaless(Protocol):
     """A target that `inspect` refuses, since its tables do not tell keys and types: they are those of a release."""
 

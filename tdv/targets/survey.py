@@ -87,6 +87,16 @@ def migrates(load: Load) -> tuple[str, ...]:
     return (f"apply the migrations up to {load.schema.revision}",) if load.schema is not None else ()
 
 
+def restores(load: Load) -> tuple[str, ...]:
+    """The steps of a plan that bring the rows."""
+    return tuple(f"load {item.dataset}@{item.version} ({item.digest})" for item in load.items)
+
+
+def deletions(counts: Iterable[tuple[str, int]]) -> tuple[str, ...]:
+    """The steps of a plan that take rows away; pairs of a table and how many rows it has."""
+    return tuple(f"delete {count} {'row' if count == 1 else 'rows'} of {table!r}" for table, count in counts if count)
+
+
 def refuse_missing(found: Survey, load: Load, tables: Iterable[str]) -> None:
     """Where the application makes the tables, raises `Refused` for those that it does not have."""
     missing = [table for table in tables if not found.has_table(table)]

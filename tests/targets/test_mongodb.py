@@ -217,6 +217,13 @@ def test_value_of_another_type_is_an_integrity_error(place: Place) -> None:
         place.holds(5)
 
 
+def test_document_without_its_key_is_an_integrity_error(place: Place) -> None:
+    place.checkout()
+    place.database["users"].update_one({"_id": 1}, {"$unset": {"id": ""}})
+    with pytest.raises(IntegrityError, match=r"table 'users': a row lacks 'id', which is of its key"):
+        place.holds(5)
+
+
 def test_plan_counts_rows(place: Place) -> None:
     place.checkout(5)
     assert "delete 5 rows of 'users'" in place.checkout(3, "2.0.0", dry_run=True).plan
@@ -245,7 +252,7 @@ def test_database_that_tdv_knows_nothing_of_has_no_schema(place: Place) -> None:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("mongodb://ada:hunter2@127.0.0.1:1/app?serverSelectionTimeoutMS=100", "cannot be reached"),
+        ("mongodb://ada:hunter2@127.0.0.1:1/app", "cannot be reached: connection refused"),
         ("mongodb://ada:hunter2@127.0.0.1:port/app", "cannot be read"),
         ("mongodb://ada:hunter2@127.0.0.1", "names no database"),
     ],

@@ -92,6 +92,7 @@ def test_other_tables_survive_in_an_owned_database(place: MysqlPlace) -> None:
     place.sql("CREATE TABLE mine (id int)", "INSERT INTO mine VALUES (7)")
     place.owned()
     for rows, version in ((5, "1.0.0"), (3, "2.0.0")):
+        assert "replace the rows" in place.checkout(rows, version, dry_run=True).plan[0]
         place.checkout(rows, version)
     assert place.sql("SELECT id FROM mine") == [(7,)]
 
@@ -99,6 +100,7 @@ def test_other_tables_survive_in_an_owned_database(place: MysqlPlace) -> None:
 def test_what_a_test_made_in_an_owned_database_goes(place: MysqlPlace) -> None:
     place.owned().checkout()
     place.sql("CREATE TABLE made (id int)", "CREATE VIEW seen AS SELECT * FROM users")
+    assert "by copies" in place.checkout(3, "2.0.0", dry_run=True).plan[0]
     place.checkout(3, "2.0.0")
     assert place.sql("SHOW TABLES") == [("_tdv_state",), ("users",)]
 

@@ -159,6 +159,13 @@ def test_key_that_is_no_row_is_an_integrity_error(place: Place) -> None:
     place.client.hset("users:1", "age", "old")
     with pytest.raises(IntegrityError, match="column 'age' holds a value that is no int16"):
         place.holds(5)
+    place.client.hdel("users:1", "age", "at")
+    with pytest.raises(IntegrityError, match=r"table 'users': a row lacks a value of 'at'"):
+        place.holds(5)
+    place.client.hdel("users:1", "id")
+    place.client.hdel("users:2", "id")
+    with pytest.raises(IntegrityError, match=r"table 'users': 2 rows lack 'id', which is of its key"):
+        place.holds(5)
 
 
 def test_plan_counts_rows(place: Place) -> None:

@@ -95,6 +95,9 @@ class FilesTarget:
         with self._failures():
             yield from self._read(self.path, table)
 
+    def exists(self) -> bool:
+        return self.path.is_dir()
+
     def has(self, table: str) -> bool:
         return (self.path / _file_of(table, self._format)).exists()
 

@@ -19,10 +19,10 @@ from bson.datetime_ms import DatetimeMS
 
 from tdv.content.arrow import arrow_schema, arrow_type, one_chunk
 from tdv.content.text import from_plain, from_text, json_text, to_plain, to_text
-from tdv.errors import IntegrityError
 from tdv.model.schema import Column, TableSchema
 from tdv.model.types import LogicalType
 from tdv.targets.losses import refused_value
+from tdv.targets.misread import lacking, misread
 from tdv.targets.mongodb.losses import DECIMAL_DIGITS
 from tdv.targets.mongodb.names import ID, REST
 
@@ -55,20 +55,11 @@ def decode(found: Sequence[Document], table: TableSchema) -> pa.Table:
         try:
             array = _decoded(found, column)
         except (ValueError, TypeError, ArithmeticError, AttributeError, pa.ArrowException) as exc:
-            raise _misread(table.name, column) from exc
+            raise misread(table.name, column) from exc
         if array.null_count and not column.nullable:
-            raise _misread(table.name, column)
+            raise lacking(table, column, array.null_count)
         arrays.append(array)
     return pa.Table.from_arrays(arrays, schema=arrow_schema(table))
-
-
-def _misread(table: str, column: Column) -> IntegrityError:
-    return IntegrityError(
-        f"table {table!r}, column {column.name!r} holds a value that is no {column.type}",
-        hint="Something else than tdv wrote it; `tdv checkout` mends it.",
-        table=table,
-        column=column.name,
-    )
 
 
 def _ids(

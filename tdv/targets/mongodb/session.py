@@ -6,7 +6,8 @@ carries a password or a value of a document.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import socket
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -21,6 +22,7 @@ from tdv.errors import DataError, TargetBusy, TargetError
 
 Documents = Collection[dict[str, Any]]
 _SELECT_WAIT: Final = 10_000
+_LISTENS_WAIT: Final = 1.0
 _OPTIONS: Final[CodecOptions[dict[str, Any]]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
 UNAUTHORIZED: Final = 13
 _AUTHENTICATION: Final = 18
@@ -45,6 +47,7 @@ class Session:
                 hint="Write it as mongodb://user@host:27017/database.",
             )
         words: dict[str, Any] = {"appname": "tdv", "retryWrites": False, "connect": False}
+        _refuse_absent(given["nodelist"])
         if "serverselectiontimeoutms" not in {name.lower() for name in given["options"]}:
             words["serverSelectionTimeoutMS"] = _SELECT_WAIT
         self.client: MongoClient[dict[str, Any]] = MongoClient(url, **words)
@@ -77,6 +80,27 @@ def failures(shown: str) -> Iterator[None]:
         raise _translated(exc, shown) from None
 
 
+def _refuse_absent(nodes: Iterable[tuple[str, int | None]]) -> None:
+    """Raises `ConnectionFailure` where no server listens: the driver would go on trying until its time is over.
+
+    A server that does not refuse, but is slow or elects a primary, still gets that time.
+    """
+    refused = None
+    for host, port in nodes:
+        if port is None:
+            return
+        try:
+            socket.create_connection((host, port), _LISTENS_WAIT).close()
+        except ConnectionRefusedError as exc:
+            refused = exc
+            continue
+        except OSError:
+            return
+        return
+    if refused is not None:
+        raise errors.ConnectionFailure("connection refused") from refused
+
+
 def _parsed(url: str) -> dict[str, Any]:
     """The parts of a URL; raises `TargetError` without repeating it."""
     try:
@@ -107,8 +131,10 @@ def _translated(exc: Exception, shown: str) -> TargetError | DataError:
     if isinstance(exc, errors.WaitQueueTimeoutError):
         return TargetBusy(f"{shown} takes no more connections", hint="Close other ones, then run the command again.")
     if isinstance(exc, errors.ConnectionFailure):
+        refused = isinstance(exc.__cause__, ConnectionRefusedError)
+        how = "cannot be reached: connection refused" if refused else f"does not answer: {type(exc).__name__}"
         return TargetError(
-            f"{shown} cannot be reached, or went away: {type(exc).__name__}",
+            f"{shown} {how}",
             hint="Look whether the server runs, and at host and port of the URL.",
         )
     name = (getattr(exc, "details", None) or {}).get("codeName") or type(exc).__name__

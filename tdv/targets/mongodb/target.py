@@ -15,6 +15,7 @@ from tdv.targets.driver import Driver
 from tdv.targets.mongodb.losses import LOSSES
 from tdv.targets.on_server import OnServer
 from tdv.targets.protocol import Capabilities, Held, Load, Loss, Outcome, Plan
+from tdv.targets.survey import deletions, restores
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,7 +44,6 @@ class MongodbTarget(OnServer):
             from tdv.targets.mongodb.names import collection_of
             from tdv.targets.mongodb.whole import may_go
 
-            restores = [f"load {item.dataset}@{item.version} ({item.digest})" for item in load.items]
             wanted = wanted_of(load)
             with self._connected() as session:
                 there = looked(session.database, load, wanted)
@@ -51,8 +51,7 @@ class MongodbTarget(OnServer):
                 counts = [(name, session.database[collection_of(name)].count_documents({})) for name in names]
             whole = self._owned and may_go(there.survey, load)
             way = "replace everything by copies of an image" if whole else "replace the datasets' collections"
-            deleted = [f"delete {count} rows of {name!r}" for name, count in counts if count]
-            return Plan((f"{way}, each in one step: {self.shown}", *deleted, *restores))
+            return Plan((f"{way}, each in one step: {self.shown}", *deletions(counts), *restores(load)))
 
     def load(self, load: Load) -> Outcome:
         with self.failures(), self._connected() as session:

@@ -20,6 +20,7 @@ from tdv.model.schema import Column, TableSchema
 from tdv.model.types import LogicalType
 from tdv.targets import delimited
 from tdv.targets.losses import refused_value
+from tdv.targets.misread import misread
 from tdv.targets.sql import quote
 
 _ENGINE: Final = "MySQL"
@@ -144,7 +145,7 @@ def _finished(array: pa.Array, column: Column, table: str) -> pa.Array:
         return array
     parsed = from_text(array, kind)
     if parsed.misfits:
-        raise delimited.misread(table, column)
+        raise misread(table, column)
     return parsed.array
 
 

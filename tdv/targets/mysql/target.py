@@ -17,11 +17,12 @@ from tdv.targets.driver import Driver
 from tdv.targets.mysql.types import LOSSES
 from tdv.targets.on_server import OnServer
 from tdv.targets.protocol import Capabilities, Held, Load, Loss, Outcome, Plan
-from tdv.targets.survey import migrates
+from tdv.targets.survey import deletions, migrates, restores
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from tdv.targets.mysql.whole import Whole
     from tdv.targets.mysql.wire import Connection
     from tdv.targets.throwaway import Throwaways
 
@@ -50,20 +51,24 @@ class MysqlTarget(OnServer):
             with self._connected_if_there() as connection:
                 return held_in(connection) if connection is not None else ()
 
+    def exists(self) -> bool:
+        with self.failures(), self._connected_if_there() as connection:
+            return connection is not None
+
     def plan(self, load: Load) -> Plan:
         with self.failures():
             from tdv.targets.mysql.catalogue import is_empty
             from tdv.targets.mysql.loading import counts
 
-            restores = [f"load {item.dataset}@{item.version} ({item.digest})" for item in load.items]
             with self._connected_if_there() as connection:
                 if connection is None and self.settings.owns == "database":
-                    return Plan((f"create the database of {self.shown}", *migrates(load), *restores))
+                    return Plan((f"create the database of {self.shown}", *migrates(load), *restores(load)))
             with self._connected() as connection:
+                way = self._whole(connection).plan(load) if self.settings.owns == "database" else None
                 deleted = counts(connection, load, self.settings.also_empty)
-                made = migrates(load) if is_empty(connection) else ()
-            way = f"replace the rows of the datasets' tables: {self.shown}"
-            return Plan((way, *(f"delete {count} rows of {name!r}" for name, count in deleted), *made, *restores))
+                made = migrates(load) if way is not None or is_empty(connection) else ()
+            way = way or f"replace the rows of the datasets' tables: {self.shown}"
+            return Plan((way, *deletions(deleted), *made, *restores(load)))
 
     def load(self, load: Load) -> Outcome:
         with self.failures(), self._locked() as admin:
@@ -126,11 +131,12 @@ class MysqlTarget(OnServer):
 
     def _replaced_whole(self, admin: Connection, load: Load) -> Outcome | None:
         """None for a database that tdv does not own, or may not replace."""
-        if self.settings.owns != "database":
-            return None
+        return self._whole(admin).replace(load) if self.settings.owns == "database" else None
+
+    def _whole(self, connection: Connection) -> Whole:
         from tdv.targets.mysql.whole import Whole
 
-        return Whole(admin, self.settings, self.fresh_scratch()).replace(load)
+        return Whole(connection, self.settings, self.fresh_scratch())
 
     def _replaced_rows(self, load: Load) -> Outcome:
         from tdv.targets.mysql.catalogue import is_empty

@@ -59,6 +59,12 @@ class Whole:
                 raise
             return None
 
+    def plan(self, load: Load) -> str | None:
+        """What `replace` would do to a database that is there; None where rows have to be replaced instead."""
+        with connected(parameters(self.settings.url)) as connection:
+            found = self._looked(connection, load, None)
+        return f"replace all of the database {self.name} by copies" if _may_go(found, load) else None
+
     def exists(self) -> bool:
         """Whether the server has the database."""
         return bool(execute(self.admin, "SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = %s", self.name))
@@ -71,7 +77,7 @@ class Whole:
         with connected(parameters(self.settings.url)) as connection:
             sweep(connection)
             found = self._looked(connection, load, template)
-            if not is_all_ours(found.survey, load, owned=True) or _is_referenced(found):
+            if not _may_go(found, load):
                 return None
             action: Any = "loaded" if template is None else "cloned"
             template = template or templates.made(Filling(self.settings, load, self.scratch))
@@ -121,6 +127,7 @@ class Whole:
             execute(self.admin, f"DROP DATABASE IF EXISTS {quote(name)}")
 
 
-def _is_referenced(found: Found) -> bool:
-    """True where a table of another database references one of these."""
-    return any(TABLE + table not in found.survey.objects for table, _ in found.survey.references)
+def _may_go(found: Found, load: Load) -> bool:
+    """True where all of the database may go, and no table of another one references a table of it."""
+    referenced = any(TABLE + table not in found.survey.objects for table, _ in found.survey.references)
+    return is_all_ours(found.survey, load, owned=True) and not referenced

@@ -21,6 +21,7 @@ from tdv.model.schema import Column, TableSchema
 from tdv.model.types import LogicalType
 from tdv.targets import delimited
 from tdv.targets.losses import refused_value
+from tdv.targets.misread import misread
 from tdv.targets.postgresql.types import is_array
 from tdv.targets.sql import quote
 
@@ -106,14 +107,14 @@ def _decoded(array: pa.Array, column: Column, table: str) -> pa.Array:
         array = pc.replace_substring(array, '"\\\\x', '"')
     parsed = from_text(array, kind)
     if parsed.misfits:
-        raise delimited.misread(table, column)
+        raise misread(table, column)
     return parsed.array
 
 
 def _bytes(array: pa.Array, column: Column, table: str) -> pa.Array:
     """The bytes of ``\\x00ff``, the server's output whatever its ``bytea_output`` is by default."""
     if not pc.all(pc.match_substring_regex(array, r"^\\x([0-9a-f]{2})*$"), min_count=0).as_py():
-        raise delimited.misread(table, column)
+        raise misread(table, column)
     return delimited.from_hexadecimal(pc.utf8_slice_codeunits(array, 2))
 
 

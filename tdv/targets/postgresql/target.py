@@ -18,7 +18,7 @@ from tdv.targets.driver import Driver
 from tdv.targets.on_server import OnServer
 from tdv.targets.postgresql.types import LOSSES
 from tdv.targets.protocol import Capabilities, Held, Load, Loss, Outcome, Plan
-from tdv.targets.survey import migrates
+from tdv.targets.survey import deletions, migrates, restores
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -54,21 +54,24 @@ class PostgresqlTarget(OnServer):
             with self._connected_if_there() as connection:
                 return held_in(connection) if connection is not None else ()
 
+    def exists(self) -> bool:
+        with self.failures(), self._connected_if_there() as connection:
+            return connection is not None
+
     def plan(self, load: Load) -> Plan:
         with self.failures():
             from tdv.targets.postgresql.loading import counts
 
-            restores = [f"load {item.dataset}@{item.version} ({item.digest})" for item in load.items]
             with self._maintained() as whole:
                 way = whole.plan(load) if whole is not None else None
             with self._connected_if_there() as connection:
                 if connection is None and way is not None:
-                    return Plan((way, *migrates(load), *restores))
+                    return Plan((way, *migrates(load), *restores(load)))
             with self._connected() as connection:
                 deleted = counts(connection, load, self.settings.also_empty)
             made = migrates(load) if way is not None else ()
             way = way or f"replace the rows of the datasets' tables in one transaction: {self.shown}"
-            return Plan((way, *(f"delete {count} rows of {name!r}" for name, count in deleted), *made, *restores))
+            return Plan((way, *deletions(deleted), *made, *restores(load)))
 
     def load(self, load: Load) -> Outcome:
         with self.failures(), self._maintained() as whole:

@@ -15,9 +15,9 @@ import pyarrow.compute as pc
 
 from tdv.content.arrow import arrow_schema, one_chunk
 from tdv.content.text import from_text, to_text
-from tdv.errors import IntegrityError
 from tdv.model.schema import Column, TableSchema
 from tdv.model.types import LogicalType
+from tdv.targets.misread import lacking, misread
 
 _NULL: Final = -1
 _LINE: Final = b"\r\n"
@@ -57,7 +57,7 @@ def decode(lengths: bytes, values: bytes, table: TableSchema) -> tuple[pa.Array,
     cells = _cells(lengths, values)
     width = 1 + len(table.columns)
     names, *columns = (cells.take(pa.array(np.arange(place, len(cells), width))) for place in range(width))
-    arrays = [_parsed(found, column, table.name) for found, column in zip(columns, table.columns, strict=True)]
+    arrays = [_parsed(found, column, table) for found, column in zip(columns, table.columns, strict=True)]
     return names, pa.Table.from_arrays(arrays, schema=arrow_schema(table))
 
 
@@ -109,7 +109,7 @@ def _cells(lengths: bytes, values: bytes) -> pa.Array:
     return pa.Array.from_buffers(pa.binary(), len(sizes), [validity, pa.py_buffer(offsets), pa.py_buffer(values)])
 
 
-def _parsed(found: pa.Array, column: Column, table: str) -> pa.Array:
+def _parsed(found: pa.Array, column: Column, table: TableSchema) -> pa.Array:
     try:
         if column.type.name == "binary":
             array = found
@@ -117,19 +117,10 @@ def _parsed(found: pa.Array, column: Column, table: str) -> pa.Array:
             texts = found.cast(pa.string())
             parsed = from_text(texts, column.type)
             if parsed.misfits:
-                raise _misread(table, column)
+                raise misread(table.name, column)
             array = parsed.array
     except pa.ArrowInvalid as exc:
-        raise _misread(table, column) from exc
+        raise misread(table.name, column) from exc
     if array.null_count and not column.nullable:
-        raise _misread(table, column)
+        raise lacking(table, column, array.null_count)
     return array
-
-
-def _misread(table: str, column: Column) -> IntegrityError:
-    return IntegrityError(
-        f"table {table!r}, column {column.name!r} holds a value that is no {column.type}",
-        hint="Something else than tdv wrote it; `tdv checkout` mends it.",
-        table=table,
-        column=column.name,
-    )

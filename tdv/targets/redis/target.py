@@ -18,6 +18,7 @@ from tdv.targets.driver import Driver
 from tdv.targets.on_server import OnServer
 from tdv.targets.protocol import Capabilities, Held, Load, Loss, Outcome, Plan
 from tdv.targets.redis.losses import LOSSES
+from tdv.targets.survey import deletions, restores
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,14 +62,13 @@ class RedisTarget(OnServer):
         with self.failures():
             from tdv.targets.redis.loading import looked, present, tables_of
 
-            restores = [f"load {item.dataset}@{item.version} ({item.digest})" for item in load.items]
             with self._connected() as session:
                 found = looked(session, load, tables_of(load))
-                deleted = [f"delete {count} rows of {name!r}" for name, count in present(session, load)]
+                deleted = deletions(present(session, load))
                 whole = self._whole(session)
                 is_whole = whole is not None and whole.may_go(found, load)
             way = "empty the database and copy an image" if is_whole else "replace the rows of the datasets' tables"
-            return Plan((f"{way} in one step: {self.shown}", *deleted, *restores))
+            return Plan((f"{way} in one step: {self.shown}", *deleted, *restores(load)))
 
     def load(self, load: Load) -> Outcome:
         with self.failures(), self._working() as work:
