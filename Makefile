@@ -29,6 +29,7 @@ $(VENV)/.python:
 
 $(VENV)/.tdv: pyproject.toml $(VENV)/.python
 	$(BIN)/python -m pip install --quiet --editable .
+	$(BIN)/python -m compileall -q tdv  # the first command is as fast as the next, even where Python may write no cache
 	touch $@
 
 $(VENV)/.dev: $(VENV)/.tdv

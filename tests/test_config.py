@@ -71,6 +71,22 @@ def test_load_of_a_right_file_does_not_import_what_is_heavy(load: Load, tmp_path
     assert done.stdout == "set()\n"
 
 
+def test_load_of_a_file_that_was_read_before_does_not_import_yaml(load: Load, tmp_path: Path) -> None:
+    found = load(SETTINGS)
+    code = "import sys; from pathlib import Path; from tdv import config; found = config.load(Path(sys.argv[1]), {})"
+    code += "; print('yaml' in sys.modules, found.policy, found.targets)"
+    done = subprocess.run([sys.executable, "-I", "-c", code, tmp_path], capture_output=True, text=True, check=True)
+    assert done.stdout == f"False {found.policy} {found.targets}\n"
+
+
+def test_load_of_a_changed_file_gives_what_it_says_now(load: Load) -> None:
+    assert load("policy: {merge: merge}").policy.merge == "merge"
+    assert load("policy: {merge: squash}").policy.merge == "squash"
+    for _ in range(2):
+        with pytest.raises(DocumentError, match=r"policy"):
+            load("policy: {merge: rebase}")
+
+
 def test_load_without_a_file_says_tdv_init(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         config.load(tmp_path, {})

@@ -93,6 +93,11 @@ def test_parse_refuses(text: str | bytes, line: int, words: str) -> None:
     assert caught.value.hint
 
 
+def test_parse_refuses_an_exponent_that_no_decimal_has() -> None:
+    with pytest.raises(DocumentError, match=r"f:2.*the exponent of this number is too large"):
+        parse("a: 1\nb: 1e99999999999999999999", "f", exact=True)
+
+
 def test_parse_refuses_aliases_that_unfold_without_end() -> None:
     lines = ["a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]

@@ -1,7 +1,7 @@
 """Reads ``tdv.yaml`` and the environment.
 
 In: a directory and an environment. Out: `Settings`, or a `DocumentError` with every mistake. Always holds: a
-correct file is read without importing jsonschema or looking at anything but that file.
+correct file is read without importing jsonschema; one that was read before without PyYAML, too.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ from tdv.config.settings import (
     TargetEntry,
 )
 from tdv.documents.document import Document, Mistakes, Path
-from tdv.documents.document import load as load_document
+from tdv.documents.parsed import Parsed
+from tdv.documents.read import parse, read
 from tdv.documents.schema import validate
 from tdv.documents.words import did_you_mean, quoted
 from tdv.errors import ConfigError
@@ -85,12 +86,21 @@ def load(root: pathlib.Path, environ: Mapping[str, str]) -> Settings:
     root = root.resolve()
     if not (root / FILE).exists():
         raise ConfigError(f"there is no {FILE} in {root}", hint="Run `tdv init` there.", directory=str(root))
-    document = load_document(root / FILE, root)
+    content, name = read(root / FILE, root)
+    parsed = Parsed.below(root)
+    data = parsed.get(FILE, content)
+    if data is None:
+        data = _checked(parse(content, name))
+        parsed.keep(FILE, content, data)
+    return _settings(root, data, environ)
+
+
+def _checked(document: Document) -> Mapping[str, Any]:
     validate(document, "tdv")
     mistakes = Mistakes()
     _check_names(document, mistakes)
     mistakes.raise_if_any()
-    return _settings(root, document.data or {}, environ)
+    return document.data or {}
 
 
 def _settings(root: pathlib.Path, data: Mapping[str, Any], environ: Mapping[str, str]) -> Settings:

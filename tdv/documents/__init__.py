@@ -7,7 +7,8 @@ to the schema that ships in ``tdv/schemas``; jsonschema is imported only to expl
 
 from __future__ import annotations
 
-from tdv.documents.document import Document, Mistakes, Path, dotted, load, parse, plain
+from tdv.documents.document import Document, Mistakes, Path, dotted, plain
+from tdv.documents.read import load, parse
 from tdv.documents.schema import conforms, schema, validate
 from tdv.documents.words import did_you_mean, nearest, quoted
 

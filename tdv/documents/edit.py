@@ -13,7 +13,8 @@ from typing import Final
 
 import yaml
 
-from tdv.documents.document import Path, dotted, parse
+from tdv.documents.document import Path, dotted
+from tdv.documents.read import parse
 from tdv.errors import ConfigError
 
 _WIDEST_PADDING: Final = 32

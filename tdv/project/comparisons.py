@@ -257,8 +257,6 @@ def _compat(ports: Ports, pair: Pair) -> tuple[Finding, ...]:
     old, new = pair
     if not (isinstance(old, State) and isinstance(new, State)) or old.record is None or old.dataset != new.dataset:
         return ()
-    from tdv.release import compat_findings
-
     if new.record is not None:
         serves = new.record.compat, new.record.requires
     elif new.version == "workspace":
@@ -268,6 +266,10 @@ def _compat(ports: Ports, pair: Pair) -> tuple[Finding, ...]:
         serves = Compat(spec.app, spec.migration or resolutions.default_span(ports)), spec.requires
     else:
         return ()
+    if serves == (old.record.compat, old.record.requires):
+        return ()
+    from tdv.release import compat_findings
+
     return tuple(compat_findings(old.record, serves, levels_of(ports, new.dataset)))
 
 

@@ -15,11 +15,11 @@ from typing import Any, Final
 
 from tdv import durable
 from tdv.content.tree import content_digest, dataset_digest
+from tdv.documents.parsed import Parsed
 from tdv.errors import ConfigError, DocumentError, IntegrityError, NotFound, Refused
 from tdv.model.reference import DATASET
 from tdv.model.release import Amendment, Record, Release
 from tdv.model.version import Order, order_of
-from tdv.store.parsed import Parsed
 
 DATASETS: Final = "datasets"
 SPEC: Final = "dataset.yaml"
@@ -50,7 +50,7 @@ class ReleaseBook:
 
     def __init__(self, root: Path, reader: Reader | None = None, lister: Lister | None = None) -> None:
         self.root = root
-        self._parsed = Parsed(root / ".tdv" / "parsed")
+        self._parsed = Parsed.below(root)
         self._read = reader or self._read_tree
         self._list = lister or self._list_tree
         self._amendments: dict[bytes, tuple[Amendment, ...]] = {}

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tdv.documents.parsed import Parsed
 from tdv.errors import TdvError
 from tdv.model.release import Amendment
-from tdv.store.parsed import Parsed
 from tdv.store.records import record_path
 from tests.shelf import Shelf
 

@@ -27,6 +27,11 @@ class Parsed:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
+    @classmethod
+    def below(cls, root: Path) -> Parsed:
+        """What is known in the repository at `root`."""
+        return cls(root / ".tdv" / "parsed")
+
     def get(self, kind: str, data: bytes) -> Mapping[str, Any] | None:
         """The values of a document that was kept."""
         with suppress(OSError, ValueError):
