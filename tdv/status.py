@@ -19,6 +19,7 @@ from tdv.store.tags import Tag
 
 FORMAT: Final = "tdv.status/v1"
 Kind = Literal[
+    "conflict",
     "edited",
     "unbuilt",
     "altered",
@@ -159,17 +160,21 @@ class _Look:
         # A shallow clone brings no tags along, so that none here says nothing.
         self.blind = not tags and ports.git.is_shallow()
         paths = [path for dataset in datasets for path in self._paths(dataset)]
-        self._changed = [change.path for change in ports.git.changes(paths)] if paths else []
+        changes = ports.git.changes(paths) if paths else ()
+        self._changed = [change.path for change in changes]
+        self._unmerged = {change.path for change in changes if change.unmerged}
 
     def tagged(self, dataset: str) -> dict[str, Tag]:
         """Version → its tag."""
         return {tag.version: tag for tag in self.tags[dataset] if tag.kind == "version"}
 
-    def edited(self, dataset: str) -> list[str]:
-        """The paths of sources and amendments that are not committed as they are."""
+    def edited(self, dataset: str) -> tuple[list[str], list[str]]:
+        """The paths of sources and amendments that are in conflict, and of those that are otherwise not committed."""
         paths = self._paths(dataset)
         below = tuple(f"{path}/" for path in paths)
-        return [path for path in self._changed if path in paths or path.startswith(below)]
+        found = [path for path in self._changed if path in paths or path.startswith(below)]
+        unmerged = [path for path in found if path in self._unmerged]
+        return unmerged, [path for path in found if path not in self._unmerged]
 
     @cached_property
     def faults(self) -> Mapping[str, str]:
@@ -201,16 +206,21 @@ def _dataset(look: _Look, dataset: str) -> DatasetStatus:
 
 def _work(look: _Look, dataset: str, releases: Sequence[Release]) -> Iterator[Notice]:
     stage = look.stages[dataset]
-    edited = look.edited(dataset)
+    unmerged, edited = look.edited(dataset)
+    if unmerged:
+        yield Notice("conflict", f"in conflict: {_named(unmerged)}", "tdv merge")
     if edited:
-        names = ", ".join(edited[:3]) + (" …" if len(edited) > 3 else "")
-        yield Notice("edited", f"not committed: {names}", "git add and git commit")
+        yield Notice("edited", f"not committed: {_named(edited)}", "git add and git commit")
     if not stage.built:
         yield Notice("unbuilt", "the built snapshot is not that of the sources", f"tdv build {dataset}")
     elif stage.altered:
         yield Notice("altered", f"not as it was built: {', '.join(stage.altered)}", f"tdv build {dataset}")
     if stage.built and stage.digest is not None and all(release.record.digest != stage.digest for release in releases):
         yield Notice("unreleased", "the built snapshot is no release", f"tdv release {dataset}")
+
+
+def _named(paths: Sequence[str]) -> str:
+    return ", ".join(paths[:3]) + (" …" if len(paths) > 3 else "")
 
 
 def _records(look: _Look, dataset: str, releases: Sequence[Release]) -> Iterator[Notice]:

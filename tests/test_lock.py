@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from tdv import documents
+from tdv.documents.markers import our_side
 from tdv.errors import ConfigError, DocumentError
 from tdv.model.compat import Compat
 from tdv.model.lock import Lock, Pin
 from tdv.model.release import Amendment, Artifact
-from tdv.store.locks import format_lock, our_side, parse_lock
+from tdv.store.locks import format_lock, parse_lock
 from tests.repository import Repository
 from tests.shelf import Shelf
 
@@ -149,8 +150,8 @@ def test_a_conflict_is_named_and_settled_by_our_side(project: Repository) -> Non
     conflict = f"{head}<<<<<<< HEAD\napp:{rest}=======\napp:{theirs.partition('app:')[2]}>>>>>>> other\n"
     assert our_side(conflict.encode()) == ours.encode()
     project.write({LOCK: conflict})
-    assert "tdv.lock holds a merge conflict" in project.tdv("lock", "--check", expect=3).stderr
-    assert "tdv.lock holds a merge conflict" in project.tdv("checkout", expect=3).stderr
+    assert "in conflict, lines" in project.tdv("lock", "--check", expect=3).stderr
+    assert "in conflict, lines" in project.tdv("checkout", expect=3).stderr
     assert project.tdv("lock", expect=0).stdout == "shop@v1.1.0\n"
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ from hypothesis import strategies as st
 
 from tdv.merge import Merged, MergeOptions, Versions, is_known, merge
 from tdv.merge.tree import ABSENT, TreeMerge, signature
+from tdv.store import changelog
 from tests.conftest import RepositoryBuilder
 from tests.repository import Repository, run
 
@@ -394,7 +394,11 @@ def test_driver_without_tdv_leaves_what_git_would(shop: Repository, monkeypatch:
     assert "<<<<<<< ours" in shop.read("dvc.lock")
 
 
-def test_two_branches_that_release_one_version_conflict(shop: Repository) -> None:
+RECORD = "datasets/shop/releases/1.0.1.yaml"
+
+
+def released_twice(shop: Repository) -> Repository:
+    """Two branches that made v1.0.1, merged into each other; none is published."""
     shop.tdv("release", "shop", "1.0.0", "-m", "x", expect=0)
     shop.git("checkout", "--quiet", "-b", "theirs")
     for branch, name in (("theirs", "bo"), ("main", "rob")):
@@ -404,8 +408,54 @@ def test_two_branches_that_release_one_version_conflict(shop: Repository) -> Non
         shop.commit(name)
         shop.tdv("release", "shop", "-m", name, expect=0)
     merge_branch(shop)
-    assert "AA datasets/shop/releases/1.0.1.yaml" in shop.git("status", "--porcelain")
-    assert json.loads(shop.tdv("merge", "--json").stdout)["clean"] is False
+    return shop
+
+
+def test_two_branches_that_release_one_version_conflict(shop: Repository) -> None:
+    released_twice(shop)
+    assert f"AA {RECORD}" in shop.git("status", "--porcelain")
+    files = {file["path"]: file["conflicts"] for file in shop.tdv("merge", "--json", expect=1).json()["files"]}
+    said = "shop@v1.0.1 was released on both sides"
+    assert files[RECORD] == [
+        f"{said}, and neither is published as far as this clone knows: keep what was merged first",
+        f"git checkout --theirs -- {RECORD} (or --ours), then tdv merge",
+        "after the merge, tdv release shop makes the other one the next version",
+    ]
+    assert "<<<<<<<" in shop.read(RECORD)
+
+
+@pytest.mark.parametrize(("published", "side"), [("theirs", "theirs"), ("HEAD", "ours")])
+def test_published_record_is_said_to_stay(shop: Repository, published: str, side: str) -> None:
+    released_twice(shop)
+    shop.git("remote", "add", "origin", shop.root.as_uri())
+    shop.git("update-ref", "refs/remotes/origin/main", published)
+    shop.git("symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/main")
+    said = shop.tdv("merge", expect=1).stdout
+    assert f"{side} is published, on origin/main, and stays" in said
+    assert f"git checkout --{side} -- {RECORD}, then tdv merge" in said
+
+
+def test_tag_says_which_record_stays(shop: Repository) -> None:
+    released_twice(shop)
+    shop.git("tag", "-a", "-m", "x", "shop@v1.0.1", "HEAD")
+    assert "ours is published, tagged shop@v1.0.1, and stays" in shop.tdv("merge", expect=1).stdout
+
+
+def test_other_release_becomes_the_next_version(shop: Repository) -> None:
+    released_twice(shop)
+    shop.git("checkout", "--theirs", "--", RECORD)
+    said = shop.tdv("merge", expect=1).stdout
+    assert f"merged    {RECORD}\nmerged    CHANGELOG.md\n" in said
+    notices = shop.tdv("status", "--json", expect=0).json()["datasets"][0]["notices"]
+    assert notices[0] == {"kind": "conflict", "message": f"in conflict: {SEED}", "hint": "tdv merge"}
+    section = changelog.section_of(shop.git("show", "theirs:CHANGELOG.md"), "shop", "1.0.1")
+    assert "bo\n" in section
+    assert changelog.section_of(shop.read("CHANGELOG.md"), "shop", "1.0.1") == section
+    shop.write({SEED: USERS.replace("bob", "robert")})
+    shop.tdv("build", expect=0)
+    shop.commit("Merge theirs")
+    assert shop.tdv("release", "shop", "-m", "Rob", expect=0).stdout.startswith("shop@v1.0.2  patch since v1.0.1")
+    assert shop.tdv("check", "--base", "theirs", expect=0)
 
 
 def test_driver_merges_what_lines_would_not(shop: Repository, tmp_path: Path) -> None:

@@ -13,12 +13,15 @@ PAGE = DOCS / "how-to" / "review.md"
 
 def test_commands_work_as_printed(tmp_path: Path) -> None:
     commands = blocks(PAGE, "sh")
-    assert len(commands) == 10
+    assert len(commands) == 11
     outcome = type_in(commands, tmp_path)
     assert outcome.exit_code == 0, outcome
     assert "users: 3 rows" in outcome.stdout
     assert "FAIL  shop" in outcome.stdout
     assert "2,Bob,bob@example.test\n3,eve,eve@example.test" in outcome.stdout
+    assert "git checkout --theirs -- datasets/shop/releases/1.1.0.yaml (or --ours), then tdv merge" in outcome.stdout
+    assert "merged    datasets/shop/releases/1.1.0.yaml\nmerged    CHANGELOG.md" in outcome.stdout
+    assert "shop@v1.2.0  minor since v1.1.0" in outcome.stdout
     assert "No version of shop is bad." in outcome.stdout
 
 

@@ -6,7 +6,9 @@ looked at is broken, with the reason and the command that helps; no value of a r
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from tdv.check.ports import CheckPorts, Subject, Verdict
 from tdv.check.privacy import undecided
@@ -16,6 +18,8 @@ from tdv.model.spec import DatasetSpec
 from tdv.store import changelog, pipeline
 from tdv.store.artifacts import data_path, summary_path
 from tdv.store.dvc_files import load
+
+_SHOWN: Final = 5
 
 
 class WorkTree:
@@ -94,12 +98,18 @@ class WorkTree:
 
     def _committed(self, sources: Sequence[str]) -> Verdict:
         files = (f"datasets/{self.dataset}", pipeline.DVC_YAML, pipeline.DVC_LOCK, changelog.FILE)
-        changes = self._ports.git.changes(dict.fromkeys((*files, *sources)))
+        places = tuple(dict.fromkeys((*files, *sources)))
+        changes = self._ports.git.changes(places)
         if not changes:
             return self.subject.kept("committed")
-        named = " ".join(change.path for change in changes[:5])
-        message = f"not committed: {named}{' …' if len(changes) > 5 else ''}"
-        return self.subject.broken("committed", message, f"git add {named} && git commit", (changes[0].path, 1))
+        unmerged = [change.path for change in changes if change.unmerged]
+        if unmerged:
+            return self.subject.broken("committed", f"in conflict: {_named(unmerged)}", "tdv merge", (unmerged[0], 1))
+        paths = [change.path for change in changes]
+        # Many are added by what holds them, so that one command adds all.
+        added = paths if len(paths) <= _SHOWN else _holding(places, paths)
+        hint = f"git add {shlex.join(added)} && git commit"
+        return self.subject.broken("committed", f"not committed: {_named(paths)}", hint, (paths[0], 1))
 
     def _privacy(self, spec: DatasetSpec) -> Verdict:
         found = [f"{table.name}.{column}" for table in spec.tables for column in undecided(table)]
@@ -169,3 +179,14 @@ class WorkTree:
             return self.subject.kept("pushed", f"{reason}not on the remote, and rebuilt to the same digest")
         message = f"{reason}the remote lacks {named}, and a build here has another digest"
         return self.subject.broken("pushed", message, "tdv push")
+
+
+def _named(paths: Sequence[str]) -> str:
+    more = len(paths) - _SHOWN
+    return f"{', '.join(paths[:_SHOWN])}{f' and {more} more' if more > 0 else ''}"
+
+
+def _holding(places: Sequence[str], paths: Sequence[str]) -> list[str]:
+    """Those of `places` that hold `paths`, without places within others."""
+    found = [place for place in places if any(path == place or path.startswith(f"{place}/") for path in paths)]
+    return [place for place in found if not any(place.startswith(f"{other}/") for other in found)]

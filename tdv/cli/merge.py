@@ -44,7 +44,7 @@ def command(
     elif merging.clean:
         terminal.note("Next: `tdv build`, then `git add` what it wrote and `git commit`")
     else:
-        terminal.note("Mend the marked rows; `tdv build` writes dvc.lock and snapshot.yaml anew; then `git add` them.")
+        terminal.note("Settle what is listed; `tdv build` writes dvc.lock and snapshot.yaml anew; then `git add` them.")
     return int(not merging.clean)
 
 

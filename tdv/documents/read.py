@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path as FilePath
 
 from tdv.documents.document import Document
+from tdv.documents.markers import refuse
 from tdv.errors import ConfigError
 
 
@@ -36,7 +37,11 @@ def read(path: FilePath, root: FilePath | None = None) -> tuple[bytes, str]:
 
 
 def parse(content: str | bytes, file: str, *, exact: bool = False) -> Document:
-    """Reads YAML from memory; `file` is the name in errors. Raises `DocumentError` when it is no YAML."""
+    """Reads YAML from memory; `file` is the name in errors.
+
+    Raises `DocumentError` when it is no YAML, or is left in conflict.
+    """
     from tdv.documents.nodes import build  # PyYAML takes longer to import than tdv.yaml to read
 
+    refuse(content if isinstance(content, bytes) else content.encode("utf-8", "replace"), file)
     return build(content, file, exact)

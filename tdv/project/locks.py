@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tdv import durable
 from tdv import lock as verb
+from tdv.documents.markers import our_side
 from tdv.errors import NotFound, UsageError
 from tdv.model.lock import FILE, Lock
 from tdv.project import libraries, resolutions, states
@@ -137,6 +138,4 @@ def _read(ports: Ports, *, settle: bool) -> Lock | None:
         data = (ports.root / FILE).read_bytes()
     except FileNotFoundError:
         return None
-    if settle and files.is_conflicted(data):
-        data = files.our_side(data)
-    return files.parse_lock(data)
+    return files.parse_lock(our_side(data) if settle else data)

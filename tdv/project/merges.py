@@ -14,16 +14,18 @@ from typing import TYPE_CHECKING, Any, Final
 from tdv import durable
 from tdv import merge as verb
 from tdv.documents import parse
+from tdv.documents.markers import clashes
 from tdv.errors import DocumentError, NotFound, UsageError
+from tdv.project import rivals
 from tdv.store import conflicts
 from tdv.store.git import Git
+from tdv.store.records import named_by
 
 if TYPE_CHECKING:
     from tdv.project.ports import Ports
 
 FORMAT: Final = "tdv.merge/v1"
 _DEEPEST: Final = 10
-_MARKER: Final = b"<<<<<<<"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,10 @@ def merge(ports: Ports, paths: tuple[str, ...]) -> Merging:
         raise NotFound(f"{absent[0]} is not in conflict", hint="`git status` lists the files that are.")
     done = []
     for path, (base, ours, theirs) in found.items():
+        release = named_by(path)
+        if release and ours is not None and theirs is not None:
+            done += _record(ports, path, rivals.Rivals(*release, ours, theirs))
+            continue
         if ours is None or theirs is None or not verb.is_known(path):
             if path in paths:
                 raise UsageError(f"{path} is nothing that tdv merges", hint="Mend it by hand, then git add it.")
@@ -76,13 +82,21 @@ def merge(ports: Ports, paths: tuple[str, ...]) -> Merging:
     return Merging(tuple(done))
 
 
+def _record(ports: Ports, path: str, found: rivals.Rivals) -> list[MergedFile]:
+    """A record that both sides wrote: settled once a person took one side."""
+    side = rivals.taken(ports, path, found)
+    if side is None:
+        return [MergedFile(path, rivals.advice(ports, path, found))]
+    return [MergedFile(name, ()) for name in rivals.settle(ports, path, found, side)]
+
+
 def _is_mended(path: Path, merged: bytes) -> bool:
     """True for a file that a person took the markers out of, or wrote anew: no merge may undo that unasked."""
     try:
         there = path.read_bytes()
     except FileNotFoundError:
         return False
-    return _MARKER not in there and there != merged
+    return not clashes(there) and there != merged
 
 
 def drive(git: Git, files: tuple[Path, Path, Path], size: int, path: str) -> tuple[str, ...]:

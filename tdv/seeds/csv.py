@@ -19,6 +19,7 @@ import pyarrow.csv
 
 from tdv.content.text import from_text
 from tdv.documents import quoted
+from tdv.documents.markers import refuse
 from tdv.errors import DocumentError, Problem
 from tdv.seeds.rows import Rows
 
@@ -31,6 +32,7 @@ _LONGEST_READ: Final = 2**31 - 1
 def read(data: bytes, file: str) -> Rows:
     """Reads a CSV seed; raises `DocumentError` when it is no CSV or its rows have other lengths than its header."""
     data = data.removeprefix(b"\xef\xbb\xbf")
+    refuse(data, file)
     _well_formed(data, file)
     names = _header(data, file)
     table = _table(data if data.endswith((b"\n", b"\r")) else data + b"\n", names, file)

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 from tdv.content.arrow import arrow_type
 from tdv.content.text import Misfit, Parsed, from_plain, parse_json
 from tdv.documents import Mistakes, parse
+from tdv.documents.markers import refuse
 from tdv.errors import ConfigError, DocumentError, Problem
 from tdv.model.types import LogicalType
 from tdv.seeds.places import absent
@@ -27,6 +28,7 @@ NULL: Final = 'null and an absent column are NULL; write "" for an empty text.'
 
 def read_lines(data: bytes, file: str) -> Rows:
     """Reads JSON Lines: one object a line, empty lines are skipped. Raises `DocumentError`."""
+    refuse(data, file)
     mistakes = Mistakes()
     rows: list[Mapping[str, Any]] = []
     lines: list[int] = []

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from tdv.errors import NotFound
 from tdv.store.git import Git
 
 _BEGUN: Final = {
@@ -19,6 +21,7 @@ _BEGUN: Final = {
     "CHERRY_PICK_HEAD": "cherry-pick",
     "REVERT_HEAD": "revert",
 }
+_OTHER: Final = ("MERGE_HEAD", "REBASE_HEAD", "CHERRY_PICK_HEAD")
 
 
 def begun(git: Git) -> str | None:
@@ -28,6 +31,14 @@ def begun(git: Git) -> str | None:
     return next(
         (verb for place, verb in zip(places, _BEGUN.values(), strict=True) if (git.root / place).exists()), None
     )
+
+
+def other_side(git: Git) -> str | None:
+    """The commit whose changes meet those of HEAD, while something is begun."""
+    for name in _OTHER:
+        with suppress(NotFound):
+            return git.resolve(name)
+    return None
 
 
 def unmerged(git: Git, paths: Sequence[str] = ()) -> dict[str, tuple[bytes | None, bytes | None, bytes | None]]:

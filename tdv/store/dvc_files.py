@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tdv import durable
+from tdv.documents.markers import refuse
 from tdv.errors import DocumentError, Problem, StoreError
 
 MEND: Final = "Mend the file by hand, or take it back from Git, then run the command again."
@@ -37,13 +38,12 @@ def load(data: bytes, file: str) -> Mapping[str, Any]:
     """
     import yaml
 
+    refuse(data, file)
     try:
         content = yaml.load(data, Loader=yaml.CBaseLoader)
     except yaml.YAMLError as exc:
         mark = getattr(exc, "problem_mark", None)
         reason = getattr(exc, "problem", None) or "this is no YAML text"
-        if b"\n<<<<<<< " in b"\n" + data:
-            reason = "the file holds the markers of a merge conflict"
         raise DocumentError([Problem(file, mark.line + 1 if mark else 1, "", reason)], hint=MEND) from exc
     if content in (None, ""):
         return {}

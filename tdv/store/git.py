@@ -41,6 +41,11 @@ class Change:
         """True for a file that Git does not know."""
         return self.index == "?"
 
+    @property
+    def unmerged(self) -> bool:
+        """True for a file that a merge left in conflict."""
+        return "U" in (self.index, self.tree) or self.index + self.tree in ("AA", "DD")
+
 
 class Git:
     """The repository that `root` is in. `environ` is the environment to start from.

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Final
 
+from tdv.documents.markers import refuse
 from tdv.documents.yaml_text import flow_lines
-from tdv.errors import ConfigError
 from tdv.model.lock import FILE, FORMAT, Lock
 
 _HEADER: Final = "# Written by `tdv lock`; commit it with the code that uses the data."
-_OURS, _BASE, _THEIRS, _END = "<<<<<<<", "|||||||", "=======", ">>>>>>>"
+_SETTLE: Final = "`tdv lock` settles it: what your side chose stays where it still fits."
 
 
 def format_lock(lock: Lock) -> bytes:
@@ -26,36 +26,11 @@ def format_lock(lock: Lock) -> bytes:
 
 
 def parse_lock(data: bytes, path: str = FILE) -> Lock:
-    """Reads a lock; raises `ConfigError` for one with a merge conflict, `DocumentError` with every mistake."""
+    """Reads a lock; raises `DocumentError` for one with a merge conflict, or with every mistake."""
     # Imported here: writing a lock needs no YAML reader.
     from tdv import documents
 
-    if is_conflicted(data):
-        raise ConfigError(
-            f"{path} holds a merge conflict",
-            hint="`tdv lock` settles it: what your side chose stays where it still fits.",
-            path=path,
-        )
+    refuse(data, path, _SETTLE)
     document = documents.parse(data, path)
     documents.validate(document, "lock")
     return Lock.from_plain(document.data)
-
-
-def is_conflicted(data: bytes) -> bool:
-    """True for a file that Git left with conflict markers."""
-    return any(line.startswith(_OURS.encode()) for line in data.splitlines())
-
-
-def our_side(data: bytes) -> bytes:
-    """A file with conflict markers as our side has it."""
-    kept: list[bytes] = []
-    ours = True
-    for line in data.splitlines(keepends=True):
-        word = line[:7].decode("ascii", "replace")
-        if word in (_BASE, _THEIRS):
-            ours = False
-        elif word in (_OURS, _END):
-            ours = True
-        elif ours:
-            kept.append(line)
-    return b"".join(kept)

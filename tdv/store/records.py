@@ -8,6 +8,7 @@ bytes; what is written reads alike in YAML 1.1 and 1.2; a record's file name, da
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from typing import Any, Final
 from tdv import durable
 from tdv.content.tree import content_digest, dataset_digest
 from tdv.documents.parsed import Parsed
-from tdv.errors import ConfigError, DocumentError, IntegrityError, NotFound, Refused
+from tdv.errors import ConfigError, DocumentError, IntegrityError, NotFound, Problem, Refused
 from tdv.model.reference import DATASET
 from tdv.model.release import Amendment, Record, Release
 from tdv.model.version import Order, order_of
@@ -24,6 +25,8 @@ from tdv.model.version import Order, order_of
 DATASETS: Final = "datasets"
 SPEC: Final = "dataset.yaml"
 AMENDMENTS_FORMAT: Final = "tdv.amendments/v1"
+
+_RECORD: Final = re.compile(rf"{DATASETS}/(?P<dataset>{DATASET.pattern})/releases/(?P<version>[^/]+)\.yaml")
 
 Reader = Callable[[str], bytes | None]
 Lister = Callable[[str], Sequence[str]]
@@ -34,6 +37,12 @@ _MEND: Final = "Take the file back from Git: `git log -p` shows who changed it; 
 def record_path(dataset: str, version: str) -> str:
     """``datasets/movies/releases/1.1.0.yaml``"""
     return f"{DATASETS}/{dataset}/releases/{version}.yaml"
+
+
+def named_by(path: str) -> tuple[str, str] | None:
+    """The dataset and the version whose record is at `path`; None for any other file."""
+    found = _RECORD.fullmatch(path)
+    return (found["dataset"], found["version"]) if found else None
 
 
 def amendments_path(dataset: str) -> str:
@@ -245,6 +254,7 @@ def _checked(data: bytes, path: str, schema: str) -> Mapping[str, Any]:
     # Imported here: reading versions alone needs no YAML.
     from tdv import documents
 
+    _refuse_both(data, path)
     try:
         document = documents.parse(data, path)
         documents.validate(document, schema)
@@ -252,6 +262,24 @@ def _checked(data: bytes, path: str, schema: str) -> Mapping[str, Any]:
         raise DocumentError(exc.problems, hint=_MEND) from exc
     plain: Mapping[str, Any] = document.data
     return plain
+
+
+def _refuse_both(data: bytes, path: str) -> None:
+    """Raises `DocumentError` for a file in which both sides of a merge stand."""
+    from tdv.documents.markers import clashes, refuse
+
+    found, named = clashes(data), named_by(path)
+    if not found or named is None:
+        refuse(data, path)
+        return
+    (dataset, version), clash = named, found[0]
+    sides = f"{clash.ours or 'ours'} and {clash.theirs or 'theirs'}"
+    problem = f"{dataset}@v{version} is in conflict: {sides} both released it (lines {clash.first}-{found[-1].last})"
+    hint = (
+        "Keep the record that was published or merged first, which `tdv merge` names; "
+        f"after the merge `tdv release {dataset}` makes the other release the next version."
+    )
+    raise DocumentError([Problem(path, clash.first, "", problem)], hint=hint)
 
 
 def _order(dataset: str, text: str) -> Order:

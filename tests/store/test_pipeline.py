@@ -146,7 +146,7 @@ def test_entries_are_sorted_by_path(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("<<<<<<< HEAD\nschema: '2.0'\n", "merge conflict"),
+        ("<<<<<<< HEAD\nschema: '2.0'\n=======\n>>>>>>> other\n", "in conflict, lines 1-4"),
         ("schema: '1.0'\n", "'1.0'"),
         ("- a\n", "no mapping"),
         ("schema: '2.0'\nstages:\n  a: 7\n", "no lock of DVC"),
