@@ -2,7 +2,7 @@
 
 In: the ports of `CheckPorts` and the base to compare with. Out: a `Checked` with one verdict per rule and subject.
 Always holds: nothing in the repository is written; a dataset that did not change since the base costs a few file
-reads; a rule that cannot be looked at is broken and says why.
+reads; a rule that cannot be looked at is broken and says why, or names the broken one that comes first.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def lines(checked: Checked) -> list[str]:
     rules = max((len(verdict.rule) for verdict in checked.verdicts), default=0)
     found = []
     for verdict in checked.verdicts:
-        word = "ok  " if verdict.ok else "FAIL"
+        word = "ok  " if verdict.ok else "-   " if verdict.unknown else "FAIL"
         text = f"{word}  {verdict.subject:<{subjects}}  {verdict.rule:<{rules}}  {_plain(verdict.message)}"
         found.append(text.rstrip())
         if verdict.hint and not verdict.ok:
@@ -73,8 +73,9 @@ def _every_rule(checked: Checked) -> Iterator[str]:
     yield "| | rule | |"
     yield "| --- | --- | --- |"
     for verdict in checked.verdicts[:_RULES_MOST]:
-        sign = "✅" if verdict.ok else "❌"
-        yield f"| {sign} {verdict.subject} | `{verdict.rule}` | {RULES[verdict.rule]} |"
+        sign = "✅" if verdict.ok else "⬜" if verdict.unknown else "❌"
+        said = verdict.message if verdict.unknown else RULES[verdict.rule]
+        yield f"| {sign} {verdict.subject} | `{verdict.rule}` | {said} |"
     if len(checked.verdicts) > _RULES_MOST:
         yield f"| | | and {len(checked.verdicts) - _RULES_MOST} more |"
 

@@ -45,7 +45,8 @@ RULES: Final = {
 class Verdict:
     """One rule for one dataset or release. `dataset` is "" for the repository, `version` "" for a work tree.
 
-    `file` is where an annotation belongs; `hint` is the command or key that mends it.
+    `file` is where an annotation belongs; `hint` is the command or key that mends it; `unknown` is True where the
+    rule was not looked at, since another one that it needs is broken.
     """
 
     rule: str
@@ -56,6 +57,7 @@ class Verdict:
     hint: str = ""
     file: str = ""
     line: int = 1
+    unknown: bool = False
 
     @property
     def subject(self) -> str:
@@ -74,6 +76,7 @@ class Verdict:
             "hint": self.hint,
             "file": self.file,
             "line": self.line,
+            "unknown": self.unknown,
         }
 
 
@@ -91,8 +94,8 @@ class Checked:
 
     @property
     def failed(self) -> tuple[Verdict, ...]:
-        """The rules that do not hold."""
-        return tuple(verdict for verdict in self.verdicts if not verdict.ok)
+        """The rules that are broken, and no others that follow from them."""
+        return tuple(verdict for verdict in self.verdicts if not verdict.ok and not verdict.unknown)
 
     def to_plain(self) -> dict[str, Any]:
         return {
@@ -146,6 +149,11 @@ class Subject:
     def kept(self, rule: str, message: str = "") -> Verdict:
         """A rule that holds."""
         return Verdict(rule, self.dataset, self.version, True, message, file=self.file)
+
+    def unknown(self, rule: str, cause: Verdict) -> Verdict:
+        """A rule that nobody can look at before `cause` is mended."""
+        message = f"not checked: {cause.rule} failed first"
+        return Verdict(rule, self.dataset, self.version, False, message, file=self.file, unknown=True)
 
     def broken(self, rule: str, message: str, hint: str = "", place: tuple[str, int] | None = None) -> Verdict:
         """A rule that does not hold; `place` is a file and a line in it."""

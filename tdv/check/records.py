@@ -69,7 +69,7 @@ class History:
                 hint = f"git checkout {self.base.fork[:12]} -- {path}"
                 message = f"{path} differs from {other}: a released record never changes"
             else:
-                hint = f"git merge {self.base.name}, then tdv release {dataset} --amend"
+                hint = f"git merge {self.base.name}; `tdv merge` says how its record stays; then tdv release {dataset}"
                 message = f"{self.base.name} released {dataset}@v{version} meanwhile, with other content"
             found.append(Subject(dataset, version, path).broken("record-unchanged", message, hint))
         return found

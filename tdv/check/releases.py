@@ -59,8 +59,8 @@ class NewReleases:
             yield self._changelog(record)
         if pending:
             newest = pending[-1]
-            yield self._snapshot(newest)
-            yield self._taggable(newest)
+            snapshot = self._snapshot(newest)
+            yield from (snapshot, self._taggable(newest, snapshot))
             if options.merge == "squash":
                 yield self._alone(pending)
 
@@ -85,7 +85,10 @@ class NewReleases:
         if tag is None or tag.digest == record.digest:
             return subject.kept("tag-free")
         message = f"the tag {tag.name} promises {tag.digest or 'no digest'}, the record {record.digest}"
-        return subject.broken("tag-free", message, f"tdv release {self._dataset} --amend with the next version")
+        following = parse_version(record.version).least_after("patch")
+        hint = f"git rm {subject.file}, drop its section of {changelog.FILE} and commit, "
+        hint += f"then tdv release {self._dataset} {following}; where the tag is forged: git tag --delete {tag.name}"
+        return subject.broken("tag-free", message, hint)
 
     # -- what it follows
 
@@ -103,7 +106,9 @@ class NewReleases:
             return subject.kept("since")
         newest = f"v{expected} is the newest below it" if expected else "there is none below it"
         message = f"the record follows {f'v{said}' if said else 'nothing'}, and {newest}"
-        hint = f"git merge {self._history.base.name}, then tdv release {self._dataset} --amend"
+        base = self._history.base
+        merge = f"git merge {base.name}, then " if base.fork != base.tip else ""
+        hint = f"{merge}tdv release {self._dataset} --amend"
         return subject.broken("since", message, hint)
 
     def _bump(self, record: Record) -> Verdict:
@@ -115,7 +120,7 @@ class NewReleases:
             before = self._before(str(expected))
             change = self._ports.compare(before, record)
         except TdvError as exc:
-            return subject.failed("bump", exc)
+            return self._not_seen(subject, "bump", exc)
         own = parse_version(record.version)
         if not change.findings and not (expected.prerelease and own.core == expected.core):
             message = f"nothing changed since v{expected}"
@@ -147,7 +152,7 @@ class NewReleases:
         try:
             artifact, digest = self._work.artifact(), self._work.digest()
         except TdvError as exc:
-            return subject.failed("snapshot", exc)
+            return self._not_seen(subject, "snapshot", exc)
         wrong = [pipeline.DVC_LOCK] if artifact is None or artifact.md5 != record.artifact.md5 else []
         wrong += [summary_path(self._dataset)] if digest != record.digest else []
         if not wrong:
@@ -155,22 +160,25 @@ class NewReleases:
         held = "holds" if len(wrong) == 1 else "hold"
         return subject.broken("snapshot", f"{' and '.join(wrong)} {held} another build than the record", hint)
 
-    def _taggable(self, record: Record) -> Verdict:
+    def _not_seen(self, subject: Subject, rule: str, problem: TdvError) -> Verdict:
+        """What cannot be looked at because of a rule of the work tree is no second broken rule."""
+        return subject.unknown(rule, self._work.cause) if self._work.cause else subject.failed(rule, problem)
+
+    def _taggable(self, record: Record, snapshot: Verdict) -> Verdict:
         subject = self._subject(record.version)
+        if not snapshot.ok:
+            return subject.unknown("taggable", snapshot)
         data = dvc_files.read(self._ports.book.root / pipeline.DVC_YAML)
         try:
             listed = pipeline.artifact_paths(data).get(self._dataset) if data is not None else None
-            artifact = self._work.artifact()
         except TdvError as exc:
-            return subject.failed("taggable", exc)
+            return self._not_seen(subject, "taggable", exc)
         path = data_path(self._dataset)
         if listed != path:
             found = f"says {listed}" if listed else "has no entry"
+            hint = f"tdv build {self._dataset}, then commit what it wrote"
             message = f"`artifacts:` of dvc.yaml {found}, plain DVC needs {path}"
-            return subject.broken("taggable", message, f"tdv build {self._dataset}", (pipeline.DVC_YAML, 1))
-        if artifact is None or artifact.md5 != record.artifact.md5:
-            message = "plain DVC would deliver other data than the record's, so that no tag can stand here"
-            return subject.broken("taggable", message, f"tdv release {self._dataset} --amend", (pipeline.DVC_LOCK, 1))
+            return subject.broken("taggable", message, hint, (pipeline.DVC_YAML, 1))
         return subject.kept("taggable")
 
     def _alone(self, pending: Sequence[Record]) -> Verdict:

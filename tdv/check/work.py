@@ -7,7 +7,7 @@ looked at is broken, with the reason and the command that helps; no value of a r
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Final
 
 from tdv.check.ports import CheckPorts, Subject, Verdict
@@ -31,6 +31,8 @@ class WorkTree:
         self.dataset = dataset
         self.file = f"datasets/{dataset}/dataset.yaml"
         self.subject = Subject(dataset, file=self.file)
+        self.cause: Verdict | None = None
+        """The first broken rule, once `verdicts` were looked at."""
 
     # -- what stands in the files
 
@@ -49,8 +51,13 @@ class WorkTree:
 
     # -- the rules
 
-    def verdicts(self, *, rebuild: bool, new: Sequence[Record]) -> Iterator[Verdict]:
+    def verdicts(self, *, rebuild: bool, new: Sequence[Record]) -> tuple[Verdict, ...]:
         """All rules of the work tree; `new` are the records that the branch adds."""
+        found = tuple(self._verdicts(new, rebuild=rebuild))
+        self.cause = next((verdict for verdict in found if not verdict.ok), None)
+        return found
+
+    def _verdicts(self, new: Sequence[Record], *, rebuild: bool) -> Iterator[Verdict]:
         try:
             spec = self._ports.spec(self.dataset)
             sources = self._ports.sources(spec)
@@ -58,12 +65,19 @@ class WorkTree:
             yield self.subject.failed("spec", exc)
             return
         yield self.subject.kept("spec")
-        stage = self._stage(sources)
-        built = self._built()
-        yield from (stage, built, self._committed(sources), self._privacy(spec), self._valid())
+        stage, valid = self._stage(sources), self._valid()
+        # Rows that break the spec cannot be built, and what is not built cannot be pushed: one cause, one broken rule.
+        built = self._after((stage, valid), "built", self._built)
+        yield from (stage, built, self._committed(sources), self._privacy(spec), valid)
+        first = (stage, valid, built)
         if rebuild:
-            yield self._reproducible()
-        yield self._pushed(new)
+            yield self._after(first, "reproducible", self._reproducible)
+        yield self._after(first, "pushed", lambda: self._pushed(new))
+
+    def _after(self, first: Sequence[Verdict], rule: str, look: Callable[[], Verdict]) -> Verdict:
+        """The verdict of `look`, unless one of the rules that it needs is broken."""
+        cause = next((verdict for verdict in first if not verdict.ok), None)
+        return look() if cause is None else self.subject.unknown(rule, cause)
 
     def _stage(self, sources: Sequence[str]) -> Verdict:
         try:
@@ -75,8 +89,9 @@ class WorkTree:
             return self.subject.kept("stage")
         said = [f"lacks {', '.join(lacking)}"] if lacking else []
         said += [f"lists {', '.join(surplus)}, which the spec does not"] if surplus else []
+        hint = f"tdv build {self.dataset}, then commit what it wrote"
         message = f"the stage {self.dataset} of dvc.yaml {' and '.join(said)}"
-        return self.subject.broken("stage", message, f"tdv build {self.dataset}", (pipeline.DVC_YAML, 1))
+        return self.subject.broken("stage", message, hint, (pipeline.DVC_YAML, 1))
 
     def _built(self) -> Verdict:
         try:
@@ -128,10 +143,11 @@ class WorkTree:
         if not failed:
             return self.subject.kept("valid")
         first = failed[0]
+        hint = f"Mend the rows that `tdv validate {self.dataset}` shows, then tdv build {self.dataset} and commit."
         place = f"{first.table}: " if first.table else ""
         more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
         message = f"{place}{first.message or first.rule}{more}"
-        return self.subject.broken("valid", message, f"tdv validate {self.dataset}")
+        return self.subject.broken("valid", message, hint)
 
     def _reproducible(self) -> Verdict:
         hint = "Let the values depend on `at` alone, then build and release again."

@@ -60,7 +60,7 @@ def command(
     elif shape is Format.lines:
         for line in check.lines(checked):
             terminal.out(terminal.styled(line, "red") if line.startswith("FAIL") else line)
-        kept = len(checked.verdicts) - len(checked.failed)
+        kept = sum(verdict.ok for verdict in checked.verdicts)
         terminal.note(f"{kept} of {counted(len(checked.verdicts), 'rule')} hold")
     else:
         terminal.out(check.annotated(checked, shape.value).rstrip("\n"))

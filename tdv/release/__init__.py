@@ -109,21 +109,24 @@ def _require_committed(steps: Steps, options: ReleaseOptions) -> None:
 def _standing(steps: Steps, options: ReleaseOptions) -> tuple[Record, ...]:
     """The records that this run replaces or finishes, the one that it takes over first.
 
-    With --amend these are pending ones, else ones that were never committed. Several follow the same release
-    only where a run was killed between writing a new record and removing the old one.
+    With --amend these are pending ones, else ones that were never committed. A run that was killed between writing
+    a new record and removing the old one leaves two that follow the same release, not both of them committed; two
+    that are committed are two releases, of two branches that were merged.
     """
+    committed = set(steps.git.ls_tree("HEAD", f"datasets/{options.dataset}/releases"))
+    there = steps.book.versions(options.dataset)
+    left = {version for version in there if record_path(options.dataset, version) not in committed}
     if options.amend:
         chosen, found = _pending(steps, options)
     else:
-        committed = set(steps.git.ls_tree("HEAD", f"datasets/{options.dataset}/releases"))
-        there = steps.book.versions(options.dataset)
-        found = [version for version in there if record_path(options.dataset, version) not in committed]
+        found = [version for version in there if version in left]
         if not found:
             return ()
         chosen = found[-1]
     records = {version: steps.book.record(options.dataset, version) for version in found}
     first = records.pop(chosen)
-    return (first, *(record for record in records.values() if record.change.since == first.change.since))
+    others = [record for record in records.values() if record.change.since == first.change.since]
+    return (first, *(record for record in others if left & {chosen, record.version}))
 
 
 def _pending(steps: Steps, options: ReleaseOptions) -> tuple[str, list[str]]:
