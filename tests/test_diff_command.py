@@ -69,7 +69,7 @@ def test_diff_of_the_work_tree_since_the_last_release(repo: RepositoryBuilder) -
         "  +   4  <private: email>    96\n"
         "  -   2  <private: email>  NULL\n"
         "  ~  id=1  age    36 → 37\n"
-        "  ~  id=3  email  <private: email> → <private: email>\n"
+        "  ~  id=3  email  <private: email> (changed)\n"
         "needs major: row-removed (users: id=2)\n"
     )
 

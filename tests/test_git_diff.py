@@ -123,7 +123,7 @@ def test_parquet_is_compared_by_row_with_the_key_and_the_secrets_of_the_spec(tmp
         "     id  name             size",
         "  +   2  <private: name>     3",
         "  ~  id=0  size  1 → 2",
-        "  ~  id=1  name  <private: name> → <private: name>",
+        "  ~  id=1  name  <private: name> (changed)",
     ]
     assert "other  3 added, 2 removed" in rest
     seed.write_bytes(b"PAR1 and no more")

@@ -8,26 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tdv.cli import terminal
-from tdv.cli.text import cell_text, counted
+from tdv.cli.difference_rows import key_text, print_scenario, print_table
 from tdv.errors import UsageError
-from tdv.faces.text import told_apart
-from tdv.model.diff_report import (
-    ColumnShift,
-    DiffReport,
-    RowChange,
-    ScenarioChange,
-    SchemaChange,
-    TableReport,
-    plain_reports,
-)
+from tdv.model.diff_report import DiffReport, SchemaChange, plain_reports
 
 if TYPE_CHECKING:
     from tdv.project.comparisons import DiffStream
 
-_WIDEST: Final = 40
-_SIGNS: Final = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow")}
 _LEVELS: Final = {"major": "red", "minor": "yellow", "patch": "green", "none": "dim"}
-_FACTS: Final = ("count", "nulls", "distinct", "nan", "min", "max", "mean")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,20 +86,20 @@ def show(face: Face, reports: tuple[DiffReport, ...]) -> None:
 
 def print_report(report: DiffReport) -> None:
     """Prints one dataset's difference as text."""
-    bump = terminal.styled(report.bump, _LEVELS[report.bump])
-    terminal.out(f"{terminal.styled(f'{terminal.clean(report.old)} → {terminal.clean(report.new)}', 'bold')}")
+    terminal.paragraph(f"{terminal.clean(report.old)} → {terminal.clean(report.new)}", "bold")
     for change in report.schema:
-        terminal.out(f"  {_schema_line(change)}")
+        terminal.paragraph(f"  {_schema_line(change)}")
     for table in report.tables:
-        if table.total or table.statistics:
-            _print_table(table)
+        if table.is_told:
+            print_table(table)
     for scenario in report.scenarios:
-        _print_scenario(scenario)
+        print_scenario(scenario)
     if not (report.differs or report.findings):
         terminal.out("  no difference")
         return
     if report.findings:
-        terminal.out(f"needs {bump}: {', '.join(_reasons(report)) or 'nothing that users would notice'}")
+        reasons = ", ".join(_reasons(report)) or "nothing that users would notice"
+        terminal.paragraph(f"needs {report.bump}: {reasons}", marked=(report.bump, _LEVELS[report.bump]))
 
 
 def _reasons(report: DiffReport) -> Iterator[str]:
@@ -120,7 +108,7 @@ def _reasons(report: DiffReport) -> Iterator[str]:
     for finding in report.findings:
         if finding.level == report.bump:
             place = ".".join(part for part in (finding.table, finding.column) if part)
-            rows = "; ".join(_key(key) for key in report.causes(finding))
+            rows = "; ".join(key_text(key) for key in report.causes(finding))
             places.setdefault(finding.rule, []).append(f"{place}: {rows}" if rows else place)
     for rule, found in places.items():
         named = [place for place in found if place]
@@ -131,7 +119,7 @@ def _reasons(report: DiffReport) -> Iterator[str]:
 def _schema_line(change: SchemaChange) -> str:
     place = ".".join(part for part in (change.table, change.column) if part) or "dataset"
     kind = change.kind.replace("-", " ")
-    guess = " (a guess from the values)" if change.guess else ""
+    guess = f" ({change.doubt})" if change.doubt else ""
     values = f"{_brief(change.before)} → {_brief(change.after)}"
     if change.before is None or change.after is None:
         values = _brief(change.after if change.before is None else change.before)
@@ -146,107 +134,3 @@ def _brief(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     return str(value)
-
-
-def _print_table(table: TableReport) -> None:
-    counts = [f"{count:,} {kind}" for kind, count in _counts(table) if count]
-    sizes = "" if table.before is None or table.after is None else f"  {table.before:,} → {table.after:,} rows"
-    name = terminal.styled(terminal.clean(table.name), "cyan")
-    terminal.out()
-    terminal.out(f"{name}  {', '.join(counts) or 'same rows'}{sizes}")
-    if table.statistics:
-        _print_statistics(table.statistics)
-        return
-    _print_whole(table)
-    _print_cells(table)
-    if table.left_out and table.rows:
-        terminal.out(terminal.styled(f"  … {counted(table.left_out, 'more row')}", "dim"))
-
-
-def _counts(table: TableReport) -> tuple[tuple[str, int], ...]:
-    change = table.change
-    return ("added", change.added), ("removed", change.removed), ("changed", change.changed)
-
-
-def _print_whole(table: TableReport) -> None:
-    """Added and removed rows under the names of the columns."""
-    rows = [row for row in table.rows if row.kind != "changed"]
-    if not rows:
-        return
-    names = list(dict.fromkeys(name for row in rows for name in (row.after or row.before or {})))
-    lines = [("  " + _SIGNS[row.kind][0], *(_value(row, name) for name in names)) for row in rows]
-    styles = [_SIGNS[row.kind][1] for row in rows]
-    right = [index for index, name in enumerate(names, 1) if table.is_numeric(name)]
-    terminal.table(("", *map(terminal.clean, names)), lines, right, styles)
-
-
-def _value(row: RowChange, name: str) -> str:
-    values = row.after or row.before or {}
-    return _shown(values[name]) if name in values else ""
-
-
-def _print_cells(table: TableReport) -> None:
-    """Changed rows: one line per cell, the key where it begins."""
-    lines = []
-    for row in table.rows:
-        if row.kind == "changed" and row.before is not None and row.after is not None:
-            for number, name in enumerate(row.before):
-                values = _both(row, name)
-                lines.append(("  ~" if number == 0 else "", _cut(_key(row.key)) if number == 0 else "", name, values))
-    terminal.table(("", "", "", ""), lines, styles=["yellow"] * len(lines))
-
-
-def _both(row: RowChange, name: str) -> str:
-    """A cell of a changed row: ``old → new``."""
-    assert row.before is not None
-    assert row.after is not None
-    return " → ".join(map(_shown, told_apart(row.before[name], row.after[name])))
-
-
-def _key(key: Mapping[str, Any]) -> str:
-    return " ".join(f"{name}={_shown(value)}" for name, value in key.items())
-
-
-def _shown(value: Any) -> str:
-    """A value, in quotes where it could be taken for nothing or for NULL."""
-    if isinstance(value, str) and (value != value.strip() or value in ("", "NULL")):
-        return _cut(f"'{value}'")
-    return _cut(cell_text(value))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
-
-
-def _print_statistics(shifts: tuple[ColumnShift, ...]) -> None:
-    lines = []
-    for shift in shifts:
-        cells = [_fact(shift, name) for name in _FACTS]
-        lines.append((f"  {shift.column}", *cells, "" if shift.shift is None else f"{shift.shift:.1%}"))
-    used = [index for index in range(len(_FACTS) + 2) if any(line[index] for line in lines)]
-    header = ("  column", *_FACTS, "shift")
-    terminal.table([header[index] for index in used], [[line[index] for index in used] for line in lines])
-
-
-def _fact(shift: ColumnShift, name: str) -> str:
-    old, new = shift.before.get(name), shift.after.get(name)
-    if old is None and new is None:
-        return ""
-    if old == new:
-        return _shown(new)
-    return f"{'-' if old is None else _shown(old)} → {'-' if new is None else _shown(new)}"
-
-
-def _print_scenario(scenario: ScenarioChange) -> None:
-    sign, style = _SIGNS[scenario.kind]
-    terminal.out()
-    title = f"{sign} scenario {scenario.name}  {scenario.title}"
-    terminal.out(terminal.styled(terminal.clean(title), style))
-    lines = []
-    for row in scenario.rows:
-        values = row.change.after or row.change.before or {}
-        shown = " ".join(f"{name}={_shown(value)}" for name, value in values.items())
-        if row.change.kind == "changed" and row.change.before is not None:
-            shown = ", ".join(f"{name} {_both(row.change, name)}" for name in values)
-        lines.append((f"  {_SIGNS[row.change.kind][0]}", row.table, row.label, shown))
-    terminal.table(("", "", "", ""), lines)

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json as _json
 import re
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TextIO
 
+from tdv.cli import layout
 from tdv.config import colour_wanted
 
 if TYPE_CHECKING:
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _STEERING: Final = re.compile(r"[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _STYLES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
-_GAP: Final = "  "
 
 
 def clean(text: str) -> str:
@@ -125,31 +126,60 @@ def _as_escapes(text: str) -> str:
 
 
 def table(
-    header: Sequence[str], rows: Iterable[Sequence[object]], right: Sequence[int] = (), styles: Sequence[str] = ()
+    header: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    right: Sequence[int] = (),
+    styles: Sequence[str] = (),
+    widest: int | None = None,
 ) -> None:
     """Prints aligned columns; `right` are the indices of columns to align right, `styles` that of each row.
 
-    A line break or tab in a cell is shown as ``\\n`` or ``\\t``. No rows print nothing.
+    A line break or tab in a cell is shown as ``\\n`` or ``\\t``. No rows print nothing. Where lines may not be longer
+    than `widest`, cells are cut, and a last line says how many columns found no room.
     """
     from rich.cells import cell_len
 
-    texts = [[_on_one_line(clean(str(cell))) for cell in row] for row in rows]
+    texts = [[_cell(cell) for cell in row] for row in rows]
     if not texts:
         return
-    titles = [_on_one_line(clean(title)) for title in header]
+    titles = [_cell(title) for title in header]
     lines = [titles, *texts] if any(titles) else texts
-    widths = [max(cell_len(line[index]) for line in lines) for index in range(len(titles))]
+    widths = [max(cell_len(str(line[index])) for line in lines) for index in range(len(titles))]
+    shown = widths if widest is None else layout.fitted(widths, widest)
     for number, line in enumerate(lines):
         cells = []
-        for index, cell in enumerate(line):
-            space = " " * (widths[index] - cell_len(cell))
+        for index, width in enumerate(shown):
+            cell = layout.cut(line[index], width)
+            space = " " * (width - cell_len(cell))
             cells.append(space + cell if index in right else cell + space)
-        text = _GAP.join(cells).rstrip()
+        text = layout.GAP.join(cells).rstrip()
         if number == 0 and any(titles):
             out(styled(text, "dim"))
         else:
             row = number - any(titles)
             out(styled(text, styles[row]) if styles else text)
+    if left := len(widths) - len(shown):
+        out(styled(f"  … {left:,} more {'column' if left == 1 else 'columns'}", "dim"))
+
+
+def _cell(cell: object) -> str | layout.Sides:
+    if isinstance(cell, layout.Sides):
+        return layout.Sides(*(_on_one_line(clean(side)) for side in cell))
+    return _on_one_line(clean(str(cell)))
+
+
+def width() -> int | None:
+    """The columns of the terminal; None where results go elsewhere, and stay complete."""
+    return shutil.get_terminal_size().columns if is_terminal() else None
+
+
+def paragraph(text: str, style: str = "", marked: tuple[str, str] = ("", "")) -> None:
+    """Prints a result line, on a terminal in lines that fit; `marked` is a part of it with a style of its own."""
+    room = width()
+    word, its_style = marked
+    for number, line in enumerate([text] if room is None else layout.wrapped(text, room, "    ")):
+        is_marked = number == 0 and bool(word)
+        out(line.replace(word, styled(word, its_style), 1) if is_marked else styled(line, style))
 
 
 def _on_one_line(text: str) -> str:

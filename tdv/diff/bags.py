@@ -30,9 +30,9 @@ def compare_bags(pair: Pair, compares: Callable[[str], bool], limit: int | None,
     if not (pair.lost or pair.gained):
         old_parts, new_parts = _without_equal(old_parts, new_parts)
     names = [name for name in pair.common.column_names if compares(name)]
-    old, new = _words(pair.old, old_parts, names), _words(pair.new, new_parts, names)
+    old, new = words(pair.old, old_parts, names), words(pair.new, new_parts, names)
     if pair.common.columns:
-        gone, come = _surplus(old, new), _surplus(new, old)
+        gone, come = surplus(old, new), surplus(new, old)
     else:
         gone, come = np.arange(len(old)), np.arange(len(new))
     piece = Piece(len(come), len(gone))
@@ -62,7 +62,7 @@ def _minus(parts: Sequence[Part], shared: Counter[str]) -> tuple[Part, ...]:
     return tuple(kept)
 
 
-def _words(side: Side, parts: Sequence[Part], names: Sequence[str]) -> Hashes:
+def words(side: Side, parts: Sequence[Part], names: Sequence[str]) -> Hashes:
     """The hash of each row over those columns; without columns all rows are equal."""
     if not names:
         return np.zeros(sum(part.rows for part in parts), np.uint64)
@@ -71,7 +71,7 @@ def _words(side: Side, parts: Sequence[Part], names: Sequence[str]) -> Hashes:
     return np.concatenate(found) if found else np.empty(0, np.uint64)
 
 
-def _surplus(words: Hashes, others: Hashes) -> Positions:
+def surplus(words: Hashes, others: Hashes) -> Positions:
     """The positions of rows that stand more often here than there, ascending."""
     order = np.argsort(words, kind="stable")
     here, there = words[order], np.sort(others)

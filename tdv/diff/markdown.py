@@ -6,17 +6,18 @@ characters, whatever is in the data; what does not fit is named at the end; no v
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tdv.diff.visible import brief, place_of, value_text
 from tdv.faces.markdown import WIDEST, code, plain
-from tdv.faces.text import told_apart
+from tdv.faces.text import cell_sides, told_apart
 from tdv.model.diff import LEVELS
 from tdv.model.diff_report import (
     ColumnShift,
     DiffReport,
+    KeptRows,
     RowChange,
     ScenarioChange,
     SchemaChange,
@@ -30,6 +31,7 @@ _RESERVE: Final = 1_500
 """Kept for saying what was left out."""
 _COLUMNS: Final = 20
 _LISTED: Final = 25
+_CELLS: Final = ("| key | column | before | after |", "| :-- | :-- | :-- | :-- |")
 _SIGNS: Final = {"added": "<b>+</b>", "removed": "<b>−</b>", "changed": "<b>~</b>"}  # noqa: RUF001 - as wide as the plus
 
 
@@ -42,7 +44,7 @@ def markdown(reports: Sequence[DiffReport], limit: int = LIMIT) -> str:
         page.add(f"the summary of {report.dataset}", _summary(report))
     for report in reports:
         for table in report.tables:
-            if table.total or table.statistics:
+            if table.is_told:
                 _table(page, table)
         for scenario in report.scenarios:
             page.add(f"the scenario {scenario.name}", list(_scenario(scenario)))
@@ -134,7 +136,7 @@ def _sizes(table: TableReport) -> str:
 
 
 def _schema(change: SchemaChange) -> str:
-    guess = " *(a guess from the values)*" if change.guess else ""
+    guess = f" *({change.doubt})*" if change.doubt else ""
     values = [code(brief(value)) for value in (change.before, change.after) if value is not None]
     return f"{code(place_of(change))}: {change.kind.replace('-', ' ')} {' → '.join(values)}{guess}"
 
@@ -156,22 +158,33 @@ def _table(page: _Page, table: TableReport) -> None:
         statistics = []
     if page.fits(statistics, room):
         page.add("", statistics)
-    shown = 0
-    for lines, rows in _blocks(table):
-        for line in lines:
-            if not page.fits([line], room):
-                break
-            page.add("", [line])
-        else:
-            shown += rows
-            continue
-        break
+    shown = _fill(page, _blocks(table), room)
     if shown < table.total:
-        page.lines.append("")
-        page.lines.append(f"*{shown:,} of {table.total:,} rows shown*")
-        page.size += room - _size(tail)
+        _note(page, f"*{shown:,} of {table.total:,} rows shown*")
+    if table.kept is not None:
+        shown = _fill(page, _kept(table.kept), room)
+        if shown < table.kept.count:
+            _note(page, f"*{shown:,} of {table.kept.count:,} rows of both states shown*")
     page.lines += tail
     page.size += _size(tail)
+
+
+def _fill(page: _Page, blocks: Iterable[tuple[list[str], int]], room: int) -> int:
+    """Adds lines as long as they fit; returns how many rows are shown whole."""
+    shown = 0
+    for lines, rows in blocks:
+        for line in lines:
+            if not page.fits([line], room):
+                return shown
+            page.add("", [line])
+        shown += rows
+    return shown
+
+
+def _note(page: _Page, text: str) -> None:
+    """Adds a line for which room was kept."""
+    page.lines += ["", text, ""]
+    page.size += _size(["", text, ""])
 
 
 def _blocks(table: TableReport) -> Iterator[tuple[list[str], int]]:
@@ -189,9 +202,34 @@ def _blocks(table: TableReport) -> Iterator[tuple[list[str], int]]:
         yield [""], 0
     changed = [row for row in table.rows if row.kind == "changed"]
     if changed:
-        yield ["| key | column | before | after |", "| :-- | :-- | :-- | :-- |"], 0
+        yield list(_CELLS), 0
         for row in changed:
-            yield list(_cells(row)), 1
+            yield list(_cells(row, {name: (name, name) for name in row.before or ()})), 1
+
+
+def _kept(kept: KeptRows) -> Iterator[tuple[list[str], int]]:
+    """The rows that stay in the columns that are not the same, then the values that a guessed rename changed."""
+    if kept.rows:
+        told = list(kept.told_by(kept.rows[0]))
+        columns = dict(list(kept.columns.items())[:_COLUMNS])
+        yield ["", f"In the {kept.count:,} rows of both states:", ""], 0
+        yield ["| " + " | ".join(code(name) for name in (*told, *columns)) + " |"], 0
+        yield ["|" + " :-- |" * (len(told) + len(columns))], 0
+        for row in kept.rows:
+            values = [_value(value) for value in kept.told_by(row).values()]
+            yield [f"| {' | '.join([*values, *(_sides(row.values(*names)) for names in columns.values())])} |"], 1
+    for rename in kept.renamed:
+        if rename.rows:
+            yield ["", *_CELLS], 0
+        for row in rename.rows:
+            names = {rename.title: (rename.before, rename.after)}
+            yield list(_cells(row, names)), 0
+        if rename.left_out:
+            yield ["", f"*… and {rename.left_out:,} more values of {code(rename.title)} that differ*"], 0
+
+
+def _sides(values: Sequence[Any]) -> str:
+    return " → ".join(map(_value, told_apart(*values) if len(values) > 1 else values))
 
 
 def _whole_row(row: RowChange, names: Sequence[str]) -> str:
@@ -200,13 +238,14 @@ def _whole_row(row: RowChange, names: Sequence[str]) -> str:
     return f"| {_SIGNS[row.kind]} | {cells} |"
 
 
-def _cells(row: RowChange) -> Iterator[str]:
+def _cells(row: RowChange, columns: Mapping[str, tuple[str, str]]) -> Iterator[str]:
+    """A line per cell; `columns` are their names before and after by what is shown of them."""
     before, after = row.before or {}, row.after or {}
     key = ", ".join(f"{name}={value_text(value)}" for name, value in row.key.items())
-    for number, name in enumerate(before):
+    for number, (title, (old_name, new_name)) in enumerate(columns.items()):
         place = code(key) if number == 0 else ""
-        old, new = told_apart(before[name], after.get(name))
-        yield f"| {place} | {code(name)} | {_value(old)} | {_value(new)} |"
+        old, *new = cell_sides(before[old_name], after[new_name])
+        yield f"| {place} | {code(title)} | {_value(old)} | {_value(new[0]) if new else '*(changed)*'} |"
 
 
 def _statistics(shifts: Sequence[ColumnShift]) -> Iterator[str]:
@@ -250,7 +289,8 @@ def _scenario(scenario: ScenarioChange) -> Iterator[str]:
 
 def _change(row: RowChange, name: str) -> str:
     values = [side[name] for side in (row.before, row.after) if side is not None and name in side]
-    return " → ".join(map(_value, told_apart(*values) if len(values) > 1 else values))
+    shown = cell_sides(*values) if len(values) > 1 else values
+    return " → ".join(map(_value, shown)) + (" *(changed)*" if len(shown) < len(values) else "")
 
 
 def _value(value: Any, widest: int = WIDEST) -> str:

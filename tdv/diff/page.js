@@ -1,5 +1,5 @@
 for (const section of document.querySelectorAll("section[data-table]")) {
-  const rows = [...section.querySelectorAll("tbody tr")];
+  const rows = [...section.querySelectorAll("table.rows tbody tr")];
   const search = section.querySelector("input[type=search]");
   const kinds = [...section.querySelectorAll("input[type=checkbox]")];
   const shown = section.querySelector("output");

@@ -14,13 +14,15 @@ from typing import Any, Final
 from tdv.diff.visible import brief, place_of, value_text
 from tdv.durable import write_text
 from tdv.faces.html import document, escaped
-from tdv.faces.text import told_apart
+from tdv.faces.text import cell_sides, told_apart
 from tdv.model.diff import LEVELS
 from tdv.model.diff_report import (
     KINDS,
     Bar,
     ColumnShift,
     DiffReport,
+    KeptRows,
+    Rename,
     RowChange,
     ScenarioChange,
     SchemaChange,
@@ -64,7 +66,7 @@ def _report(report: DiffReport) -> Iterator[str]:
             yield from _scenario(scenario)
         yield "</div>"
     for number, table in enumerate(report.tables):
-        if table.total or table.statistics:
+        if table.is_told:
             yield from _table(table, f"{report.dataset}-{number}")
 
 
@@ -77,7 +79,7 @@ def _overview(report: DiffReport) -> Iterator[str]:
         cells = "".join(f"<td class='number'>{count:,}" if count else "<td class='number'>" for count in counts)
         name = (
             f"<a href='#{escaped(report.dataset)}-{number}'>{escaped(table.name)}</a>"
-            if table.total
+            if table.is_told
             else escaped(table.name)
         )
         yield f"<tr><td>{name}<td class='number'>{_sizes(table)}{cells}</tr>"
@@ -104,7 +106,7 @@ def _findings(report: DiffReport) -> Iterator[str]:
 
 
 def _schema(change: SchemaChange) -> str:
-    guess = " <small>a guess from the values</small>" if change.guess else ""
+    guess = f" <small>{escaped(change.doubt)}</small>" if change.doubt else ""
     before, after = ("" if value is None else escaped(brief(value)) for value in (change.before, change.after))
     what = change.kind.replace("-", " ")
     return f"<tr><td>{escaped(place_of(change))}<td>{escaped(what)}{guess}<td>{before}<td>{after}</tr>"
@@ -133,8 +135,10 @@ def _table(table: TableReport, anchor: str) -> Iterator[str]:
     if table.rows:
         yield from _tools(table, counts)
         yield from _rows(table)
-    if table.left_out and table.rows:
-        yield f"<p class='faint'>{table.left_out:,} more rows are not on this page.</p>"
+    if table.left_out:
+        yield _left_out(table.left_out, "rows")
+    if table.kept is not None:
+        yield from _kept(table.kept)
     if table.statistics:
         yield "<p class='key faint'>Columns whose values shifted <span><i></i>before</span> "
         yield "<span><i class='after'></i>after</span></p>"
@@ -143,6 +147,51 @@ def _table(table: TableReport, anchor: str) -> Iterator[str]:
             yield from _shift(shift)
         yield "</div>"
     yield "</section>"
+
+
+def _left_out(count: int, what: str) -> str:
+    return f"<p class='faint'>{count:,} more {what} are not on this page.</p>"
+
+
+def _kept(kept: KeptRows) -> Iterator[str]:
+    """The rows that stay in the columns that are not the same, then the values that a guessed rename changed."""
+    if kept.rows:
+        told, columns = list(kept.told_by(kept.rows[0])), dict(list(kept.columns.items())[:_COLUMNS])
+        yield f"<p class='faint'>In the {kept.count:,} rows of both states</p>"
+        yield "<div class='scroll'><table class='kept'><thead><tr>"
+        yield "".join(f"<th>{escaped(name)}" for name in (*told, *columns)) + "</tr></thead><tbody>"
+        for row in kept.rows:
+            cells = [_value(value) for value in kept.told_by(row).values()]
+            cells += [_sides(row.values(*names)) for names in columns.values()]
+            yield f"<tr><td>{'<td>'.join(cells)}</tr>"
+        yield "</tbody></table></div>"
+    if kept.left_out:
+        yield _left_out(kept.left_out, "rows")
+    for rename in kept.renamed:
+        if rename.rows:
+            yield from _renamed(rename)
+        if rename.left_out:
+            yield _left_out(rename.left_out, "values that differ")
+
+
+def _renamed(rename: Rename) -> Iterator[str]:
+    yield f"<p class='faint'>{escaped(rename.title)}: {rename.differ:,} of {rename.among:,} values differ</p>"
+    yield "<div class='scroll'><table class='kept'><tbody>"
+    for row in rename.rows:
+        key = "".join(f"<td>{escaped(name)} {_value(value)}" for name, value in row.key.items())
+        values = (row.before or {})[rename.before], (row.after or {})[rename.after]
+        yield f"<tr>{key}<td>{_changed(*values)}</tr>"
+    yield "</tbody></table></div>"
+
+
+def _sides(values: Sequence[Any]) -> str:
+    return " → ".join(map(_value, told_apart(*values) if len(values) > 1 else values))
+
+
+def _changed(before: Any, after: Any) -> str:
+    """A changed cell; of a hidden one that it changed."""
+    old, *new = cell_sides(before, after)
+    return f"<del>{_value(old)}</del> → <ins>{_value(new[0])}</ins>" if new else f"{_value(old)} <i>(changed)</i>"
 
 
 def _tools(table: TableReport, counts: Mapping[str, int]) -> Iterator[str]:
@@ -180,8 +229,7 @@ def _cell(row: RowChange, name: str) -> str:
     before, after = row.before or {}, row.after or {}
     if row.kind == "changed":
         if name in before and name in after:
-            old, new = told_apart(before[name], after[name])
-            return f"<del>{_value(old)}</del> → <ins>{_value(new)}</ins>"
+            return _changed(before[name], after[name])
         return _value(row.key[name]) if name in row.key else "<i>·</i>"
     values = after if row.kind == "added" else before
     return _value(values[name]) if name in values else ""

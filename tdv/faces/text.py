@@ -27,6 +27,11 @@ def told_apart(before: Any, after: Any) -> tuple[Any, Any]:
     return before, after
 
 
+def cell_sides(before: Any, after: Any) -> tuple[Any, ...]:
+    """What is shown of a changed cell: both values, told apart; only one where both are hidden by the same mark."""
+    return (before,) if before == after and type(before) is type(after) else told_apart(before, after)
+
+
 def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", text)
 

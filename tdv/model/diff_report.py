@@ -62,10 +62,19 @@ class RowChange:
         plain["after"] = None if self.after is None else dict(self.after)
         return plain
 
+    def values(self, before: str, after: str) -> tuple[Any, ...]:
+        """The different values of a column that has those names before and after, "" where it is not."""
+        sides = ((self.before, before), (self.after, after))
+        found = [side[name] for side, name in sides if side is not None and name]
+        return tuple(found[:1] if len(found) > 1 and found[0] == found[1] else found)
+
 
 @dataclass(frozen=True, slots=True)
 class SchemaChange:
-    """A difference of the schema: `kind` is ``column-added``, ``key-changed`` …; a `guess` is inferred from content."""
+    """A difference of the schema: `kind` is ``column-added``, ``key-changed`` …; a `guess` is inferred from content.
+
+    Of a column that is guessed to be renamed, `differ` values of `rows` that both states have are not the same.
+    """
 
     kind: str
     table: str
@@ -73,9 +82,22 @@ class SchemaChange:
     before: Any = None
     after: Any = None
     guess: bool = False
+    rows: int | None = None
+    differ: int | None = None
+
+    @property
+    def doubt(self) -> str:
+        """What a reader has to know of a guess; "" of what is certain."""
+        if not self.guess:
+            return ""
+        if not self.differ:
+            return "a guess from the values"
+        return (
+            f"a guess from the values: {self.differ:,} of {self.rows:,} {'differs' if self.differ == 1 else 'differ'}"
+        )
 
     def to_plain(self) -> dict[str, Any]:
-        return {
+        plain = {
             "kind": self.kind,
             "table": self.table,
             "column": self.column,
@@ -83,6 +105,9 @@ class SchemaChange:
             "after": self.after,
             "guess": self.guess,
         }
+        if self.rows is not None:
+            plain |= {"rows": self.rows, "differ": self.differ}
+        return plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +148,81 @@ class ColumnShift:
 
 
 @dataclass(frozen=True, slots=True)
+class Rename:
+    """A column that is guessed to be renamed: `differ` values `among` all rows that stay are not the same; `rows` are
+    the first of them."""
+
+    before: str
+    after: str
+    among: int
+    differ: int = 0
+    rows: tuple[RowChange, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """``name → nick``"""
+        return f"{self.before} → {self.after}"
+
+    @property
+    def left_out(self) -> int:
+        """Values that differ in rows that are not among `rows`."""
+        return self.differ - len(self.rows)
+
+    def to_plain(self) -> dict[str, Any]:
+        return {
+            "before": self.before,
+            "after": self.after,
+            "differ": self.differ,
+            "rows": [row.to_plain() for row in self.rows],
+            "left_out": self.left_out,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class KeptRows:
+    """The `count` rows that stay, in the columns that only one state has, or that have types that cannot be compared.
+
+    `rows` are the first of them: `before` holds columns that went, `after` those that came. Without a key, both hold
+    the other columns, too. None of this is counted as changed: the bump comes from the change of the schema.
+    """
+
+    count: int
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    retyped: tuple[str, ...] = ()
+    renamed: tuple[Rename, ...] = ()
+    rows: tuple[RowChange, ...] = ()
+
+    @property
+    def left_out(self) -> int:
+        """Rows that stay and are not among `rows`."""
+        return self.count - len(self.rows)
+
+    @property
+    def columns(self) -> Mapping[str, tuple[str, str]]:
+        """Names before and after, by what stands above a column: ``+ tier``, ``- level``, ``name → nick``."""
+        names = {f"+ {name}": ("", name) for name in self.added} | {f"- {name}": (name, "") for name in self.removed}
+        same = {name: (name, name) for name in self.retyped}
+        return names | same | {rename.title: (rename.before, rename.after) for rename in self.renamed}
+
+    def told_by(self, row: RowChange) -> Mapping[str, Any]:
+        """What tells a row apart: its key, without one its other columns."""
+        own = {name for names in self.columns.values() for name in names}
+        return row.key or {name: value for name, value in (row.after or {}).items() if name not in own}
+
+    def to_plain(self) -> dict[str, Any]:
+        return {
+            "count": self.count,
+            "added": list(self.added),
+            "removed": list(self.removed),
+            "retyped": list(self.retyped),
+            "renamed": [rename.to_plain() for rename in self.renamed],
+            "rows": [row.to_plain() for row in self.rows],
+            "left_out": self.left_out,
+        }
+
+
+@dataclass(frozen=True, slots=True)
 class TableReport:
     """One table: all counts, its size in each state (None where it is not), and the first rows of each kind."""
 
@@ -134,6 +234,12 @@ class TableReport:
     columns: tuple[str, ...] = ()
     rows: tuple[RowChange, ...] = ()
     statistics: tuple[ColumnShift, ...] = ()
+    kept: KeptRows | None = None
+
+    @property
+    def is_told(self) -> bool:
+        """Whether there is anything to say of the table but its size."""
+        return bool(self.total or self.statistics or (self.kept and (self.kept.count or self.kept.renamed)))
 
     @property
     def total(self) -> int:
@@ -158,6 +264,8 @@ class TableReport:
             "rows": [row.to_plain() for row in self.rows],
             "left_out": self.left_out,
         }
+        if self.kept is not None:
+            plain["kept"] = self.kept.to_plain()
         if self.statistics:
             plain["statistics"] = {shift.column: shift.to_plain() for shift in self.statistics}
         return plain

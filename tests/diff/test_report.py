@@ -141,7 +141,7 @@ def test_renamed_columns_are_guessed_from_values(tmp_path: Path) -> None:
     rows = dict(OLD[USERS])
     new = {"id": rows["id"], "label": rows["name"], "age": rows["age"], "score": rows["score"]}
     found = told(tmp_path, new={renamed: new})
-    assert SchemaChange("column-renamed", "users", "label", "name", "label", guess=True) in found.schema
+    assert SchemaChange("column-renamed", "users", "label", "name", "label", True, rows=3, differ=0) in found.schema
     assert {finding.rule for finding in found.findings} == {"column-removed", "column-added"}
 
 

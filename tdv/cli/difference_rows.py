@@ -1,0 +1,159 @@
+"""How the rows, statistics and scenarios of a difference read in the terminal.
+
+In: what a report tells of one table or scenario. Out: lines. Always holds: on a terminal no line is longer than it is
+wide; elsewhere no column is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from tdv.cli import terminal
+from tdv.cli.layout import Sides
+from tdv.cli.text import cell_text, counted
+from tdv.faces.text import cell_sides, told_apart
+from tdv.model.diff_report import ColumnShift, KeptRows, RowChange, ScenarioChange, TableReport
+
+_WIDEST: Final = 40
+_SIGNS: Final = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow")}
+_FACTS: Final = ("count", "nulls", "distinct", "nan", "min", "max", "mean")
+
+
+def print_table(table: TableReport) -> None:
+    """Prints one table: counts, then statistics or rows."""
+    counts = [f"{count:,} {kind}" for kind, count in _counts(table) if count]
+    sizes = "" if table.before is None or table.after is None else f"  {table.before:,} → {table.after:,} rows"
+    name = terminal.clean(table.name)
+    terminal.out()
+    terminal.paragraph(f"{name}  {', '.join(counts) or 'same rows'}{sizes}", marked=(name, "cyan"))
+    if table.statistics:
+        _print_statistics(table.statistics)
+        return
+    _print_whole(table)
+    _print_cells(
+        [(row, {name: (name, name) for name in row.before or ()}) for row in table.rows if row.kind == "changed"]
+    )
+    _print_left_out(table.left_out, "more row")
+    if table.kept is not None:
+        _print_kept(table.kept)
+
+
+def _counts(table: TableReport) -> tuple[tuple[str, int], ...]:
+    change = table.change
+    return ("added", change.added), ("removed", change.removed), ("changed", change.changed)
+
+
+def _print_left_out(count: int, what: str) -> None:
+    if count:
+        terminal.out(terminal.styled(f"  … {counted(count, what)}", "dim"))
+
+
+def _print_whole(table: TableReport) -> None:
+    """Added and removed rows under the names of the columns."""
+    rows = [row for row in table.rows if row.kind != "changed"]
+    if not rows:
+        return
+    names = list(dict.fromkeys(name for row in rows for name in (row.after or row.before or {})))
+    lines = [("  " + _SIGNS[row.kind][0], *(_value(row, name) for name in names)) for row in rows]
+    styles = [_SIGNS[row.kind][1] for row in rows]
+    right = [index for index, name in enumerate(names, 1) if table.is_numeric(name)]
+    terminal.table(("", *names), lines, right, styles, terminal.width())
+
+
+def _value(row: RowChange, name: str) -> str:
+    values = row.after or row.before or {}
+    return _shown(values[name]) if name in values else ""
+
+
+def _print_cells(rows: list[tuple[RowChange, Mapping[str, tuple[str, str]]]]) -> None:
+    """Changed rows: one line per cell, the key where it begins; each with the names of its columns before and after."""
+    lines = []
+    for row, columns in rows:
+        for number, (title, (before, after)) in enumerate(columns.items()):
+            first = ("  ~", _cut(key_text(row.key))) if number == 0 else ("", "")
+            lines.append((*first, title, _both((row.before or {})[before], (row.after or {})[after])))
+    terminal.table(("", "", "", ""), lines, styles=["yellow"] * len(lines), widest=terminal.width())
+
+
+def _both(before: Any, after: Any) -> Sides | str:
+    """A changed cell: ``old → new``, of hidden values that it changed."""
+    sides = [_shown(value) for value in cell_sides(before, after)]
+    return Sides(*sides) if len(sides) > 1 else f"{sides[0]} (changed)"
+
+
+def _print_kept(kept: KeptRows) -> None:
+    """Rows that stay, under the names of the columns that came or went."""
+    if kept.count:
+        terminal.paragraph(f"  in the {counted(kept.count, 'row')} of both states:", "dim")
+    columns = kept.columns
+    lines = [
+        (
+            "   ",
+            *map(_shown, kept.told_by(row).values()),
+            *(_one_or_both(row.values(*names)) for names in columns.values()),
+        )
+        for row in kept.rows
+    ]
+    told = list(kept.told_by(kept.rows[0])) if kept.rows else []
+    terminal.table(("", *told, *columns), lines, widest=terminal.width())
+    _print_left_out(kept.left_out, "more row")
+    for rename in kept.renamed:
+        _print_cells([(row, {rename.title: (rename.before, rename.after)}) for row in rename.rows])
+        _print_left_out(rename.left_out, f"more value of {terminal.clean(rename.title)} that differs")
+
+
+def _one_or_both(values: tuple[Any, ...]) -> Sides | str:
+    return Sides(*map(_shown, told_apart(*values))) if len(values) > 1 else _shown(values[0])
+
+
+def key_text(key: Mapping[str, Any]) -> str:
+    """``id=7 lang=de``"""
+    return " ".join(f"{name}={_shown(value)}" for name, value in key.items())
+
+
+def _shown(value: Any) -> str:
+    """A value, in quotes where it could be taken for nothing or for NULL."""
+    if isinstance(value, str) and (value != value.strip() or value in ("", "NULL")):
+        return _cut(f"'{value}'")
+    return _cut(cell_text(value))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
+
+
+def _print_statistics(shifts: tuple[ColumnShift, ...]) -> None:
+    lines = []
+    for shift in shifts:
+        cells = [_fact(shift, name) for name in _FACTS]
+        lines.append((f"  {shift.column}", *cells, "" if shift.shift is None else f"{shift.shift:.1%}"))
+    used = [index for index in range(len(_FACTS) + 2) if any(line[index] for line in lines)]
+    header = ("  column", *_FACTS, "shift")
+    rows = [[line[index] for index in used] for line in lines]
+    terminal.table([header[index] for index in used], rows, widest=terminal.width())
+
+
+def _fact(shift: ColumnShift, name: str) -> Sides | str:
+    old, new = shift.before.get(name), shift.after.get(name)
+    if old is None and new is None:
+        return ""
+    if old == new:
+        return _shown(new)
+    return Sides(*("-" if value is None else _shown(value) for value in (old, new)))
+
+
+def print_scenario(scenario: ScenarioChange) -> None:
+    """Prints what became of a scenario and of its labelled rows."""
+    sign, style = _SIGNS[scenario.kind]
+    terminal.out()
+    title = f"{sign} scenario {scenario.name}  {scenario.title}"
+    terminal.paragraph(terminal.clean(title), style)
+    lines = []
+    for row in scenario.rows:
+        values = row.change.after or row.change.before or {}
+        shown = " ".join(f"{name}={_shown(value)}" for name, value in values.items())
+        if row.change.kind == "changed" and row.change.before is not None:
+            shown = ", ".join(f"{name} {_both(row.change.before[name], value)}" for name, value in values.items())
+        lines.append((f"  {_SIGNS[row.change.kind][0]}", row.table, row.label, shown))
+    terminal.table(("", "", "", ""), lines, widest=terminal.width())

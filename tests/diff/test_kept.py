@@ -1,0 +1,198 @@
+"""Rows that both states have, in the columns that only one of them has, and columns that were renamed."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+
+from tdv import documents
+from tdv.content.snapshot import Snapshot
+from tdv.diff.markdown import LIMIT, markdown
+from tdv.diff.page import page
+from tdv.diff.report import report
+from tdv.model.diff_report import DiffReport, KeptRows, ReportOptions
+from tdv.model.schema import Column, TableSchema
+from tests.diff.states import States, opened, two_states
+from tests.snapshots import column, snapshot
+
+ID, NAME, TIER = column("id", "int64"), column("name", "string"), column("tier", "string", nullable=True)
+Rows = Mapping[str, Sequence[Any]]
+
+
+def told(
+    root: Path, old: tuple[Sequence[Column], Rows], new: tuple[Sequence[Column], Rows], **options: Any
+) -> DiffReport:
+    key = () if options.pop("keyless", False) else ("id",)
+    states = []
+    for name, (columns, rows) in (("old", old), ("new", new)):
+        states.append(snapshot(root / name, {TableSchema("users", tuple(columns), key): rows}))
+    return report(*states, ("shop@v1", "shop@v2"), ReportOptions(**options))
+
+
+def kept(found: DiffReport) -> KeptRows:
+    (table,) = found.tables
+    assert table.kept is not None
+    return table.kept
+
+
+def plain(rows: KeptRows) -> list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]]:
+    return [(dict(row.key), dict(row.before or {}), dict(row.after or {})) for row in rows.rows]
+
+
+OLD = ([ID, NAME], {"id": [1, 2, 3], "name": ["a", "b", "c"]})
+NEW = ([ID, NAME, TIER], {"id": [2, 3, 4], "name": ["b", "c", "d"], "tier": ["gold", None, "tin"]})
+
+
+def test_values_of_a_new_column_stand_beside_the_key(tmp_path: Path) -> None:
+    found = told(tmp_path, OLD, NEW)
+    assert plain(kept(found)) == [({"id": 2}, {}, {"tier": "gold"}), ({"id": 3}, {}, {"tier": None})]
+    assert (kept(found).count, kept(found).added, kept(found).left_out) == (2, ("tier",), 0)
+    assert found.tables[0].change.to_plain() == {"added": 1, "removed": 1, "changed": 0, "cells": {}}
+
+
+def test_values_of_a_dropped_column_and_of_another_type_stand_beside_the_key(tmp_path: Path) -> None:
+    numbered = ([ID, column("name", "int64")], {"id": [2, 3], "name": [20, 30]})
+    found = kept(told(tmp_path, NEW, numbered))
+    assert (found.removed, found.retyped) == (("tier",), ("name",))
+    assert plain(found)[0] == ({"id": 2}, {"tier": "gold", "name": "b"}, {"name": 20})
+
+
+@pytest.mark.parametrize("limit", [0, 1, 2, None])
+def test_as_many_are_kept_as_rows_are(tmp_path: Path, limit: int | None) -> None:
+    found = kept(told(tmp_path, OLD, NEW, limit=limit))
+    assert (len(found.rows), found.left_out) == ((2, 0) if limit is None else (limit, 2 - limit))
+
+
+def test_not_everything_is_kept_where_no_limit_is_set(tmp_path: Path) -> None:
+    ids = list(range(2_000))
+    old, new = ([ID], {"id": ids}), ([ID, TIER], {"id": ids, "tier": ["x"] * 2_000})
+    found = kept(told(tmp_path, old, new))
+    assert (found.count, len(found.rows), found.left_out) == (2_000, 500, 1_500)
+
+
+def test_only_compared_columns_and_rows_that_are_asked_for(tmp_path: Path) -> None:
+    assert told(tmp_path, OLD, NEW, ignore=("tier",)).tables[0].kept is None
+    found = kept(told(tmp_path / "2", OLD, NEW, where="name = 'c'"))
+    assert (found.count, plain(found)) == (1, [({"id": 3}, {}, {"tier": None})])
+    assert kept(told(tmp_path / "3", OLD, NEW, where="tier = 'gold'", limit=0)).count == 1
+
+
+def test_private_values_of_either_name_are_hidden(tmp_path: Path) -> None:
+    names = [f"secret {number}" for number in range(20)]
+    old = ([ID, replace(NAME, privacy="name")], {"id": range(20), "name": names})
+    new = ([ID, replace(NAME, name="nick")], {"id": range(20), "nick": [*names[:-1], "secret other"]})
+    found = told(tmp_path, old, new)
+    faces = (json.dumps(found.to_plain()), markdown([found]), page([found]))
+    assert kept(found).renamed[0].differ == 1
+    assert not [face for face in faces if "secret" in face]
+
+
+def test_without_a_key_rows_are_told_by_their_other_columns(tmp_path: Path) -> None:
+    old = ([NAME, TIER], {"name": ["a", "b", "b"], "tier": ["x", "y", "z"]})
+    new = ([NAME, column("size", "int64")], {"name": ["b", "b", "c"], "size": [1, 2, 3]})
+    found = kept(told(tmp_path, old, new, keyless=True))
+    assert found.count == 2
+    assert [found.told_by(row) for row in found.rows] == [{"name": "b"}, {"name": "b"}]
+    assert sorted(row.values("", "size") for row in found.rows) == [(1,), (2,)]
+    assert sorted(row.values("tier", "") for row in found.rows) == [("y",), ("z",)]
+
+
+@settings(max_examples=60, deadline=None)
+@given(two_states())
+def test_rows_that_stay_are_those_that_neither_came_nor_went(found: tuple[States, States]) -> None:
+    with opened(*found) as (old, new):
+        for table in report(old, new, ("a", "b"), ReportOptions()).tables:
+            if table.kept is not None:
+                assert table.kept.count == (table.after or 0) - table.change.added
+                assert table.kept.count == len(table.kept.rows)
+
+
+def renamed(root: Path, values: Sequence[Any], later: Sequence[Any], kind: str = "string") -> KeptRows:
+    ids = list(range(len(values)))
+    old = ([ID, column("name", kind, nullable=True)], {"id": ids, "name": values})
+    new = ([ID, column("nick", kind, nullable=True)], {"id": ids, "nick": later})
+    return kept(told(root, old, new))
+
+
+def test_a_renamed_column_may_have_some_other_values(tmp_path: Path) -> None:
+    values = [f"name {number}" for number in range(30)]
+    found = renamed(tmp_path, values, [*values[:3], "x", "y", "z", *values[6:]])
+    (rename,) = found.renamed
+    assert (rename.title, rename.among, rename.differ) == ("name → nick", 30, 3)
+    assert rename.rows[0].to_plain() == {
+        "key": {"id": 3}, "kind": "changed", "before": {"name": "name 3"}, "after": {"nick": "x"},
+    }  # fmt: skip
+    assert (found.added, found.removed) == ((), ())
+
+
+def test_a_column_of_which_more_differ_was_not_renamed(tmp_path: Path) -> None:
+    values = [f"name {number}" for number in range(30)]
+    assert not renamed(tmp_path, values, [*values[:3], "w", "x", "y", "z", *values[7:]]).renamed
+
+
+def test_what_differs_behind_the_first_rows_is_counted(tmp_path: Path) -> None:
+    values = [f"name {number}" for number in range(100_000)]
+    later = [*values[:50_000], *(f"other {number}" for number in range(9_000)), *values[59_000:]]
+    (rename,) = renamed(tmp_path, values, later).renamed
+    assert (rename.differ, len(rename.rows), rename.left_out) == (9_000, 500, 8_500)
+    assert not renamed(tmp_path / "2", values, [*values[:50_000], *reversed(values[50_000:])]).renamed
+
+
+def test_columns_that_chance_makes_alike_were_not_renamed(tmp_path: Path) -> None:
+    assert not renamed(tmp_path, [None] * 96 + ["x"] * 4, ["y"] * 4 + [None] * 96).renamed
+
+
+def test_the_likeliest_of_several_columns_is_the_one(tmp_path: Path) -> None:
+    ids = list(range(40))
+    values = [f"name {number}" for number in ids]
+    old = ([ID, NAME], {"id": ids, "name": values})
+    columns = [ID, column("alias", "string"), column("nick", "string")]
+    found = kept(told(tmp_path, old, (columns, {"id": ids, "alias": ["x", *values[1:]], "nick": values})))
+    assert [rename.title for rename in found.renamed] == ["name → nick"]
+    assert found.added == ("alias",)
+
+
+def wide(root: Path, rows: int = 60) -> DiffReport:
+    ids = list(range(rows))
+    values = [f"<b>{number}</b>" for number in ids]
+    old = ([ID, NAME, column("level", "string")], {"id": ids, "name": values, "level": ["info"] * rows})
+    columns = [ID, column("nick", "string"), TIER]
+    return told(root, old, (columns, {"id": ids, "nick": ["x", *values[1:]], "tier": ["g|ld"] * rows}), limit=50)
+
+
+def test_each_face_shows_the_values(tmp_path: Path) -> None:
+    found = wide(tmp_path)
+    documents.validate(documents.plain(found.to_plain(), "diff"), "diff")
+    for face in (markdown([found]), page([found])):
+        for text in ("+ tier", "- level", "name → nick", "info", "1 of 60 differs", "60 rows of both states"):
+            assert text in face
+        assert "<b>7" not in face
+
+
+@pytest.mark.parametrize("limit", [2_500, 3_000, 4_000, 6_000, LIMIT])
+def test_markdown_with_such_rows_keeps_its_limit(tmp_path: Path, limit: int) -> None:
+    text = markdown([wide(tmp_path)], limit)
+    assert len(text.encode()) <= limit
+    assert text.count("<details>") == text.count("</details>")
+    assert ("60 rows of both states shown" in text) == ("In the 60 rows" in text)
+
+
+def test_columns_that_are_the_same_are_not_read(tmp_path: Path) -> None:
+    read: list[str] = []
+
+    class Watched(Snapshot):
+        def part(self, table: str, part: Any, columns: Any = None) -> Any:
+            read.extend(columns or ())
+            return super().part(table, part, columns)
+
+    old, new = (
+        snapshot(tmp_path / name, {TableSchema("users", tuple(columns), ("id",)): rows})
+        for name, (columns, rows) in (("old", OLD), ("new", ([*OLD[0], TIER], {**OLD[1], "tier": ["x", "y", "z"]})))
+    )
+    found = report(*(Watched(item.manifest, item.locate) for item in (old, new)), ("a", "b"), ReportOptions())
+    assert kept(found).count == 3
+    assert set(read) == {"id", "tier"}
