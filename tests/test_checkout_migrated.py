@@ -217,6 +217,49 @@ def test_empty_postgresql_database_gets_the_application_schema(
     assert version == ("2.0.0" if owns == "database" else "1.0.0")
 
 
+@pytest.mark.parametrize("owns", ["database", "tables"])
+@pytest.mark.parametrize(
+    ("migration", "said"),
+    [
+        ("CREATE TABLE users (id BIGINT); CREATE EXTENSION absent", 'extension "absent" is not available'),
+        ('CREATE TABLE users (id BIGINT, name VARCHAR COLLATE "absent")', 'collation "absent" for encoding'),
+    ],
+)
+def test_what_the_server_lacks_is_said_and_nothing_is_left(
+    project: Repository, empty_postgresql: str, owns: str, migration: str, said: str
+) -> None:
+    project.write({**settings(empty_postgresql, owns), "migrations/0001_users.up.sql": migration})
+    left = "SELECT datname FROM pg_database WHERE datname LIKE 'tdv%'"
+    before = run_sql(empty_postgresql, left)
+    assert said in project.tdv("checkout", expect=15).stderr
+    assert run_sql(empty_postgresql, left) == before
+    assert run_sql(empty_postgresql, "SELECT relname FROM pg_class WHERE relname IN ('users', '_tdv_state')") == []
+
+
+@pytest.mark.parametrize("owns", ["database", "tables"])
+@pytest.mark.parametrize(
+    "migration",
+    [
+        "CREATE EXTENSION citext; CREATE TABLE users (id BIGINT PRIMARY KEY, name CITEXT)",
+        'CREATE TABLE users (id BIGINT PRIMARY KEY, name VARCHAR COLLATE "C" UNIQUE)',
+    ],
+)
+def test_extensions_and_collations_of_the_application_stay(
+    project: Repository, empty_postgresql: str, owns: str, migration: str
+) -> None:
+    project.write({**settings(empty_postgresql, owns), "migrations/0001_users.up.sql": migration})
+    until(project, "0002")
+    outcome = project.tdv("checkout")
+    if 'extension "citext" is not available' in outcome.stderr:
+        pytest.skip("the server came without extensions")
+    run_sql(empty_postgresql, "DELETE FROM users")
+    assert project.tdv("checkout", "--json", expect=0).json()["action"] != "unchanged"
+    kind = "SELECT udt_name, collation_name FROM information_schema.columns WHERE column_name = 'name'"
+    (found,) = run_sql(empty_postgresql, f"{kind} AND table_name = 'users'")
+    assert found == (("citext", None) if "citext" in migration else ("varchar", "C"))
+    assert run_sql(empty_postgresql, "SELECT name FROM users ORDER BY id") == [("ada",), (None,)]
+
+
 def test_throwaway_on_a_server_is_a_clone_in_the_application_schema(
     project: Repository, absent_postgresql: str
 ) -> None:

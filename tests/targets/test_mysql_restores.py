@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from tdv.checkout import CheckoutOptions, load_of
@@ -14,7 +15,7 @@ from tdv.errors import DataError, PluginMissing, Refused, TargetBusy, TargetErro
 from tdv.servers.server import Server
 from tdv.targets.throwaway import Name, Throwaway, Throwaways, throwaways_of
 from tdv.targets.verification import target_digest
-from tdv.testing import NOW, USERS, checkout, snapshot, users, wanted
+from tdv.testing import NOW, USERS, checkout, snapshot, table, users, wanted
 from tests.shop import released_shop
 from tests.targets.builders import target
 from tests.targets.places import MysqlPlace
@@ -202,6 +203,19 @@ def test_full_table_space_leaves_the_old_rows(place: MysqlPlace, mariadb_server:
     run_mysql(url, "DROP TRIGGER full")
     assert place.ids() == [1, 2, 3, 4, 5]
     assert [held.version for held in place.target.held()] == ["1.0.0"]
+
+
+def test_encoding_of_the_database_does_not_matter(place: MysqlPlace, mariadb_server: Server) -> None:
+    name = name_of(place.url)
+    run_mysql(mariadb_server.url, f"ALTER DATABASE `{name}` CHARACTER SET latin1")
+    schema = table("t", {"id": "int64", "s": "string"})
+    place.checkout_tables({schema: pa.table({"id": [1], "s": ["é€😀"]})})
+    assert place.sql("SELECT s FROM t") == [("é€😀",)]
+    place.sql("DROP TABLE t", "CREATE TABLE t (id bigint PRIMARY KEY, s varchar(9) CHARACTER SET latin1 NOT NULL)")
+    with pytest.raises(DataError, match=r"refuses rows of table 't'.* \(s\)"):
+        place.checkout_tables({schema: pa.table({"id": [1], "s": ["é€😀"]})})
+    place.checkout_tables({schema: pa.table({"id": [1], "s": ["é"]})})
+    assert place.sql("SELECT s, length(s) FROM t") == [("é", 1)]
 
 
 def test_missing_driver_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

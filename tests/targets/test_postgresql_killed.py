@@ -6,14 +6,16 @@ import os
 import signal
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tdv.errors import TdvError
-from tdv.servers.server import Server
+from tdv.errors import TargetError, TdvError
+from tdv.servers import postgresql
+from tdv.servers.server import Options, Server
 from tdv.targets.verification import target_digest
 from tdv.testing import USERS, checkout, snapshot, users, wanted
 from tests.targets.builders import target
@@ -86,6 +88,50 @@ def test_killed_checkout_leaves_one_whole_version(
     assert run_sql(postgresql_server.url, LEFT) == []
     for (template,) in run_sql(postgresql_server.url, "SELECT datname FROM pg_database WHERE datname ~ '^tdv_temp'"):
         run_sql(postgresql_server.url, f"ALTER DATABASE {template} IS_TEMPLATE false", f"DROP DATABASE {template}")
+
+
+@pytest.mark.parametrize("point", PLACES)
+def test_server_that_crashes_keeps_one_whole_version(
+    tmp_path: Path, postgresql_server: Server, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    """One process of the server is killed, upon which it ends all sessions and recovers."""
+    server = postgresql.start(
+        postgresql_server.binaries, Options(port=None, directory=postgresql_server.directory.parent)
+    )
+    module, name = PLACES[point]
+    owns = "tables" if module in (loading, loading.Loading) else "database"
+    run_sql(server.url, "CREATE DATABASE app")
+    place = Place(tmp_path, database_url(server.url, "app"))
+    place.target = target(tmp_path, place.url, owns=owns)
+    place.checkout(17)
+    real = getattr(module, name)
+
+    def crash(*given: Any, **words: Any) -> Any:
+        monkeypatch.setattr(module, name, real)
+        ((process,),) = run_sql(server.url, "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'")
+        os.kill(int(str(process)), signal.SIGKILL)
+        return real(*given, **words)
+
+    monkeypatch.setattr(module, name, crash)
+    try:
+        with pytest.raises(TargetError):
+            place.checkout(13, "2.0.0")
+        server.process.wait_until(lambda: accepts(server.url), "PostgreSQL")
+        assert len(place.ids()) in (17, 13)
+        place.checkout(13, "2.0.0")
+        assert place.holds(13)
+        assert run_sql(server.url, LEFT) == []
+    finally:
+        server.process.stop()
+
+
+def accepts(url: str) -> bool:
+    """Whether the server has recovered."""
+    import psycopg
+
+    with suppress(psycopg.OperationalError):
+        return bool(run_sql(url, "SELECT 1"))
+    return False
 
 
 def restored(directory: str, url: str, number: int) -> str:

@@ -91,6 +91,18 @@ def test_other_tables_survive_in_an_owned_database(place: Place) -> None:
     assert place.sql("SELECT id FROM mine") == [(7,)]
 
 
+@pytest.mark.parametrize("owned", [False, True])
+def test_extension_of_an_admin_stays(place: Place, owned: bool) -> None:
+    if not place.sql("SELECT 1 FROM pg_available_extensions WHERE name = 'pg_trgm'"):
+        pytest.skip("the server came without extensions")
+    if owned:
+        place.owned()
+    place.sql("CREATE EXTENSION pg_trgm")
+    for rows, version in ((5, "1.0.0"), (3, "2.0.0")):
+        place.checkout(rows, version)
+    assert place.sql("SELECT similarity('ada', 'ada')") == [(1.0,)]
+
+
 def test_table_that_a_version_lost_goes(place: Place) -> None:
     place.checkout_tables(shop())
     place.checkout()

@@ -247,9 +247,24 @@ def test_server_with_another_encoding_refuses_what_it_lacks(place: Place, postgr
         good = snapshot(place.directory, {schema: pa.table({"id": [1], "s": ["é"]})})
         checkout(place.directory, there, good)
         assert target_digest(there, good.manifest.schema) == good.manifest.content
-        with pytest.raises(DataError, match="'t'"):
+        with pytest.raises(DataError, match="'t'") as caught:
             checkout(place.directory, there, snapshot(place.directory, {schema: pa.table({"id": [1], "s": ["€"]})}))
+        assert "whose encoding is UTF8" in str(caught.value.hint)
     run_sql(postgresql_server.url, f"DROP DATABASE {name}")
+
+
+@pytest.mark.parametrize("owns", ["tables", "database"])
+def test_server_without_an_encoding_keeps_every_character(
+    place: Place, postgresql_server: Server, absent_postgresql: str, owns: str
+) -> None:
+    name = name_of(absent_postgresql)
+    run_sql(postgresql_server.url, f"DROP DATABASE IF EXISTS {name}")
+    run_sql(postgresql_server.url, f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'SQL_ASCII' LOCALE 'C'")
+    schema = table("t", {"id": "int64", "s": "string"})
+    found = snapshot(place.directory, {schema: pa.table({"id": [1], "s": ["é€😀"]})})
+    there = target(place.directory, database_url(postgresql_server.url, name), owns=owns)
+    checkout(place.directory, there, found)
+    assert target_digest(there, found.manifest.schema) == found.manifest.content
 
 
 def test_clients_time_zone_and_style_do_not_matter(place: Place) -> None:

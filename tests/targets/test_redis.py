@@ -251,6 +251,19 @@ def test_urls_that_lead_nowhere(tmp_path: Path, redis_server: Server, url: str, 
     assert "secret" not in str(caught.value)
 
 
+def test_connection_limit_says_so(place: Place) -> None:
+    place.checkout()
+    before = place.client.config_get("maxclients")["maxclients"]
+    place.client.config_set("maxclients", 1)
+    try:
+        with pytest.raises(TargetBusy, match="takes no more connections") as caught:
+            place.target.held()
+    finally:
+        place.client.config_set("maxclients", before)
+    assert "maxclients" in str(caught.value.hint)
+    assert place.holds(5)
+
+
 def test_cluster_is_refused(tmp_path: Path, redis_server: Server) -> None:
     # The nodes of a cluster also talk over the port that is 10,000 higher.
     port = next(port for port in iter(free_port, 0) if port < 55_000)

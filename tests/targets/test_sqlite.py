@@ -198,6 +198,19 @@ def test_file_that_is_no_database_is_kept_unless_replaced(tmp_path: Path, path: 
     assert checkout(tmp_path, place, found, replace=True).action == "loaded"
 
 
+@pytest.mark.parametrize("encoding", ["UTF-16le", "UTF-16be"])
+def test_database_in_another_encoding_is_told_and_stays(tmp_path: Path, path: Path, encoding: str) -> None:
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA encoding = '{encoding}'")
+        connection.execute("CREATE TABLE mine AS SELECT 'é€😀' AS x")
+    with pytest.raises(TargetError, match="keeps its text in UTF-16") as caught:
+        checkout(tmp_path, target(tmp_path, f"sqlite:///{path}"), snapshot(tmp_path, {USERS: users(3)}))
+    assert "sqlite3 old.db .dump" in str(caught.value.hint)
+    with closing(sqlite3.connect(path)) as connection:
+        assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("mine",)]
+        assert connection.execute("SELECT x FROM mine").fetchall() == [("é€😀",)]
+
+
 def test_directory_and_memory_are_no_databases(tmp_path: Path) -> None:
     with pytest.raises(TargetError):
         checkout(tmp_path, target(tmp_path, f"sqlite:///{tmp_path}"), snapshot(tmp_path, {USERS: users(5)}))

@@ -7,7 +7,7 @@ are read back and right before a file is finished or a transaction ends.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -99,7 +99,7 @@ def merge(connection: duckdb.DuckDBPyConnection, image: Image, load: Load, scrat
         check(lambda schema: ordered_stream(rows(connection, schema), schema, scratch), tables, "DuckDB")
         connection.commit()
     except duckdb.ConstraintException as exc:
-        connection.rollback()
+        _undo(connection)
         reason = str(exc).splitlines()[0].removeprefix("Constraint Error: ")
         # The value of a key that is there twice is a value of a row.
         raise DataError(
@@ -107,9 +107,15 @@ def merge(connection: duckdb.DuckDBPyConnection, image: Image, load: Load, scrat
             hint="Migrate the target to a schema that takes this version, or name another version.",
         ) from None
     except BaseException:
-        connection.rollback()
+        _undo(connection)
         raise
     connection.sql(f"DETACH {_IMAGE}")
+
+
+def _undo(connection: duckdb.DuckDBPyConnection) -> None:
+    """Ends the transaction; one that could not be committed, as on a full disk, has ended already."""
+    with suppress(duckdb.TransactionException):
+        connection.rollback()
 
 
 def _fill(connection: duckdb.DuckDBPyConnection, table: TableContent) -> None:

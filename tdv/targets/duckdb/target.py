@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from tdv.errors import TargetBusy, TargetError
 from tdv.model.schema import DatasetSchema, TableSchema
@@ -23,6 +23,13 @@ from tdv.targets.survey import Survey
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+
+_NO_DATABASE: Final = "not a valid DuckDB database"
+_HINTS: Final = (
+    (_NO_DATABASE, "This is no DuckDB database: name another --target, or add --replace to overwrite it."),
+    ("No space left", "The disk is full: free some space, then run the command again."),
+    ("", "Look at the file's rights and free space, or name another --target."),
+)
 
 
 class DuckdbTarget(OneFile):
@@ -119,11 +126,7 @@ class DuckdbTarget(OneFile):
                     f"another process uses {self.path}",
                     hint="Close the programs that have it open, then run the command again.",
                 ) from exc
-            hint = (
-                "This is no DuckDB database: name another --target, or add --replace to overwrite it."
-                if self.is_none(exc)
-                else "Look at the file's rights and free space, or name another --target."
-            )
+            hint = next(hint for words, hint in _HINTS if words in str(exc))
             raise TargetError(f"DuckDB failed on {self.path}: {_first_line(exc)}", hint=hint) from exc
         except OSError as exc:
             raise TargetError(
@@ -132,7 +135,7 @@ class DuckdbTarget(OneFile):
             ) from exc
 
     def is_none(self, exc: Exception) -> bool:
-        return "not a valid DuckDB database" in str(exc)
+        return _NO_DATABASE in str(exc)
 
     def _read(self) -> duckdb.DuckDBPyConnection:
         """A connection for reading, which a file without the right to write allows too.

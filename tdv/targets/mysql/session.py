@@ -6,6 +6,7 @@ password or a value of a row, names are quoted as in standard SQL, and a stateme
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
@@ -44,7 +45,7 @@ _ONLY_MYSQL: Final = "information_schema_stats_expiry = 0"
 _ONLY_MARIADB: Final = "max_statement_time = 0"
 _SECURE: Final = ("ssl_ca", "ssl_cert", "ssl_key")
 _THIS_HOST: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-_COLUMN: Final = re.compile(r"(?:[Cc]olumn|for key|CONSTRAINT) [`'\"]([^`'\"]+)")
+_COLUMN: Final = re.compile(r"(?:[Cc]olumn|for key|CONSTRAINT) (?:`[^`]+`\.)*[`'\"]([^`'\"]+)")
 _VALUES: Final = {
     ER.DATA_TOO_LONG: "a value is too long",
     ER.WARN_DATA_OUT_OF_RANGE: "a value is out of range",
@@ -65,16 +66,19 @@ _UNREACHABLE: Final = {
     CR.CR_CONN_HOST_ERROR: "Look whether the server runs, and at host and port of the URL; "
     "`tdv serve-db mariadb` starts one.",
 }
+_FULL: Final = "The disk of the server is full: free some space, then run the command again."
 _HINTS: Final = {
     ER.TABLEACCESS_DENIED_ERROR: "Grant the user the right, or name another user in the URL.",
     ER.SPECIFIC_ACCESS_DENIED_ERROR: "Grant the user the right, or name another user in the URL.",
     ER.OPTION_PREVENTS_STATEMENT: "The server only reads: use the primary server.",
     1836: "The server only reads: use the primary server.",
-    ER.RECORD_FILE_FULL: "The disk of the server is full: free some space, then run the command again.",
-    ER.DISK_FULL: "The disk of the server is full: free some space, then run the command again.",
+    ER.RECORD_FILE_FULL: _FULL,
+    ER.DISK_FULL: _FULL,
     CR.CR_SERVER_GONE_ERROR: "The server was stopped; run the command again when it is back.",
     CR.CR_SERVER_LOST: "The server was stopped; run the command again when it is back.",
 }
+_ELSE: Final = "Look at the server's log and at the rights of the user."
+_NO_SPACE: Final = re.compile(rf"\b[Ee]rr(?:code|no):? {errno.ENOSPC}\b")
 _CROWDED: Final = frozenset({ER.CON_COUNT_ERROR, ER.TOO_MANY_USER_CONNECTIONS, ER.USER_LIMIT_REACHED})
 _LOCKED: Final = frozenset({ER.LOCK_WAIT_TIMEOUT, ER.LOCK_DEADLOCK})
 
@@ -215,10 +219,9 @@ def translated(exc: pymysql.err.Error, shown: str) -> TdvError:
         )
     if number in _UNREACHABLE:
         return TargetError(f"{shown} cannot be reached: {reason}", hint=_UNREACHABLE[number])
-    return TargetError(
-        f"MySQL failed on {shown}: {reason}",
-        hint=_HINTS.get(number, "Look at the server's log and at the rights of the user."),
-    )
+    # Writing to a file of any kind may fail, with a number of its own each.
+    hint = _FULL if _NO_SPACE.search(reason) else _HINTS.get(number, _ELSE)
+    return TargetError(f"MySQL failed on {shown}: {reason}", hint=hint)
 
 
 def refused_rows(number: int, reason: str, table: str = "") -> DataError:

@@ -35,6 +35,7 @@ _REFUSALS: Final = (
     (r"does not exist", "Create it, or set `owns: database` for the target in tdv.yaml, so that tdv may."),
     (r"no pg_hba.conf entry", "The server lets nobody in from here; look at its pg_hba.conf."),
     (r"the database system is", "The server starts or stops; try again in a moment."),
+    (r"locale is incompatible", "The server's system no longer has the locale that the database was made with."),
     (r"", "Look whether the server runs, and at host and port of the URL; `tdv serve-db postgresql` starts one."),
 )
 _HINTS: Final = {
@@ -198,9 +199,12 @@ def refused_rows(exc: psycopg.Error) -> DataError:
     )
     rule = f" (rule {exc.diag.constraint_name})" if exc.diag.constraint_name else ""
     kind = type(exc).__name__
+    hint = "Run `tdv validate` to see which rows break which rule, or compare the target's table with the spec."
+    if isinstance(exc, errors.UntranslatableCharacter):
+        hint = "The encoding of the database lacks a character of the rows; use a database whose encoding is UTF8."
     return DataError(
         f"PostgreSQL refuses rows{' of ' + place if place else ''}: {kind}{rule}",
-        hint="Run `tdv validate` to see which rows break which rule, or compare the target's table with the spec.",
+        hint=hint,
         table=table,
     )
 

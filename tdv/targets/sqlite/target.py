@@ -30,7 +30,19 @@ BUSY_WAIT: Final = 5.0
 """Seconds to wait for somebody else's transaction."""
 _BUSY: Final = frozenset({"SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY"})
 _NO_DATABASE: Final = frozenset({"SQLITE_NOTADB", "SQLITE_CORRUPT"})
-_NOT_UTF8: Final = "Could not decode to UTF-8"
+_OF_TEXT: Final = (
+    (
+        "Could not decode to UTF-8",
+        "{path} holds text that is not UTF-8: {exc}",
+        "Rewrite those values as UTF-8, or make them BLOBs: UPDATE t SET c = CAST(c AS BLOB).",
+    ),
+    (
+        "attached databases must use the same text encoding",
+        "{path} keeps its text in UTF-16, and only a database in UTF-8 can be filled",
+        "Make it anew in UTF-8: sqlite3 old.db .dump | sqlite3 new.db",
+    ),
+)
+"""How SQLite's message begins, and what is said instead."""
 _HINTS: Final = {
     "SQLITE_NOTADB": "This is no SQLite database: name another --target, or add --replace to overwrite it.",
     "SQLITE_FULL": "The disk is full: free some space, then run the command again.",
@@ -139,11 +151,9 @@ class SqliteTarget(OneFile):
                     f"another process uses {self.path}",
                     hint="Close the programs that have it open, then run the command again.",
                 ) from exc
-            if str(exc).startswith(_NOT_UTF8):
-                raise TargetError(
-                    f"{self.path} holds text that is not UTF-8: {exc}",
-                    hint="Rewrite those values as UTF-8, or make them BLOBs: UPDATE t SET c = CAST(c AS BLOB).",
-                ) from exc
+            for beginning, sentence, hint in _OF_TEXT:
+                if str(exc).startswith(beginning):
+                    raise TargetError(sentence.format(path=self.path, exc=exc), hint=hint) from exc
             hint = _HINTS.get(name, "Look at the file's rights and free space, or name another --target.")
             raise TargetError(f"SQLite failed on {self.path}: {exc}", hint=hint) from exc
         except OSError as exc:
