@@ -102,9 +102,11 @@ def test_what_no_state_has_is_named_although_nothing_differs(repo: RepositoryBui
     for states in ((), ("v1.0.0", "v1.0.0")):
         assert "'users'" in made.tdv("diff", *states, "--table", "user", expect=10).stderr
         assert "'email'" in made.tdv("diff", *states, "--columns", "emial", expect=10).stderr
+        assert "'email'" in made.tdv("diff", *states, "--where", "emial = ''", expect=10).stderr
         assert "syntax error" in made.tdv("diff", *states, "--where", "age >", expect=2).stderr
+        assert "empty" in made.tdv("diff", *states, "--where", "", expect=2).stderr
     made.tdv("checkout", "shop@v1.0.0", "--target", "app.db", expect=0)
-    assert made.tdv("diff", "shop@v1.0.0", "app.db", "--where", "ageing > 3").exit_code == 2
+    assert made.tdv("diff", "shop@v1.0.0", "app.db", "--where", "ageing > 3").exit_code == 10
     assert made.tdv("diff", "shop@v1.0.0", "app.db", "--table", "user").exit_code == 10
 
 
@@ -245,7 +247,48 @@ def test_stale_work_tree_is_told(repo: RepositoryBuilder) -> None:
     made = shop(repo)
     assert made.tdv("diff", expect=0).stderr == ""
     made.write({"datasets/shop/seeds/users.csv": USERS})
-    assert "`tdv build shop` first" in made.tdv("diff", expect=0).stderr
+    assert "`tdv build shop` first" in made.tdv("diff", expect=0).stdout
+
+
+def test_sources_that_were_not_built_are_no_equality(repo: RepositoryBuilder) -> None:
+    made = shop(repo)
+    made.write({"datasets/shop/seeds/users.csv": USERS})
+    made.tdv("build", expect=0)
+    assert made.tdv("diff", "--exit-code", expect=0).stdout.endswith("no difference\n")
+    made.write({"datasets/shop/seeds/users.csv": CHANGED})
+    told = made.tdv("diff", "--exit-code", expect=1)
+    assert "no difference" not in told.stdout
+    assert "`tdv build shop` first" in told.stdout
+    assert made.tdv("diff", "--exit-code", "--json", expect=1).json()["stale"] is True
+    assert json.loads(made.tdv("diff", "--exit-code", "--jsonl", expect=1).stdout)["stale"] is True
+    assert "not built" in made.tdv("diff", "--markdown", expect=0).stdout
+    made.tdv("diff", "--html", "page.html", expect=0)
+    assert "No difference" not in made.read("page.html")
+    assert made.tdv("diff", "v1.0.0", "v1.0.0", "--exit-code", "--json", expect=0).json()["stale"] is False
+
+
+def test_a_page_is_written_only_where_there_is_a_directory(repo: RepositoryBuilder) -> None:
+    made = shop(repo)
+    for command in ("diff", "matrix"):
+        told = made.tdv(command, "--html", "reports/page.html", expect=10).stderr
+        assert "There is no directory" in told
+        assert f"`mkdir -p {made.root / 'reports'}`" in told
+        assert not (made.root / "reports").exists()
+        assert "is a directory" in made.tdv(command, "--html", "datasets", expect=2).stderr
+
+
+def test_what_a_branch_changes_is_titled_by_the_commit_that_it_left(repo: RepositoryBuilder) -> None:
+    made = shop(repo)
+    commit = made.git("rev-parse", "main").strip()[:10]
+    made.git("checkout", "--quiet", "-b", "more")
+    title = f"shop@git:{commit} (main, v1.0.0) → shop@workspace"
+    assert made.tdv("diff", "--base", "main", expect=0).stdout.startswith(title)
+    made.tdv("diff", "--base", "main", "--html", "page.html", expect=0)
+    assert title in made.read("page.html")
+    found = made.tdv("diff", "--base", "main", "--json", expect=0).json()
+    assert found["tables"] == made.tdv("diff", found["from"], found["to"], "--json", expect=0).json()["tables"]
+    made.commit("More")
+    made.tdv("diff", "--base", "more", "--limit", "0", expect=0)
 
 
 def test_compatibility_is_part_of_the_change(repo: RepositoryBuilder) -> None:

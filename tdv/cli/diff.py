@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tdv.cli import terminal
-from tdv.cli.options import Json, open_project
+from tdv.cli.options import Html, Json, open_project
 
 Many = list[str] | None
 
@@ -32,7 +31,7 @@ def command(
     markdown: Annotated[
         bool, typer.Option("--markdown", help="Print Markdown for a comment of a pull request.")
     ] = False,
-    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page to look at.")] = None,
+    html: Html = None,
     sql: Annotated[bool, typer.Option("--sql", help="Print the statements that turn A into B.")] = False,
     json: Json = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Print JSON Lines: a head, then one line per row.")] = False,
@@ -76,7 +75,7 @@ def command(
     with terminal.waiting("comparing"):
         reports = project.diff(wish)
     show(face, reports)
-    return int(exit_code and any(report.differs for report in reports))
+    return int(exit_code and any(report.differs or report.stale for report in reports))
 
 
 def _listed(text: str) -> tuple[str, ...]:

@@ -47,14 +47,14 @@ class Face:
 
 def show_lines(streams: Iterator[DiffStream], limit: int | None) -> bool:
     """Prints JSON Lines as they are found: of each dataset all but the rows, then its rows; returns whether any
-    differs."""
+    differs, or is not known to be equal."""
     differs = False
     for stream in streams:
         _print_notes((stream.report,))
         terminal.json_line(stream.report.head(limit))
         for table, row in stream.rows:
             terminal.json_line({"dataset": stream.report.dataset, "table": table, **row.to_plain()})
-        differs |= stream.report.differs
+        differs |= stream.report.differs or stream.report.stale
     return differs
 
 
@@ -65,7 +65,8 @@ def _print_notes(reports: tuple[DiffReport, ...]) -> None:
 
 def show(face: Face, reports: tuple[DiffReport, ...]) -> None:
     """Prints the reports, or writes the page."""
-    _print_notes(reports)
+    if face.name not in ("text", "stat"):
+        _print_notes(reports)
     if face.name == "json":
         terminal.json(plain_reports(reports))
     elif face.name == "markdown":
@@ -86,7 +87,9 @@ def show(face: Face, reports: tuple[DiffReport, ...]) -> None:
 
 def print_report(report: DiffReport) -> None:
     """Prints one dataset's difference as text."""
-    terminal.paragraph(f"{terminal.clean(report.old)} → {terminal.clean(report.new)}", "bold")
+    terminal.paragraph(terminal.clean(report.title), "bold")
+    for note in report.notes:
+        terminal.paragraph(f"  {terminal.clean(note)}", "yellow")
     for change in report.schema:
         terminal.paragraph(f"  {_schema_line(change)}")
     for table in report.tables:
@@ -94,9 +97,8 @@ def print_report(report: DiffReport) -> None:
             print_table(table)
     for scenario in report.scenarios:
         print_scenario(scenario)
-    if not (report.differs or report.findings):
+    if report.is_equal:
         terminal.out("  no difference")
-        return
     if report.findings:
         reasons = ", ".join(_reasons(report)) or "nothing that users would notice"
         terminal.paragraph(f"needs {report.bump}: {reasons}", marked=(report.bump, _LEVELS[report.bump]))

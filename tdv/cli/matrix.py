@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tdv.cli import grid
-from tdv.cli.options import Json, Names, open_project
+from tdv.cli.options import Html, Json, Names, open_project
 
 
 def command(
     ctx: typer.Context,
     names: Names = None,
     markdown: Annotated[bool, typer.Option("--markdown", help="Print Markdown for a comment or a wiki.")] = False,
-    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page to look at.")] = None,
+    html: Html = None,
     json: Json = False,
 ) -> None:
     """Show which release serves which app version at which migration, and the holes.

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tdv.errors import NotFound, UsageError
+
 if TYPE_CHECKING:
     from tdv.project import Project
 
@@ -46,6 +48,24 @@ class Invocation:
 def invocation(ctx: typer.Context) -> Invocation:
     """The global options of this call."""
     return ctx.obj if isinstance(ctx.obj, Invocation) else Invocation()
+
+
+def _page(ctx: typer.Context, file: Path | None) -> Path | None:
+    """Where a page goes; refuses a place that cannot be meant, before anything is compared."""
+    if file is None:
+        return None
+    file = invocation(ctx).directory / file
+    if not file.parent.is_dir():
+        raise NotFound(f"There is no directory {file.parent} for the page", hint=f"`mkdir -p {file.parent}` makes it.")
+    if file.is_dir():
+        raise UsageError(f"--html takes a file, and {file} is a directory", hint=f"Write --html {file / 'page.html'}.")
+    return file
+
+
+Html = Annotated[
+    Path | None,
+    typer.Option("--html", metavar="FILE", callback=_page, help="Write a page to look at, in a directory that exists."),
+]
 
 
 def open_project(ctx: typer.Context) -> Project:

@@ -7,6 +7,7 @@ expression does not fit, it is true of nothing; the expression runs in the sandb
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -14,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 
 from tdv.content.arrow import empty_table
+from tdv.diff.expression import HINT, columns_of, no_column
 from tdv.diff.matching import Positions
 from tdv.diff.pair import Pair, Side
 from tdv.diff.pieces import Piece, Values
@@ -21,23 +23,34 @@ from tdv.errors import DataError, StatementError, UsageError
 from tdv.model.schema import TableSchema
 
 _NUMBER: Final = "tdv row number"
-_HINT: Final = "--where takes an SQL expression over the columns of a table, as in --where 'age > 90'."
-_ELSEWHERE: Final = "not found in FROM"
-"""Says that a column is none of this table, which another table may have."""
+_KINDS: Final = re.compile(r"^\w+ Error: ")
 
 
 def check_expression(expression: str, schemas: Iterable[TableSchema]) -> None:
-    """Raises `UsageError` for an expression that fits no table."""
-    reasons = []
-    for schema in schemas:
-        with Filter(expression) as keep:
-            reason = keep.misfit(schema)
-        if reason is None:
-            return
-        reasons.append(reason)
-    if reasons:
-        reason = next((reason for reason in reasons if _ELSEWHERE not in reason), reasons[0])
-        raise UsageError(f"--where {expression!r} fits no table: {reason.removesuffix('!')}", hint=_HINT)
+    """Raises `UsageError` for what is no single expression over the columns of one table, `NotFound` for a column that
+    no table has."""
+    names, tables, reason = columns_of(expression), tuple(schemas), ""
+    with Filter(expression) as keep:
+        for schema in tables:
+            misfit = keep.misfit(schema)
+            if misfit is None:
+                return
+            reason = reason if _knows(schema, names) < len(names) and reason else misfit
+    known = tuple(dict.fromkeys(name for schema in tables for name in schema.column_names))
+    folded = {name.casefold() for name in known}
+    for name in names:
+        if name.casefold() not in folded and name.partition(".")[0].casefold() not in folded:
+            raise no_column(name, known)
+    if tables:
+        if not any(_knows(schema, names) == len(names) for schema in tables):
+            reason = f"no table has all of {', '.join(names)}"
+        raise UsageError(f"--where {expression!r} fits no table: {reason}", hint=HINT)
+
+
+def _knows(schema: TableSchema, names: Iterable[str]) -> int:
+    """How many of the columns a table has."""
+    known = {name.casefold() for name in schema.column_names}
+    return sum(name.partition(".")[0].casefold() in known or name.casefold() in known for name in names)
 
 
 class Filter:
@@ -63,9 +76,9 @@ class Filter:
         try:
             self._query(empty_table(schema))
         except StatementError as exc:
-            return exc.reason
+            return _KINDS.sub("", exc.reason).removesuffix("!")
         except DataError as exc:
-            return str(exc.facts.get("error"))
+            return f"it fails with {exc.facts.get('error')}"
         return None
 
     def positions(self, rows: pa.Table, schema: TableSchema) -> Positions:
@@ -109,6 +122,7 @@ class Filter:
 
     def _query(self, rows: pa.Table) -> Positions:
         self._sandbox.add("rows", rows.append_column(_NUMBER, pa.array(np.arange(rows.num_rows))))
+        # `check_expression` has seen to it that this is one expression.
         found = self._sandbox.query(f"SELECT {self._number} FROM rows WHERE ({self._expression}\n)")
         return np.sort(found.column(0).to_numpy())
 

@@ -53,7 +53,7 @@ def markdown(reports: Sequence[DiffReport], limit: int = LIMIT) -> str:
 
 def _verdict(bump: str, reports: Sequence[DiffReport]) -> str:
     if not any(report.differs or report.findings for report in reports):
-        return "no difference"
+        return "not built" if any(report.stale for report in reports) else "no difference"
     return "changed, no new version needed" if bump == "none" else f"needs a **{bump}** version"
 
 
@@ -97,7 +97,8 @@ def _size(lines: Iterable[str]) -> int:
 
 
 def _summary(report: DiffReport) -> list[str]:
-    lines = [f"{code(report.old)} → {code(report.new)}", ""]
+    about = f" ({plain(report.about)})" if report.about else ""
+    lines = [f"{code(report.old)}{about} → {code(report.new)}", ""]
     for note in report.notes:
         lines += [f"> {plain(note, 300)}", ""]
     changed = [table for table in report.tables if table.total]

@@ -48,10 +48,10 @@ def page(reports: Sequence[DiffReport]) -> str:
 
 def _report(report: DiffReport) -> Iterator[str]:
     yield f"<h1>{escaped(report.dataset)} <span class='badge {report.bump}'>{report.bump}</span></h1>"
-    yield f"<p class='states'>{escaped(report.old)} → {escaped(report.new)}</p>"
+    yield f"<p class='states'>{escaped(report.title)}</p>"
     yield from (f"<p class='badge changed'>{escaped(note)}</p>" for note in report.notes)
     if not (report.differs or report.findings):
-        yield "<p>No difference.</p>"
+        yield from ("<p>No difference.</p>",) if report.is_equal else ()
         return
     yield from _overview(report)
     yield from _findings(report)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from tdv.content.snapshot import Snapshot
 from tdv.diff import COUNTS, TableDiff, diff, judge, names_of, stream
 from tdv.diff.bundles import scenario_changes
+from tdv.diff.expression import no_column
 from tdv.diff.filtering import check_expression
 from tdv.diff.kept import kept_rows
 from tdv.diff.pair import Pair
@@ -71,8 +72,8 @@ def stream_rows(old: Snapshot, new: Snapshot, options: ReportOptions) -> Iterato
 
 
 def check_names(schemas: Sequence[DatasetSchema], options: ReportOptions) -> None:
-    """Raises `NotFound` for a table or column that none of the states has, `UsageError` for a `where` that fits none
-    of their tables; `schemas` are those of all states that are compared."""
+    """Raises `NotFound` for a table or column that none of the states has, `UsageError` for a `where` that is none or
+    fits none of their tables; `schemas` are those of all states that are compared."""
     known = [table for schema in schemas for table in schema.tables]
     tables = tuple(dict.fromkeys(table.name for table in known))
     for name in options.tables:
@@ -85,11 +86,8 @@ def check_names(schemas: Sequence[DatasetSchema], options: ReportOptions) -> Non
     columns = tuple(dict.fromkeys(name for table in shown for name in table.column_names))
     for name in (*options.columns, *options.ignore):
         if name not in columns:
-            raise NotFound(
-                f"There is no column {name!r} in either state{did_you_mean(name, columns)}",
-                hint=f"Their columns are {', '.join(columns)}.",
-            )
-    if options.where:
+            raise no_column(name, columns)
+    if options.where is not None:
         check_expression(options.where, dict.fromkeys(shown))
 
 

@@ -1,7 +1,8 @@
 """How the values of each changed column shifted: facts, a histogram, and one number.
 
 In: both states of a table. Out: `ColumnShift`s of the columns whose digests differ. Always holds: columns with
-equal digests are not read; of a private column only counts are told unless asked for.
+equal digests are not read; of a private column only counts are told unless asked for; of a key or a reference, whose
+values name rows and measure nothing, neither mean nor histogram.
 """
 
 from __future__ import annotations
@@ -52,11 +53,19 @@ def _shift(pair: Pair, old: Column | None, new: Column | None, *, reveal: bool) 
     is_private = any(item is not None and item.privacy for item in (old, new)) and not reveal
     facts = [_facts(side, item, is_private) for side, item in ((pair.old, old), (pair.new, new))]
     bars: tuple[Bar, ...] = ()
-    if old and new and not is_private and column.name in pair.common.column_names:
+    if _names_rows(pair, column.name):
+        facts = [{name: value for name, value in side.items() if name != "mean"} for side in facts]
+    elif old and new and not is_private and column.name in pair.common.column_names:
         bars = _histogram(pair, pair.common.column(column.name).type, column.name, facts)
     kinds = dict.fromkeys(str(item.type) for item in (old, new) if item)
     before, after = facts
     return ColumnShift(column.name, " → ".join(kinds), before, after, bars, _distance(bars))
+
+
+def _names_rows(pair: Pair, column: str) -> bool:
+    """Whether the column is of a key or of a reference in either state."""
+    schemas = (pair.old.schema, pair.new.schema)
+    return any(column in {*schema.key, *(c for ref in schema.references for c in ref.columns)} for schema in schemas)
 
 
 def _facts(side: Side, column: Column | None, is_private: bool) -> dict[str, Any]:

@@ -44,7 +44,7 @@ class ReportOptions:
     @property
     def names_something(self) -> bool:
         """Whether tables or columns are named, which have to exist."""
-        return bool(self.tables or self.columns or self.ignore or self.where)
+        return bool(self.tables or self.columns or self.ignore or self.where is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -308,7 +308,8 @@ class DiffReport:
     """The difference of one dataset. `old` and `new` name the states, as in ``movies@v1.0.0``.
 
     `findings` and the bump are those of the whole change, also where the reader asked to see a part of it; `notes`
-    say what limits the comparison.
+    say what limits the comparison: `stale`, that the sources of the work tree are not those that it was built from.
+    `about` says what else is known of the older state.
     """
 
     dataset: str
@@ -319,6 +320,18 @@ class DiffReport:
     tables: tuple[TableReport, ...] = ()
     scenarios: tuple[ScenarioChange, ...] = ()
     notes: tuple[str, ...] = ()
+    stale: bool = False
+    about: str = ""
+
+    @property
+    def title(self) -> str:
+        """``movies@v1.0.0 → movies@v1.1.0``"""
+        return f"{self.old}{f' ({self.about})' if self.about else ''} → {self.new}"
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether the states are the same, as far as that is known."""
+        return not (self.differs or self.findings or self.stale)
 
     @property
     def bump(self) -> Level:
@@ -351,6 +364,7 @@ class DiffReport:
             "schema": [change.to_plain() for change in self.schema],
             "tables": {table.name: table.to_plain() for table in self.tables},
             "scenarios": [scenario.to_plain() for scenario in self.scenarios],
+            "stale": self.stale,
             "notes": list(self.notes),
         }
 

@@ -29,9 +29,13 @@ if TYPE_CHECKING:
     from tdv.content.snapshot import Snapshot
     from tdv.project.live import Live
     from tdv.project.ports import Ports
+    from tdv.store.base import Base
 
 _FEW: Final = 10
 """Rows of each kind from which a streamed report tells what made a rule fire."""
+
+_SHORT: Final = 10
+"""Digits of a commit that a title shows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,24 +198,26 @@ def _since(ports: Ports, base: str) -> list[Pair]:
         )
     pairs: list[Pair] = []
     for dataset in ports.book.datasets():
-        old = _or_none(partial(_at, ports, dataset, found.fork))
+        old = _or_none(partial(_at, ports, dataset, found))
         new = _or_none(partial(states.workspace, ports, dataset))
         if old is not None and new is not None:
             pairs.append((old, new))
     return pairs
 
 
-def _at(ports: Ports, dataset: str, commit: str) -> State:
-    """The state at a commit; as the release that it is, if it is one, since that can be rebuilt where its data is not
-    at hand."""
-    path = pipeline.DVC_LOCK
+def _at(ports: Ports, dataset: str, base: Base) -> State:
+    """The state where the branch forked; as the release that it is, if it is one, since that can be rebuilt where its
+    data is not at hand."""
+    path, commit = pipeline.DVC_LOCK, base.fork
     stage = pipeline.parse_lock(ports.git.show(commit, path), path).get(dataset)
     entry = stage.out(f"datasets/{dataset}/data") if stage else None
     md5 = entry.md5 if entry else None
     for release in reversed(ports.book.releases(dataset)):
         if release.record.artifact.md5 == md5:
-            return states.of_release(release)
-    return states.at_revision(ports, dataset, commit)
+            known = states.of_release(release)
+            return replace(known, seen=f"git:{commit[:_SHORT]}", about=f"{base.name}, v{known.version}")
+    known = states.at_revision(ports, dataset, commit)
+    return replace(known, seen=f"git:{commit[:_SHORT]}", about=base.name)
 
 
 def _or_none(find: Callable[[], State]) -> State | None:
@@ -249,7 +255,9 @@ def _told(ports: Ports, pair: Pair, opened: tuple[Snapshot, Snapshot], shown: Re
 def _completed(ports: Ports, pair: Pair, found: DiffReport) -> DiffReport:
     """With what the rows do not tell."""
     findings = (*found.findings, *_compat(ports, pair))
-    return replace(found, findings=findings, notes=tuple(_stale(ports, pair)))
+    stale = tuple(_stale(ports, pair))
+    about = pair[0].about if isinstance(pair[0], State) else ""
+    return replace(found, findings=findings, notes=stale, stale=bool(stale), about=about)
 
 
 def _compat(ports: Ports, pair: Pair) -> tuple[Finding, ...]:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class State:
     """One state of a dataset. `version` is ``1.1.0``, ``workspace`` or ``git:<rev>``; `record` is None for what
-    is no release; `tables` maps each table to its rows; `origin` is where a release of another repository was read."""
+    is no release; `tables` maps each table to its rows; `origin` is where a release of another repository was read.
+    `seen` is how a state is called that was looked for elsewhere than in its release, `about` what else is known."""
 
     dataset: str
     version: str
@@ -34,6 +35,8 @@ class State:
     artifact: Artifact
     record: Record | None = None
     origin: Origin | None = None
+    seen: str = ""
+    about: str = ""
 
     @property
     def name(self) -> str:
@@ -43,7 +46,7 @@ class State:
     @property
     def reference(self) -> str:
         """``movies@v1.1.0``, ``catalog:movies@v1.1.0`` or ``movies@workspace``"""
-        return f"{self.name}@v{self.version}" if self.record else f"{self.name}@{self.version}"
+        return f"{self.name}@{self.seen or (f'v{self.version}' if self.record else self.version)}"
 
     @property
     def requires(self) -> Mapping[str, str]:

@@ -9,7 +9,7 @@ from tdv.diff.report import check_names, report, stream_rows
 from tdv.errors import IntegrityError, NotFound, UsageError
 from tdv.model.diff_report import DiffReport, ReportOptions, SchemaChange
 from tdv.model.manifest import ScenarioManifest
-from tdv.model.schema import DatasetSchema, TableSchema
+from tdv.model.schema import DatasetSchema, Reference, TableSchema
 from tests.snapshots import column, snapshot
 
 Tables = Mapping[TableSchema, Mapping[str, Sequence[Any]]]
@@ -74,16 +74,49 @@ def test_where_looks_at_rows_before_and_after(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("expression", "reason"),
     [
-        ("ageing > 90", "ageing"),
         ("age >", "syntax error"),
         ("1); DROP TABLE rows; --", "syntax error"),
-        ("id IN (FROM read_csv('/etc/passwd'))", "disabled"),
+        ("1=1) or (select 1", "syntax error"),
+        ("", "empty"),
+        ("  ", "empty"),
+        ("1; SELECT 2", "more than one SQL expression"),
+        ("1; DROP TABLE rows", "more than one SQL expression"),
+        ("age, name", "more than one SQL expression"),
+        ("age AS x", "more than one SQL expression"),
+        ("age > 3 ORDER BY age", "more than one SQL expression"),
+        ("DISTINCT age", "more than one SQL expression"),
+        ("age FROM rows", "more than one SQL expression"),
+        ("age > 1 UNION SELECT true", "more than one SQL expression"),
+        ("id IN (FROM read_csv('/etc/passwd'))", "it holds a SELECT"),
+        ("age = (SELECT max(age) FROM rows)", "it holds a SELECT"),
+        ("*", r"it holds a \*"),
+        ("age > ?", "it holds a parameter"),
+        ("row_number() OVER () < 3", "more than one row"),
+        ("max(age) > 3", "aggregates"),
+        ("nosuch(age)", "nosuch"),
+        ("age > 3 AND size > 3", "no table has all of age, size"),
     ],
 )
-def test_where_that_fits_no_table_is_a_mistake_of_the_call(expression: str, reason: str) -> None:
+def test_where_that_is_no_expression_of_a_table_is_a_mistake_of_the_call(expression: str, reason: str) -> None:
+    bag = TableSchema("bag", (column("size", "int64"),))
     with pytest.raises(UsageError, match=reason) as caught:
-        check_names([DatasetSchema((USERS,))], ReportOptions(where=expression))
+        check_names([DatasetSchema((USERS, bag))], ReportOptions(where=expression))
     assert "--where" in str(caught.value.hint)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("expression", ["agee > 90", "USERS.agee > 90", "list_filter([1], lambda x: x > agee) = []"])
+def test_where_that_names_no_column_offers_the_nearest(expression: str) -> None:
+    with pytest.raises(NotFound, match=r"agee' in either state; did you mean 'age'") as caught:
+        check_names([DatasetSchema((USERS,))], ReportOptions(where=expression))
+    assert "score" in str(caught.value.hint)
+
+
+@pytest.mark.parametrize(
+    "expression", ["AGE > 3 -- years", "list_filter([age], lambda x: x > 3) = [1]", "age > 3 OR id = 1"]
+)
+def test_where_of_a_table_is_taken(expression: str) -> None:
+    check_names([DatasetSchema((USERS,))], ReportOptions(where=expression))
 
 
 def test_where_that_fails_on_a_row_says_so_without_the_row(tmp_path: Path) -> None:
@@ -164,6 +197,19 @@ def test_statistics_tell_how_columns_shifted(tmp_path: Path) -> None:
     assert sum(bar.before for bar in shifts["age"].bars) == 2
     assert shifts["age"].shift == pytest.approx(0.6667, abs=1e-3)
     assert shifts["name"].bars[0].label == "a"
+
+
+def test_statistics_measure_neither_keys_nor_references(tmp_path: Path) -> None:
+    teams = TableSchema("teams", (column("id", "int64"),), key=("id",))
+    users = replace(USERS, references=(Reference(("age",), "teams", ("id",)),))
+    old, new = {**OLD[USERS], "age": [1, 2, 2]}, {**NEW[USERS], "age": [2, 1, 1]}
+    ids = {"id": [1, 2]}
+    found = told(tmp_path, old={users: old, teams: ids}, new={users: new, teams: ids}, statistics=True)
+    shifts = {shift.column: shift for shift in found.tables[0].statistics}
+    for name in ("id", "age"):
+        assert list(shifts[name].after) == ["count", "nulls", "distinct", "min", "max"]
+        assert (shifts[name].bars, shifts[name].shift) == ((), None)
+    assert shifts["score"].bars
 
 
 def test_private_columns_have_counts_only(tmp_path: Path) -> None:
