@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final, Literal
 
 from tdv.errors import DocumentError, GitError, Refused
@@ -19,7 +20,8 @@ from tdv.model.release import Artifact, Record, Release
 from tdv.store.artifacts import data_path
 from tdv.store.git import Git
 from tdv.store.history import book_at, faults_of_tags
-from tdv.store.pipeline import DVC_LOCK, DVC_YAML, artifact_paths, parse_lock
+from tdv.store.main_line import MainLine
+from tdv.store.pipeline import artifact_paths, parse_lock
 from tdv.store.records import ReleaseBook, parse_record, record_path, taken_back
 from tdv.store.tags import RemoteTag, Tag, version_tag
 
@@ -28,6 +30,7 @@ Action = Literal["created", "fetched", "present", "removed"]
 
 _FIRST_DEEPEN: Final = 50
 _MOST_COMMITS: Final = 1 << 20
+_SHOWN: Final = 5
 _SPACE: Final = re.compile(r"\s+")
 
 
@@ -83,11 +86,13 @@ def tag(git: Git, options: TagOptions, upload: Callable[[Sequence[Artifact]], ob
     """
     book = book_at(git, "HEAD")
     remote_tags, notes = _remote_tags(git, options)
-    work = _Work(git, book, options.remote, remote_tags)
+    work = _Work(git, book, options.datasets, options.remote, remote_tags)
     done: list[Tagged] = []
     missing: list[tuple[Release, str]] = []
     failed: list[str] = []
-    for release in (release for dataset in options.datasets for release in book.releases(dataset)):
+    releases = [release for dataset in options.datasets for release in book.releases(dataset)]
+    work.look_at([release.record for release in releases])
+    for release in releases:
         there = work.existing(release.record)
         if there is not None:
             done.append(there)
@@ -128,31 +133,44 @@ class _Work:
 
     git: Git
     book: ReleaseBook
+    datasets: Sequence[str]
     remote: str | None
     remote_tags: Mapping[str, RemoteTag]
 
     def __post_init__(self) -> None:
         self.local = {tag.name: tag for tag in self.git.tags()}
+        self._step = _FIRST_DEEPEN
+        self._faults: dict[str, str] = {}
+        self._fetched: frozenset[str] = frozenset()
         # GTO cannot read a commit that carries two versions of one artifact.
         self.taken = {(tag.dataset, tag.commit) for tag in self.local.values() if tag.kind == "version"}
 
+    @cached_property
+    def _line(self) -> MainLine:
+        return MainLine(self.git, self.datasets)
+
+    def look_at(self, records: Sequence[Record]) -> None:
+        """Fetches the tags of records that only the remote has, and finds out what is wrong with each, all at once."""
+        names = [record.reference for record in records]
+        self._fetched = frozenset(name for name in names if name not in self.local and name in self.remote_tags)
+        if self._fetched:
+            self.git.fetch_tags(tuple(self._fetched), self.remote)
+            self.local = {tag.name: tag for tag in self.git.tags()}
+        pairs = [(self.local[name], record) for name, record in zip(names, records, strict=True) if name in self.local]
+        faults = faults_of_tags(self.git, pairs, self.book) if pairs else ()
+        self._faults = {tag.name: fault for (tag, _), fault in zip(pairs, faults, strict=True)}
+
     def existing(self, record: Record) -> Tagged | None:
-        """The tag of a record that is here or on the remote; refused where it promises something else."""
-        name = record.reference
-        action: Action = "present"
-        if name not in self.local and name in self.remote_tags:
-            self.git.fetch_tags((name,), self.remote)
-            self.local.update({tag.name: tag for tag in self.git.tags(record.dataset)})
-            action = "fetched"
-        found = self.local.get(name)
+        """The tag of a record that is here or was on the remote; refused where it promises something else."""
+        found = self.local.get(record.reference)
         if found is None:
             return None
-        self._refuse_faulty(found, record)
+        self._refuse_faulty(found, self._faults[found.name])
         self._refuse_other(found, record)
-        return Tagged(name, record.dataset, record.version, found.commit, action)
+        action: Action = "fetched" if found.name in self._fetched else "present"
+        return Tagged(found.name, record.dataset, record.version, found.commit, action)
 
-    def _refuse_faulty(self, found: Tag, record: Record) -> None:
-        (fault,) = faults_of_tags(self.git, [(found, record)], self.book)
+    def _refuse_faulty(self, found: Tag, fault: str) -> None:
         if not fault:
             return
         there = self.remote_tags.get(found.name)
@@ -173,24 +191,15 @@ class _Work:
 
     def oldest_taggable(self, record: Record) -> str | None:
         """The oldest commit of the first-parent line that is taggable; deepens a shallow clone to be sure."""
-        step = _FIRST_DEEPEN
-        while True:
-            line = list(self.git.first_parent_commits())
-            trees = self._trees(line, (record_path(record.dataset, record.version), DVC_YAML, DVC_LOCK))
-            begins = next((commit for commit, (found, *_) in trees.items() if found is not None), None)
-            if begins != line[-1] or step > _MOST_COMMITS or not self.git.is_shallow():
-                data = self.book.record_bytes(record.dataset, record.version)
-                free = (commit for commit in trees if (record.dataset, commit) not in self.taken)
-                return next((commit for commit in free if _taggable(trees[commit], data, record)), None)
-            self._deepen(step, record)
-            step *= 4
-
-    def _trees(self, line: Sequence[str], paths: Sequence[str]) -> dict[str, tuple[bytes | None, ...]]:
-        """What each commit that changed one of `paths` holds of them, oldest commit first."""
-        changed = set().union(*(self.git.first_parent_commits(path) for path in paths))
-        commits = [commit for commit in reversed(line) if commit in changed]
-        found = self.git.objects(f"{commit}:./{path}" for commit in commits for path in paths)
-        return dict(zip(commits, zip(*[found] * len(paths), strict=True), strict=True))
+        while self._line.begins_it(record) and self._step <= _MOST_COMMITS and self.git.is_shallow():
+            self._deepen(self._step, record)
+            self._step *= 4
+            self._line = MainLine(self.git, self.datasets)
+        data = self.book.record_bytes(record.dataset, record.version)
+        for commit, tree in self._line.candidates(record):
+            if (record.dataset, commit) not in self.taken and _taggable(tree, data, record):
+                return commit
+        return None
 
     def _deepen(self, step: int, record: Record) -> None:
         try:
@@ -298,9 +307,13 @@ def _clash(name: str, found: str, expected: str) -> Refused:
 
 
 def _untaggable(failed: Sequence[str], done: Sequence[Tagged]) -> GitError:
+    more = len(failed) - _SHOWN
+    named = ", ".join(failed[:_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
+    see = " `tdv log` marks every release that is untagged." if more > 0 else ""
     return GitError(
-        f"No commit on this line holds {', '.join(failed)} together with its dvc.lock",
-        hint="Tag on the main branch after the merge; a release of another line is tagged there, then adopted here.",
+        f"No commit on this line holds {named} together with its dvc.lock",
+        hint="Tag on the main branch after the merge; a release of another line is tagged there, then adopted here."
+        + see,
         failed=list(failed),
         tagged=[tag.name for tag in done],
     )

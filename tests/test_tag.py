@@ -1,4 +1,5 @@
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -214,3 +215,31 @@ def test_broken_dvc_files_make_a_commit_not_taggable(shelf: Shelf) -> None:
     shelf.repository.write({"dvc.lock": "a: [1\n"}).commit("Broken")
     with pytest.raises(GitError, match="No commit on this line"):
         run(shelf.git)
+
+
+def test_releases_that_stand_nowhere_cost_nothing_and_are_counted(shelf: Shelf, tmp_path: Path) -> None:
+    text = shelf.repository.read("datasets/shop/releases/1.0.0.yaml")
+
+    def runs(last: int) -> tuple[int, str]:
+        """How often Git was started, and the sentence, with so many records that no commit has the data of."""
+        other = re.sub("md5: [0-9a-f]{32}", f"md5: {'0' * 32}", text)
+        records = {
+            f"datasets/shop/releases/2.0.{number}.yaml": other.replace("version: 1.0.0", f"version: 2.0.{number}")
+            for number in range(last)
+        }
+        shelf.repository.write(records).commit(f"{last} records")
+        trace = tmp_path / f"{last}.trace"
+        git = Git(shelf.root, {**os.environ, "GIT_TRACE": str(trace)})
+        with pytest.raises(GitError) as caught:
+            run(git)
+        assert len(caught.value.facts["failed"]) == last  # type: ignore[arg-type]
+        return trace.read_text().count("trace: built-in: git"), str(caught.value)
+
+    run(shelf.git)
+    few, said = runs(2)
+    assert said == "No commit on this line holds shop@v2.0.0, shop@v2.0.1 together with its dvc.lock"
+    many, said = runs(30)
+    assert (many, said[len("No commit on this line ") :]) == (
+        few,
+        "holds shop@v2.0.0, shop@v2.0.1, shop@v2.0.2, shop@v2.0.3, shop@v2.0.4 and 25 more together with its dvc.lock",
+    )

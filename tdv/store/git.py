@@ -169,11 +169,9 @@ class Git:
         output = self._run(*arguments, *(["--", directory] if directory else []))
         return tuple(sorted(name for name in output.decode("utf-8", "surrogateescape").split("\0") if name))
 
-    def first_parent_commits(self, path: str | None = None, revision: str = "HEAD") -> Iterator[str]:
-        """The commits of the main line, newest first; with `path`, those that changed it."""
-        commit = self.resolve(revision)
-        only = ["--", path] if path else []
-        yield from self._text("rev-list", "--first-parent", commit, *only).split()
+    def first_parent_commits(self) -> Iterator[str]:
+        """The commits of the main line, newest first."""
+        yield from self._text("rev-list", "--first-parent", self.head()).split()
 
     def history(self, path: str, revision: str = "HEAD") -> tuple[str, ...]:
         """Every commit reachable from `revision` that changed `path`, newest first."""
