@@ -8,7 +8,7 @@ back in the same bytes holds the same rows.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -34,8 +34,8 @@ _MICROSECONDS: Final = _DAYS * 86_400_000_000
 _NULL: Final = -1
 _LENGTH: Final = 4
 """Bytes that say how long a field is."""
-_HEAD: Final = 8
-"""Bytes of a decimal before its digits."""
+_HEAD: Final = 6
+"""Units of two bytes before the digits of a decimal, two of which are its length."""
 _UUID: Final = np.array([index for index in range(36) if index not in (8, 13, 18, 23)])
 
 Bytes = np.ndarray[tuple[int, int], np.dtype[np.uint8]]
@@ -110,11 +110,22 @@ def _valid(array: pa.Array) -> np.ndarray[Any, np.dtype[np.bool_]]:
 
 
 def _texts(array: pa.Array, column: Column, table: str) -> Iterator[Bytes | pa.Array]:
-    if column.type.name == "string" and pc.any(pc.match_substring(array, "\0"), min_count=0).as_py():
+    if column.type.name == "string" and _has_nul(array):
         raise refused_value(table, column.name, "the character NUL", "PostgreSQL")
     lengths = pc.fill_null(pc.binary_length(array), _NULL)
     yield _as_bytes(lengths.to_numpy(zero_copy_only=False).astype(">i4"))
     yield pc.fill_null(array.cast(pa.binary()), b"")
+
+
+def _has_nul(array: pa.Array) -> bool:
+    """Whether a text holds the character NUL; one look at all bytes, with those behind NULL, is enough nearly always."""
+    _, ends, data = array.buffers()
+    if data is None:
+        return False
+    first, last = np.frombuffer(ends, np.int32)[[array.offset, array.offset + len(array)]]
+    if np.frombuffer(data, np.uint8)[first:last].all():
+        return False
+    return bool(pc.any(pc.match_substring(array, "\0"), min_count=0).as_py())
 
 
 def _fixed(array: pa.Array, column: Column, table: str) -> Bytes | pa.Array:
@@ -144,25 +155,41 @@ def _decimals(array: pa.Array, kind: LogicalType) -> Iterator[Bytes | pa.Array]:
     values = (np.where(_valid(array), unscaled, 0) if array.null_count else unscaled) * 10 ** (-kind.scale % _GROUP)
     fraction = -(-kind.scale // _GROUP)
     digits = _digits(np.abs(values), fraction)
-    some = digits != 0
-    before, after = np.argmax(some, axis=1), np.argmax(some[:, ::-1], axis=1)
-    count = np.where(some.any(axis=1), digits.shape[1] - before - after, 0)
-    weight = np.where(count > 0, digits.shape[1] - fraction - 1 - before, 0)
-    sign = np.where(values < 0, _NEGATIVE, 0)
-    head = np.stack((count, weight, sign, np.full(len(array), kind.scale)), axis=1)
-    lengths = _as_bytes((_HEAD + 2 * count).astype(">i4"))
-    yield _nullable(np.hstack((lengths, _as_bytes(head.astype(">i2")))), array)
-    place = np.arange(digits.shape[1])
-    yield _ragged(digits.astype(">i2"), (place >= before[:, None]) & (place < (before + count)[:, None]))
+    before, after = _zeros(digits), _zeros(digits[::-1])
+    count = np.maximum(len(digits) - before - after, 0)
+    weight = np.where(count > 0, len(digits) - fraction - 1 - before, 0)
+    units = np.empty((len(array), _HEAD + len(digits)), ">i2")
+    head = (0, 2 * (count + _HEAD) - _LENGTH, count, weight, np.where(values < 0, _NEGATIVE, 0), kind.scale)
+    for place, unit in enumerate((*head, *digits)):
+        units[:, place] = unit
+    keep = np.ones(units.shape, np.bool_)
+    for place in range(len(digits)):
+        keep[:, _HEAD + place] = (place >= before) & (place < before + count)
+    if array.null_count:
+        null = ~_valid(array)
+        units[null, : _LENGTH // 2] = _NULL
+        keep[null, _LENGTH // 2 :] = False
+    yield _ragged(units, keep)
 
 
-def _digits(values: np.ndarray[Any, Any], fraction: int) -> np.ndarray[Any, Any]:
-    """A column for each power of the base that any value needs, at least `fraction` and one, the highest first."""
+def _digits(values: np.ndarray[Any, Any], fraction: int) -> list[np.ndarray[Any, Any]]:
+    """The values by powers of the base, as many as any of them needs, at least `fraction` and one, the highest first."""
     groups: list[np.ndarray[Any, Any]] = []
     while len(groups) <= fraction or values.any():
-        values, group = np.divmod(values, _BASE)
-        groups.append(group)
-    return np.stack(groups[::-1], axis=1)
+        rest = values // _BASE
+        groups.append((values - rest * _BASE).astype(np.int16))
+        values = rest
+    return groups[::-1]
+
+
+def _zeros(digits: Sequence[np.ndarray[Any, Any]]) -> np.ndarray[Any, Any]:
+    """How many zeros each value begins with."""
+    count = np.zeros(len(digits[0]), np.int16)
+    only = np.ones(len(digits[0]), np.bool_)
+    for group in digits:
+        only &= group == 0
+        count += only
+    return count
 
 
 def _numbers(array: pa.Array) -> np.ndarray[Any, Any]:
