@@ -78,6 +78,18 @@ def test_date_that_would_mean_infinity_is_refused() -> None:
         spelt("date", pa.array([-(2**31) + 10_957], pa.int32()).cast(pa.date32()))
 
 
+def test_nul_counts_only_in_the_rows_that_go() -> None:
+    schema = table("t", {"c": "string?"})
+    behind_null = pa.Array.from_buffers(
+        pa.string(), 1, [pa.py_buffer(b"\0"), pa.py_buffer(bytes([0, 0, 0, 0, 1, 0, 0, 0])), pa.py_buffer(b"\0")]
+    )
+    texts = pa.concat_arrays([pa.array(["a\0"]), behind_null, pa.array(["b"])])
+    found = pa.table({"c": texts}, schema=arrow_schema(schema))
+    assert bytes(binary.encode(found.slice(1), schema)) == b"\0\1\xff\xff\xff\xff\0\1\0\0\0\1b"
+    with pytest.raises(DataError, match="the character NUL"):
+        binary.encode(found, schema)
+
+
 def test_decimals_of_more_digits_go_as_text() -> None:
     assert not binary.has_binary(table("t", {"c": "decimal(19,0)"}))
     assert not binary.has_binary(table("t", {"c": "decimal(18,1)"}))

@@ -31,7 +31,9 @@ from tdv.targets.verification import check
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_ROWS: Final = 65_536
+_ROWS: Final = 16_384
+"""Rows that are encoded at once: few enough that what is made on the way fits into memory that was used before, and that
+the server does not wait long for the first ones."""
 _MOST_BYTES: Final = 256 << 20
 
 

@@ -11,7 +11,9 @@ import os
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Any, Final
 
 import psycopg
@@ -47,7 +49,6 @@ def made(templates: Templates, filling: Filling, key: str, locale: databases.Loc
     """The template of `key`, filled now; raises what `Target.load` raises for its rows."""
 
     def build(name: str) -> tuple[Held, ...]:
-        # A clone needs no Arrow.
         from tdv.targets.postgresql.building import Building, connections
 
         settings = named(filling.settings, name)
@@ -57,6 +58,8 @@ def made(templates: Templates, filling: Filling, key: str, locale: databases.Loc
                 return Building(opened, filling.load, filling.scratch).run()
         return _made_in(filling.load.schema, settings, filling)
 
+    # A clone needs no Arrow, which takes as long to import as the server takes to make an empty database.
+    Thread(target=import_module, args=("tdv.targets.postgresql.building",)).start()
     template = templates.make(key, locale, build)
     templates.collect(template.name)
     return template
