@@ -118,7 +118,7 @@ def _texts(array: pa.Array, column: Column, table: str) -> Iterator[Bytes | pa.A
 
 
 def _has_nul(array: pa.Array) -> bool:
-    """Whether a text holds the character NUL; one look at all bytes, with those behind NULL, is enough nearly always."""
+    """Whether a text holds the character NUL; one look at all its bytes nearly always tells."""
     _, ends, data = array.buffers()
     if data is None:
         return False
@@ -173,7 +173,7 @@ def _decimals(array: pa.Array, kind: LogicalType) -> Iterator[Bytes | pa.Array]:
 
 
 def _digits(values: np.ndarray[Any, Any], fraction: int) -> list[np.ndarray[Any, Any]]:
-    """The values by powers of the base, as many as any of them needs, at least `fraction` and one, the highest first."""
+    """The values by powers of the base, as many as any needs, at least `fraction` and one, the highest first."""
     groups: list[np.ndarray[Any, Any]] = []
     while len(groups) <= fraction or values.any():
         rest = values // _BASE

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 _ROWS: Final = 16_384
-"""Rows that are encoded at once: few enough that what is made on the way fits into memory that was used before, and that
-the server does not wait long for the first ones."""
+"""Rows that are encoded at once: few enough that the server need not wait long for the first ones, and that all that is
+made on the way fits into memory that was used before."""
 _MOST_BYTES: Final = 256 << 20
 
 
