@@ -209,6 +209,18 @@ def test_faces(repo: RepositoryBuilder) -> None:
     assert "ada@example.test" not in made.read("report.html")
 
 
+def test_sql_is_for_the_engine_that_is_asked_for_or_of_the_target(repo: RepositoryBuilder) -> None:
+    made = shop(repo)
+    assert "-- For SQLite" in made.tdv("diff", "--sql", expect=0).stdout
+    assert "-- For PostgreSQL" in made.tdv("diff", "--sql", "--dialect", "postgres", expect=0).stdout
+    url = f"duckdb:///{made.root}/app.duckdb"
+    made.tdv("checkout", "shop@v1.0.0", "--target", url, expect=0)
+    assert "-- For DuckDB" in made.tdv("diff", url, "shop", "--sql", expect=0).stdout
+    assert "-- For MySQL" in made.tdv("diff", url, "shop", "--sql", "--dialect", "mariadb", expect=0).stdout
+    assert "Use one of sqlite, duckdb" in made.tdv("diff", "--sql", "--dialect", "oracle", expect=2).stderr
+    assert "Add --sql" in made.tdv("diff", "--dialect", "mysql", expect=2).stderr
+
+
 def test_show_private_shows_values(repo: RepositoryBuilder) -> None:
     assert "cy@example.test → cyd@example.test" in shop(repo).tdv("diff", "--show-private", expect=0).stdout
 

@@ -33,6 +33,10 @@ def command(
     ] = False,
     html: Html = None,
     sql: Annotated[bool, typer.Option("--sql", help="Print the statements that turn A into B.")] = False,
+    dialect: Annotated[
+        str | None,
+        typer.Option("--dialect", metavar="ENGINE", help="For --sql: sqlite, duckdb, postgresql or mysql."),
+    ] = None,
     json: Json = False,
     jsonl: Annotated[bool, typer.Option("--jsonl", help="Print JSON Lines: a head, then one line per row.")] = False,
     exit_code: Annotated[bool, typer.Option("--exit-code", help="Exit with 1 if anything shown differs.")] = False,
@@ -48,11 +52,16 @@ def command(
       tdv diff v1.0.0 v1.1.0 --table orders
       tdv diff --base origin/main --markdown      what a pull request changes
       tdv diff shop@v1.1.0 sqlite:///app.db       what became of a restored release
+      tdv diff sqlite:///app.db shop@v1.2.0 --sql
+      tdv diff v1.0.0 v1.1.0 --sql --dialect postgresql | psql
     """
     from tdv.cli.differences import Face, show, show_lines
+    from tdv.errors import UsageError
     from tdv.model.diff_report import ReportOptions
     from tdv.project.comparisons import DiffWish
 
+    if dialect is not None and not sql:
+        raise UsageError("--dialect is about --sql", hint="Add --sql, or leave out --dialect.")
     face = Face.chosen(stat=stat, markdown=markdown, html=html, sql=sql, json=json, jsonl=jsonl)
     shown = ReportOptions(
         tables=tuple(table or ()),
@@ -65,7 +74,7 @@ def command(
         reveal=show_private,
     )
     project = open_project(ctx)
-    wish = DiffWish(old, new, base, shown)
+    wish = DiffWish(old, new, base, shown, dialect=dialect)
     if face.name == "sql":
         for line in project.diff_sql(wish):
             terminal.out_exact(line)

@@ -1,197 +1,176 @@
-"""The SQL statements that turn one state of a database into the other.
+"""The SQL statements that turn one state of a database into the other, for one engine.
 
-In: two snapshots. Out: lines of SQL that SQLite, DuckDB and PostgreSQL read, as far as they can: SQLite has no
-statement that widens a type, and PostgreSQL writes binary values in another way. Always holds: all of it is one
-transaction; children go before their parents and come after them; a value of a private column is written only
-when asked for, and a statement that would need one cannot be run by mistake, because its mark is no SQL.
+In: two snapshots and a dialect. Out: lines of SQL, one statement each, that leave behind what a checkout of the newer
+state would. Always holds: rows go before those that they reference, and come after them; what cannot be ordered so is
+run with references aside; a value of a private column is written only when asked for, and a statement that would need
+one cannot be run by mistake, because its mark is no SQL.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any
 
 import pyarrow as pa
 
+from tdv.content.arrow import arrow_type, one_chunk
 from tdv.content.redact import mark
-from tdv.content.sandbox import quoted
 from tdv.content.snapshot import Snapshot
-from tdv.content.text import to_text
 from tdv.diff import WHOLE, TableDiff, diff
-from tdv.model.schema import Column, DatasetSchema, TableSchema
-from tdv.model.types import LogicalType
+from tdv.diff.sql_steps import Steps, steps
+from tdv.model.schema import Column
+from tdv.targets.dialect import Dialect, shown
+from tdv.targets.sql import listed, quote
 
-_TYPES: Final = {
-    "bool": "BOOLEAN",
-    "int16": "SMALLINT",
-    "int32": "INTEGER",
-    "int64": "BIGINT",
-    "float64": "DOUBLE PRECISION",
-    "string": "TEXT",
-    "binary": "BLOB",
-    "date": "DATE",
-    "time": "TIME",
-    "timestamp": "TIMESTAMP",
-    "timestamptz": "TIMESTAMPTZ",
-    "uuid": "UUID",
-    "json": "JSON",
-}
-_BARE: Final = frozenset({"int16", "int32", "int64", "decimal"})
+Row = Sequence[str]
 
 
-def statements(
-    old: Snapshot, new: Snapshot, names: tuple[str, str], *, reveal: bool, tables: Collection[str] = ()
-) -> Iterator[str]:
-    """Line by line; `names` are the references of both states, `tables` narrows to some."""
-    found = diff(old, new, WHOLE, tables).tables
-    script = _Script(reveal)
-    yield f"-- {_comment(names[0])} → {_comment(names[1])}"
-    yield "BEGIN;"
-    for name in reversed(_parents_first(old.manifest.schema)):
-        if name in found:
-            yield from script.deletes(found[name])
-    for name in _parents_first(new.manifest.schema):
-        if name in found:
-            yield from script.shape(found[name])
-            yield from script.updates(found[name])
-            yield from script.inserts(found[name])
-    for name in reversed(_parents_first(old.manifest.schema)):
-        if name in found:
-            yield from script.drops(found[name])
-    yield "COMMIT;"
+@dataclass(frozen=True, slots=True)
+class ScriptOptions:
+    """`names` are the references of both states, `tables` narrows to some; `reveal` writes private values."""
+
+    names: tuple[str, str]
+    reveal: bool = False
+    tables: Collection[str] = ()
+
+
+def statements(old: Snapshot, new: Snapshot, dialect: Dialect, options: ScriptOptions) -> Iterator[str]:
+    """Line by line."""
+    found = steps(diff(old, new, WHOLE, options.tables), dialect)
+    script = _Script(found, new, dialect, options.reveal)
+    yield f"-- {' → '.join(map(shown, options.names))}"
+    yield from (f"-- {note}" for note in dialect.notes(found.outline))
+    yield from (f"{statement};" for statement in script.all())
     if script.hidden:
         yield f"-- {script.hidden} values of private columns are hidden; --show-private writes them."
-
-
-def _comment(text: str) -> str:
-    return " ".join(text.split())
-
-
-def _parents_first(schema: DatasetSchema) -> list[str]:
-    """Tables such that each comes after those that it references, as far as references go in no circle."""
-    order: list[str] = []
-    seen: set[str] = set()
-
-    def visit(table: TableSchema) -> None:
-        if table.name in seen:
-            return
-        seen.add(table.name)
-        for reference in table.references:
-            if reference.dataset is None and reference.table in names:
-                visit(schema.table(reference.table))
-        order.append(table.name)
-
-    names = {table.name for table in schema.tables}
-    for table in schema.tables:
-        visit(table)
-    return order
 
 
 class _Script:
     """Writes statements and counts the values that it hides."""
 
-    def __init__(self, reveal: bool) -> None:
+    def __init__(self, found: Steps, new: Snapshot, dialect: Dialect, reveal: bool) -> None:
+        self._found = found
+        self._new = new
+        self._dialect = dialect
         self._reveal = reveal
         self.hidden = 0
 
-    def deletes(self, table: TableDiff) -> Iterator[str]:
+    def all(self) -> Iterator[str]:
+        """The statements in order."""
+        known = self._found.outline
+        yield from self._dialect.begin(known)
+        yield from (f"DROP TABLE {quote(table.name)}" for table in self._found.children_first if table.new is None)
+        for table in self._found.children_first:
+            yield from self._deletes(table)
+        for table in self._found.parents_first:
+            yield from self._rows_of(table)
+        yield from self._declarations()
+        yield from self._dialect.end(known)
+
+    def _rows_of(self, table: TableDiff) -> Iterator[str]:
+        """Rows that change and come, in a table that takes them."""
+        assert table.new is not None
+        reshape = self._found.reshapes.get(table.name)
+        if reshape is not None:
+            yield from self._dialect.loosen(reshape)
+        elif table.old is None:
+            yield from self._dialect.create(table.new, self._found.known.new)
+        place = quote(self._dialect.place(reshape) if reshape is not None else table.name)
+        if reshape is not None and reshape.anew:
+            yield from self._inserts(table, place, self._new.batches(table.name))
+            return
+        yield from self._changes(table, place)
+        yield from self._gains(table, place)
+        yield from self._inserts(table, place, [table.added])
+
+    def _declarations(self) -> Iterator[str]:
+        """What holds again once the rows are there."""
+        reshapes, known = self._found.reshapes, self._found.known.new
+        for table in self._found.children_first:
+            if table.name in reshapes:
+                yield from self._dialect.clear(reshapes[table.name])
+        fresh = [table.new for table in self._found.parents_first if table.old is None and table.new is not None]
+        for table in self._found.parents_first:
+            if table.name in reshapes:
+                yield from self._dialect.tighten(reshapes[table.name])
+        for schema in fresh:
+            yield from self._dialect.finish(schema, known)
+        for schema in fresh:
+            yield from self._dialect.refer(schema, known)
+
+    def _deletes(self, table: TableDiff) -> Iterator[str]:
         """Rows that go, from a table that stays."""
-        if table.old is None or table.new is None:
+        reshape = self._found.reshapes.get(table.name)
+        if table.old is None or table.new is None or (reshape is not None and reshape.anew):
             return
-        columns = [table.old.column(name) for name in table.common.key] or list(table.old.columns)
+        key = [table.old.column(name) for name in table.common.key]
+        columns = key or list(table.old.columns)
         for row in self._rows(table.removed, columns, table):
-            yield f"DELETE FROM {quoted(table.name)} WHERE {self._where(columns, row, table)};"
+            condition = self._where(columns, row)
+            one = f"DELETE FROM {quote(table.name)} WHERE {condition}"
+            statement = one if key else self._dialect.delete_one(table.old, condition)
+            assert statement is not None
+            yield statement
 
-    def _where(self, columns: Sequence[Column], row: Sequence[str], table: TableDiff) -> str:
-        tests = " AND ".join(_equals(column.name, value) for column, value in zip(columns, row, strict=True))
-        if table.common.key:
-            return tests
-        # Of several equal rows one goes: every engine numbers its rows, in SQLite and DuckDB as rowid.
-        return f"rowid = (SELECT min(rowid) FROM {quoted(table.name)} WHERE {tests})"
+    def _where(self, columns: Sequence[Column], row: Row) -> str:
+        return " AND ".join(
+            f"{quote(column.name)} IS NULL" if value == "NULL" else self._dialect.equal(column, value)
+            for column, value in zip(columns, row, strict=True)
+        )
 
-    def shape(self, table: TableDiff) -> Iterator[str]:
-        """The table, its columns and their types."""
-        name = quoted(table.name)
-        if table.new is None:
-            return
-        if table.old is None:
-            yield _create(table.new)
-            return
-        before = {column.name: column for column in table.old.columns}
-        for column in table.new.columns:
-            earlier = before.pop(column.name, None)
-            if earlier is not None and column.name not in table.common.column_names:
-                yield f"ALTER TABLE {name} DROP COLUMN {quoted(column.name)};"
-                earlier = None
-            if earlier is None:
-                yield f"ALTER TABLE {name} ADD COLUMN {quoted(column.name)} {_type(column.type)};"
-            elif earlier.type != column.type:
-                yield f"ALTER TABLE {name} ALTER COLUMN {quoted(column.name)} TYPE {_type(column.type)};"
-        for column in before.values():
-            yield f"ALTER TABLE {name} DROP COLUMN {quoted(column.name)};"
-
-    def updates(self, table: TableDiff) -> Iterator[str]:
-        """Changed cells, and the values of new columns."""
+    def _changes(self, table: TableDiff, place: str) -> Iterator[str]:
+        """Changed cells."""
         keys = [table.common.column(name) for name in table.common.key]
-        yield from self._changes(table, keys)
-        if table.gained is None or table.new is None or not keys:
-            return
-        fresh = [table.new.column(name) for name in table.gained.column_names if name not in table.common.key]
-        places = self._rows(table.gained, keys, table)
-        for place, row in zip(places, self._rows(table.gained, fresh, table), strict=True):
-            yield self._update(table, keys, place, [(c.name, v) for c, v in zip(fresh, row, strict=True)])
-
-    def _changes(self, table: TableDiff, keys: Sequence[Column]) -> Iterator[str]:
         cells: dict[int, list[tuple[str, str]]] = {}
         for name, cell in table.cells.items():
-            column = table.common.column(name)
-            (values,) = self._columns([cell.after], [column], table)
-            for place, value in zip(cell.rows.to_pylist(), values, strict=True):
-                cells.setdefault(place, []).append((name, value))
-        for number, place in enumerate(self._rows(table.keys, keys, table) if cells else ()):
-            yield self._update(table, keys, place, cells[number])
+            (values,) = self._columns([cell.after], [table.common.column(name)], table)
+            for row, value in zip(cell.rows.to_pylist(), values, strict=True):
+                cells.setdefault(row, []).append((name, value))
+        for number, row in enumerate(self._rows(table.keys, keys, table) if cells else ()):
+            yield self._update(place, keys, row, cells[number])
 
-    def _update(
-        self, table: TableDiff, keys: Sequence[Column], place: Sequence[str], cells: Sequence[tuple[str, str]]
-    ) -> str:
-        values = ", ".join(f"{quoted(name)} = {value}" for name, value in cells)
-        tests = " AND ".join(_equals(key.name, value) for key, value in zip(keys, place, strict=True))
-        return f"UPDATE {quoted(table.name)} SET {values} WHERE {tests};"
-
-    def inserts(self, table: TableDiff) -> Iterator[str]:
-        """Rows that come; without a comparable key and with other columns, all rows."""
-        if table.new is None:
+    def _gains(self, table: TableDiff, place: str) -> Iterator[str]:
+        """The values of new columns in rows that stay; those columns hold NULL so far."""
+        if table.gained is None or table.new is None or not table.common.key:
             return
+        keys = [table.common.column(name) for name in table.common.key]
+        names = [name for name in table.gained.column_names if name not in table.common.key]
+        fresh = self._rows(table.gained, [table.new.column(name) for name in names], table)
+        arrays = [one_chunk(table.gained.column(key.name)).cast(arrow_type(key.type)) for key in keys]
+        places = zip(*self._columns(arrays, keys, table), strict=True)
+        for row, values in zip(places, fresh, strict=True):
+            cells = [(name, value) for name, value in zip(names, values, strict=True) if value != "NULL"]
+            if cells:
+                yield self._update(place, keys, row, cells)
+
+    def _update(self, place: str, keys: Sequence[Column], row: Row, cells: Sequence[tuple[str, str]]) -> str:
+        values = ", ".join(f"{quote(name)} = {value}" for name, value in cells)
+        return f"UPDATE {place} SET {values} WHERE {self._where(keys, row)}"
+
+    def _inserts(self, table: TableDiff, place: str, rows: Any) -> Iterator[str]:
+        """Rows that come."""
+        assert table.new is not None
         columns = table.new.columns
-        names = ", ".join(quoted(column.name) for column in columns)
-        sources = [table.added]
-        if table.gained is not None and not table.common.key:
-            yield f"DELETE FROM {quoted(table.name)};"
-            sources.append(table.gained)
-        for source in sources:
-            for row in self._rows(source, columns, table):
-                yield f"INSERT INTO {quoted(table.name)} ({names}) VALUES ({', '.join(row)});"
+        start = f"INSERT INTO {place} ({listed(table.new.column_names)}) VALUES"
+        for batch in rows:
+            for row in self._rows(batch, columns, table):
+                yield f"{start} ({', '.join(row)})"
 
-    def drops(self, table: TableDiff) -> Iterator[str]:
-        """A table that goes."""
-        if table.new is None:
-            yield f"DROP TABLE {quoted(table.name)};"
-
-    def _rows(self, rows: pa.Table, columns: Sequence[Column], table: TableDiff) -> Iterator[tuple[str, ...]]:
+    def _rows(self, rows: pa.Table, columns: Sequence[Column], table: TableDiff) -> Iterator[Row]:
         if not columns:
             return iter(())
-        return zip(*self._columns([rows.column(c.name) for c in columns], columns, table), strict=True)
+        return zip(*self._columns([one_chunk(rows.column(c.name)) for c in columns], columns, table), strict=True)
 
     def _columns(self, arrays: Sequence[Any], columns: Sequence[Column], table: TableDiff) -> list[list[str]]:
         return [self._literals(array, column, table) for array, column in zip(arrays, columns, strict=True)]
 
     def _literals(self, array: Any, column: Column, table: TableDiff) -> list[str]:
         hidden = None if self._reveal else _mark(column.name, table)
-        texts = to_text(array, column.type).to_pylist()
         if hidden is None:
-            return ["NULL" if text is None else _literal(text, column.type) for text in texts]
-        self.hidden += sum(text is not None for text in texts)
-        return ["NULL" if text is None else hidden for text in texts]
+            return self._dialect.literals(array, column, table.name)
+        self.hidden += len(array) - array.null_count
+        return [hidden if is_there else "NULL" for is_there in array.is_valid().to_pylist()]
 
 
 def _mark(name: str, table: TableDiff) -> str | None:
@@ -200,35 +179,3 @@ def _mark(name: str, table: TableDiff) -> str | None:
         if schema is not None and name in schema.column_names and schema.column(name).privacy:
             return mark(schema.column(name))
     return None
-
-
-def _equals(name: str, value: str) -> str:
-    return f"{quoted(name)} IS NULL" if value == "NULL" else f"{quoted(name)} = {value}"
-
-
-def _literal(text: str, kind: LogicalType) -> str:
-    if kind.name in _BARE:
-        return text
-    if kind.name == "bool":
-        return text.upper()
-    if kind.name == "binary":
-        return f"X'{text}'"
-    if kind.name == "float64":
-        return text if text.lower().lstrip("-") not in ("nan", "inf", "infinity") else f"'{text}'"
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _create(table: TableSchema) -> str:
-    lines = [
-        f"{quoted(column.name)} {_type(column.type)}{'' if column.nullable else ' NOT NULL'}"
-        for column in table.columns
-    ]
-    if table.key:
-        lines.append(f"PRIMARY KEY ({', '.join(map(quoted, table.key))})")
-    return f"CREATE TABLE {quoted(table.name)} ({', '.join(lines)});"
-
-
-def _type(kind: LogicalType) -> str:
-    if kind.name == "decimal":
-        return f"DECIMAL({kind.precision},{kind.scale})"
-    return _TYPES.get(kind.name, "JSON")

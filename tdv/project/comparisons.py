@@ -6,7 +6,7 @@ not opened; nothing of the repository changes but what is fetched into the cache
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tdv.project.live import Live
     from tdv.project.ports import Ports
     from tdv.store.base import Base
+    from tdv.targets.dialect import Dialect
 
 _FEW: Final = 10
 """Rows of each kind from which a streamed report tells what made a rule fire."""
@@ -43,7 +44,7 @@ class DiffWish:
     """What to compare: two references, one with the work tree, or none for every dataset with its last release.
 
     `base` compares every dataset with the commit where this branch left `base`. `directory` is where relative
-    paths of targets count from.
+    paths of targets count from. `dialect` is the SQL of `statements`, None for that of a target.
     """
 
     old: str | None = None
@@ -51,6 +52,7 @@ class DiffWish:
     base: str | None = None
     shown: ReportOptions = field(default_factory=ReportOptions)
     directory: Path | None = None
+    dialect: str | None = None
 
 
 Pair = tuple["State | Live", "State | Live"]
@@ -85,14 +87,40 @@ def stream(ports: Ports, wish: DiffWish) -> Iterator[DiffStream]:
 
 def statements(ports: Ports, wish: DiffWish) -> Iterator[str]:
     """The SQL that turns the older states into the newer ones, line by line."""
-    for pair in _chosen(ports, wish):
+    pairs = _chosen(ports, wish)
+    dialect = _dialect(ports, wish, pairs)
+    for pair in pairs:
         if _same(pair):
             continue
-        with _opened(ports, pair, wish.shown) as (old, new):
+        with _opened(ports, pair, wish.shown, dialect) as (old, new):
+            from tdv.diff.sql import ScriptOptions
             from tdv.diff.sql import statements as lines
 
             names = (pair[0].reference, pair[1].reference)
-            yield from lines(old, new, names, reveal=wish.shown.reveal, tables=wish.shown.tables)
+            options = ScriptOptions(names, wish.shown.reveal, wish.shown.tables)
+            yield from lines(old, new, dialect, options)
+
+
+def _dialect(ports: Ports, wish: DiffWish, pairs: Sequence[Pair]) -> Dialect:
+    """The SQL that is asked for; else that of a target which is compared, else of the default one, else SQLite's."""
+    from tdv.targets.dialect import DIALECTS, dialect_of, named_dialect
+
+    if wish.dialect is not None:
+        return named_dialect(wish.dialect)
+    live = [state.engine for pair in pairs for state in pair if not isinstance(state, State)]
+    if live and dialect_of(live[0]) is None:
+        raise UsageError(
+            f"a target of the kind {live[0]!r} runs no SQL",
+            hint=f"Name the engine that is to run it: --dialect {' or '.join(DIALECTS)}.",
+        )
+    return dialect_of(live[0] if live else _default_engine(ports)) or named_dialect("sqlite")
+
+
+def _default_engine(ports: Ports) -> str:
+    try:
+        return ports.settings.target(None).url.partition(":")[0].partition("+")[0].lower()
+    except TdvError:
+        return ""
 
 
 def _chosen(ports: Ports, wish: DiffWish) -> list[Pair]:
@@ -300,8 +328,11 @@ def levels_of(ports: Ports, dataset: str) -> Mapping[str, Level]:
 
 
 @contextmanager
-def _opened(ports: Ports, pair: Pair, shown: ReportOptions) -> Iterator[tuple[Snapshot, Snapshot]]:
-    """Both states as snapshots; that of a target lives in a scratch directory as long as the block."""
+def _opened(
+    ports: Ports, pair: Pair, shown: ReportOptions, dialect: Dialect | None = None
+) -> Iterator[tuple[Snapshot, Snapshot]]:
+    """Both states as snapshots; that of a target lives in a scratch directory as long as the block, described as it is
+    declared where a `dialect` is to change it."""
     old, new = pair
     if isinstance(old, State) and isinstance(new, State):
         if not set(old.tables) & set(new.tables) and old.dataset != new.dataset:
@@ -317,13 +348,14 @@ def _opened(ports: Ports, pair: Pair, shown: ReportOptions) -> Iterator[tuple[Sn
     from tdv.project.builds import scratch
 
     with scratch(ports) as directory:
-        found = _with_target(ports, pair, directory)
+        found = _with_target(ports, pair, directory, dialect)
         check_names([snapshot.manifest.schema for snapshot in found], shown)
         yield found
 
 
-def _with_target(ports: Ports, pair: Pair, directory: Path) -> tuple[Snapshot, Snapshot]:
-    from tdv.project.live import captured
+def _with_target(ports: Ports, pair: Pair, directory: Path, dialect: Dialect | None) -> tuple[Snapshot, Snapshot]:
+    from tdv.project.declared import Declared
+    from tdv.project.live import as_modelled, captured
 
     old, new = pair
     if isinstance(old, State):
@@ -332,4 +364,5 @@ def _with_target(ports: Ports, pair: Pair, directory: Path) -> tuple[Snapshot, S
         return model, captured(new, model, directory)
     assert isinstance(new, State)
     model = obtain.open_state(ports, new)
-    return captured(old, model, directory), model
+    describe = as_modelled if dialect is None else Declared.of(old.target, dialect).describe
+    return captured(old, model, directory, describe), model

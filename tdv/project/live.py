@@ -6,7 +6,7 @@ the target is only read; values are read in the snapshot's types where the targe
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,15 +34,29 @@ class Live:
         """The URL as it may be printed."""
         return self.target.shown
 
+    @property
+    def engine(self) -> str:
+        """The scheme of the URL, without a driver."""
+        return self.target.shown.partition(":")[0].partition("+")[0].lower()
 
-def captured(live: Live, model: Snapshot, directory: Path) -> Snapshot:
+
+Describe = Callable[[TableSchema, TableSchema], TableSchema]
+
+
+def as_modelled(wanted: TableSchema, found: TableSchema) -> TableSchema:
+    """What is compared with a live target is its tables, columns and rows: all else is the model's."""
+    return wanted
+
+
+def captured(live: Live, model: Snapshot, directory: Path, describe: Describe = as_modelled) -> Snapshot:
     """What the target holds of the tables of `model`; parts that are the same share the model's files.
 
-    Constraints and scenarios are the model's: what is compared with a live target is its tables, columns and rows.
+    `describe` says what is known of a table beside its columns; scenarios are the model's.
     """
     manifest = model.manifest
     inspected = {table.name: table for table in _tables(live.target, [table.schema for table in manifest.tables])}
-    schemas = [_schema(table.schema, inspected[table.name]) for table in manifest.tables if table.name in inspected]
+    present = [(table.schema, inspected[table.name]) for table in manifest.tables if table.name in inspected]
+    schemas = [_schema(*pair, describe) for pair in present]
     tables = [TableRows(schema, batches) for schema, batches in (_read(live, *found) for found in schemas)]
     options = SnapshotOptions(
         manifest.dataset,
@@ -62,14 +76,15 @@ def _tables(target: Target, model: Sequence[TableSchema]) -> Sequence[TableSchem
     return target.inspect().tables
 
 
-def _schema(model: TableSchema, found: TableSchema) -> tuple[TableSchema, TableSchema]:
+def _schema(model: TableSchema, found: TableSchema, describe: Describe) -> tuple[TableSchema, TableSchema]:
     """The schema to try first, and the one with the target's own types."""
     names = found.column_names
     columns = [column for column in model.columns if column.name in names]
     more = [column for column in found.columns if column.name not in model.column_names]
-    wanted = replace(model, columns=(*columns, *more), key=model.key if set(model.key) <= set(names) else ())
-    own = [_of_type(column, found.column(column.name)) for column in columns]
-    return wanted, replace(wanted, columns=(*own, *more))
+    key = model.key if set(model.key) <= set(names) else ()
+    wanted = describe(replace(model, columns=(*columns, *more), key=key), found)
+    own = [_of_type(column, found.column(column.name)) for column in wanted.columns]
+    return wanted, replace(wanted, columns=tuple(own))
 
 
 def _of_type(column: Column, found: Column) -> Column:

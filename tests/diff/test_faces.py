@@ -10,9 +10,10 @@ from tdv import documents
 from tdv.diff.markdown import LIMIT, markdown
 from tdv.diff.page import page
 from tdv.diff.report import report
-from tdv.diff.sql import statements
+from tdv.diff.sql import ScriptOptions, statements
 from tdv.model.diff import TableChange
 from tdv.model.diff_report import DiffReport, ReportOptions, RowChange, TableReport
+from tdv.targets.dialect import named_dialect
 from tests.diff.faces import HOSTILE, SECRET, hostile, states
 
 ALLOWED = {
@@ -104,7 +105,7 @@ def test_markdown_of_any_limit_is_whole(tmp_path: Path, limit: int) -> None:
 def test_private_values_are_in_no_face(tmp_path: Path) -> None:
     found = hostile(tmp_path)
     old, new = states(tmp_path / "again")
-    sql = "\n".join(statements(old, new, ("a", "b"), reveal=False))
+    sql = "\n".join(statements(old, new, named_dialect("sqlite"), ScriptOptions(("a", "b"))))
     for face in (markdown([found]), page([found]), json.dumps(found.to_plain()), sql):
         assert "ecret" not in face
         assert "private" in face
@@ -113,7 +114,7 @@ def test_private_values_are_in_no_face(tmp_path: Path) -> None:
 def test_private_values_are_shown_when_asked_for(tmp_path: Path) -> None:
     found = hostile(tmp_path, reveal=True)
     old, new = states(tmp_path / "again")
-    sql = "\n".join(statements(old, new, ("a", "b"), reveal=True))
+    sql = "\n".join(statements(old, new, named_dialect("sqlite"), ScriptOptions(("a", "b"), reveal=True)))
     assert SECRET in Page(page([found])).text
     assert SECRET in rendered(markdown([found])).text
     for face in (json.dumps(found.to_plain()), sql):

@@ -7,9 +7,6 @@ blobs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,9 +14,7 @@ from tdv.model.schema import Column, TableSchema
 from tdv.targets.losses import refused_value
 from tdv.targets.sql import listed, quote
 from tdv.targets.sqlite import ddl
-from tdv.targets.sqlite.codec import encode, storage
-
-_INFINITE: Final[Mapping[str, str]] = {"inf": "9e999", "-inf": "-9e999"}
+from tdv.targets.sqlite.literals import literals as sqlite_literals
 
 
 def create_table(table: TableSchema) -> str:
@@ -34,22 +29,10 @@ def insert(table: TableSchema) -> str:
 
 def literals(array: pa.Array, column: Column, table: str) -> pa.Array:
     """Each value as a literal; raises `DataError` for NUL in text, which SQL text cannot hold."""
-    how = storage(column.type)
-    stored = encode(array, column, table)
-    if how == "integer":
-        texts = pc.cast(stored, pa.string())
-    elif how in ("real", "number"):
-        texts = _numbers(stored)
-    elif how == "blob":
-        texts = pa.array([None if value is None else f"X'{value.hex()}'" for value in stored.to_pylist()], pa.string())
-    else:
+
+    def text(stored: pa.Array) -> pa.Array:
         if pc.any(pc.match_substring(stored, "\0"), min_count=0).as_py():
             raise refused_value(table, column.name, "NUL characters in text", "SQL")
-        texts = pc.binary_join_element_wise("'", pc.replace_substring(stored, "'", "''"), "'", "")
-    return texts.fill_null("NULL")
+        return pc.binary_join_element_wise("'", pc.replace_substring(stored, "'", "''"), "'", "")
 
-
-def _numbers(array: pa.Array) -> pa.Array:
-    """The shortest text that reads back as the same number."""
-    texts = [None if value is None else repr(value) for value in array.to_pylist()]
-    return pa.array([None if text is None else _INFINITE.get(text, text) for text in texts], pa.string())
+    return sqlite_literals(array, column, table, text)

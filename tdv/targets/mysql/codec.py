@@ -24,7 +24,8 @@ from tdv.targets.misread import misread
 from tdv.targets.sql import quote
 
 _ENGINE: Final = "MySQL"
-_NUMBERS: Final = frozenset({"bool", "int16", "int32", "int64", "float64", "decimal"})
+NUMBERS: Final = frozenset({"bool", "int16", "int32", "int64", "float64", "decimal"})
+"""Types whose values need no quotes."""
 _TEXTS: Final = frozenset({"string", "json", "uuid", "binary", "list", "struct"})
 _MOMENTS: Final = (datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999999))  # noqa: DTZ001 - of no zone
 
@@ -73,15 +74,19 @@ def decode(data: bytes | bytearray, table: TableSchema) -> pa.Table:
     return delimited.decode(data, table, _FORM)
 
 
+def stored(array: pa.Array, column: Column, table: str) -> pa.Array:
+    """Values as the text that the server reads, bytes as hexadecimal digits; raises `DataError` for one that MySQL
+    cannot hold."""
+    encoder = _ENCODERS.get(column.type.name)
+    return encoder(array, column, table) if encoder else pc.cast(array, pa.string())
+
+
 def _field(array: pa.Array, column: Column, table: str, form: Form) -> pa.Array:
     name = column.type.name
+    texts = stored(array, column, table)
     if name == "binary":
-        return pc.binary_join_element_wise(
-            f"{form.before_bytes}{form.quote}", delimited.hexadecimal(array), form.quote, ""
-        )
-    encoder = _ENCODERS.get(name)
-    texts = encoder(array, column, table) if encoder else pc.cast(array, pa.string())
-    if name in _NUMBERS:
+        return pc.binary_join_element_wise(f"{form.before_bytes}{form.quote}", texts, form.quote, "")
+    if name in NUMBERS:
         return texts
     doubled = pc.replace_substring(texts, form.quote, form.quote * 2)
     return pc.binary_join_element_wise(form.quote, doubled, form.quote, "")
@@ -95,6 +100,10 @@ def _expression(column: Column) -> str:
     if kind in _TEXTS:
         return f"CONCAT('\"', REPLACE(CONVERT({name} USING utf8mb4), '\"', '\"\"'), '\"')"
     return f"{name} + 0" if kind == "bool" else name
+
+
+def _bytes(array: pa.Array, column: Column, table: str) -> pa.Array:
+    return delimited.hexadecimal(array)
 
 
 def _bool(array: pa.Array, column: Column, table: str) -> pa.Array:
@@ -152,6 +161,7 @@ def _finished(array: pa.Array, column: Column, table: str) -> pa.Array:
 _FORM: Final = delimited.Form("1", "0", _read_as, _finished)
 _ENCODERS: Final[Mapping[str, Callable[[pa.Array, Column, str], pa.Array]]] = {
     "bool": _bool,
+    "binary": _bytes,
     "float64": _float,
     "decimal": _text,
     "date": _date,

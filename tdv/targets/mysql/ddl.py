@@ -17,6 +17,11 @@ from tdv.targets.sql import keys_of, listed, quote
 
 STATE_PREFIX: Final = "_tdv_"
 """What tdv keeps beside the dataset's tables begins like this."""
+MODES: Final = (
+    "ANSI_QUOTES,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,"
+    "NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION"
+)
+"""The SQL modes in which all SQL of the adapter is to be read."""
 _INTEGERS: Final = frozenset({"int16", "int32", "int64"})
 _LONGEST_NAME: Final = 64
 _KEY_BYTES: Final = 3072

@@ -22,15 +22,12 @@ from pymysql.constants import CR, ER
 from tdv.config import TargetSettings
 from tdv.durable import LOCK_WAIT
 from tdv.errors import DataError, Refused, TargetBusy, TargetError, TdvError
+from tdv.targets.mysql.ddl import MODES
 from tdv.targets.mysql.wire import Connection
 
 _CONNECT_WAIT: Final = 10
-_MODES: Final = (
-    "ANSI_QUOTES,NO_BACKSLASH_ESCAPES,STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,"
-    "NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION"
-)
 _SETTINGS: Final = (
-    f"sql_mode = '{_MODES}'",
+    f"sql_mode = '{MODES}'",
     "time_zone = '+00:00'",
     f"innodb_lock_wait_timeout = {int(LOCK_WAIT)}",
     f"lock_wait_timeout = {int(LOCK_WAIT)}",

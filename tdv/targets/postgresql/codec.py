@@ -34,7 +34,7 @@ _WRITE: Final = csv.WriteOptions(include_header=False)
 
 def encode(rows: pa.Table, table: TableSchema) -> pa.Buffer:
     """The rows as CSV; raises `DataError` for a value that PostgreSQL cannot hold."""
-    columns = [_encoded(one_chunk(rows.column(column.name)), column, table.name) for column in table.columns]
+    columns = [stored(one_chunk(rows.column(column.name)), column, table.name) for column in table.columns]
     sink = pa.BufferOutputStream()
     csv.write_csv(pa.Table.from_arrays(columns, names=[str(index) for index in range(len(columns))]), sink, _WRITE)
     return sink.getvalue()
@@ -56,7 +56,9 @@ def _csv_type(kind: LogicalType) -> pa.DataType:
     return pa.string() if kind.name in _TEXTS else arrow_type(kind)
 
 
-def _encoded(array: pa.Array, column: Column, table: str) -> pa.Array:
+def stored(array: pa.Array, column: Column, table: str) -> pa.Array:
+    """Values as the server reads them: numbers, truths and moments as they are, the others as text; raises `DataError`
+    for one that PostgreSQL cannot hold."""
     encoder = _ENCODERS.get(column.type.name)
     return encoder(array, column, table) if encoder else array
 

@@ -34,13 +34,13 @@ def has_identity(table: TableSchema, name: str) -> bool:
 
 
 def create_table(table: TableSchema, schema: str) -> str:
-    """``CREATE TABLE`` with columns alone."""
-    return f"CREATE TABLE {quote(schema)}.{quote(table.name)} ({', '.join(_columns(table))})"
+    """``CREATE TABLE`` with columns alone, in the first schema of the search path where `schema` is ""."""
+    return f"CREATE TABLE {_placed(table.name, schema)} ({', '.join(_columns(table))})"
 
 
 def create_keys(table: TableSchema, schema: str) -> list[str]:
     """The primary key and the unique column sets, under the names that PostgreSQL gives them."""
-    place = f"ALTER TABLE {quote(schema)}.{quote(table.name)} ADD"
+    place = f"ALTER TABLE {_placed(table.name, schema)} ADD"
     primary = [f"{place} PRIMARY KEY ({listed(table.key)})"] if table.key else []
     return primary + [f"{place} UNIQUE ({listed(unique)})" for unique in keys_of(table)]
 
@@ -57,7 +57,7 @@ def create_indexes(table: TableSchema, schema: str, known: Iterable[str]) -> lis
             name = index_name(table.name, columns, names)
             # The server finds a name of its own where this one would be cut.
             known_as = f"{quote(name)} " if len(name.encode()) <= _LONGEST_NAME else ""
-            statements.append(f"CREATE INDEX {known_as}ON {quote(schema)}.{quote(table.name)} ({listed(columns)})")
+            statements.append(f"CREATE INDEX {known_as}ON {_placed(table.name, schema)} ({listed(columns)})")
     return statements
 
 
@@ -65,11 +65,15 @@ def create_references(table: TableSchema, schema: str, known: Iterable[str]) -> 
     """References to `known` tables, checked for new rows from now on: the present ones were when they were built."""
     names = set(known)
     return [
-        f"ALTER TABLE {quote(schema)}.{quote(table.name)} ADD FOREIGN KEY ({listed(reference.columns)}) "
-        f"REFERENCES {quote(schema)}.{quote(reference.table)} ({listed(reference.to)}) NOT VALID"
+        f"ALTER TABLE {_placed(table.name, schema)} ADD FOREIGN KEY ({listed(reference.columns)}) "
+        f"REFERENCES {_placed(reference.table, schema)} ({listed(reference.to)}) NOT VALID"
         for reference in dict.fromkeys(table.references)
         if reference.table in names
     ]
+
+
+def _placed(table: str, schema: str) -> str:
+    return f"{quote(schema)}.{quote(table)}" if schema else quote(table)
 
 
 def _columns(table: TableSchema) -> list[str]:

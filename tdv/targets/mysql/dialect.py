@@ -1,0 +1,89 @@
+"""SQL for MySQL and MariaDB that somebody else runs.
+
+In: schemas and canonical columns. Out: statements and literals. Always holds: they are read in the adapter's own SQL
+modes, which the session gets back at the end; what the two servers write in another way stands in comments that only
+one of them reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import pyarrow as pa
+
+from tdv.model.schema import Column, TableSchema
+from tdv.model.types import LogicalType
+from tdv.targets import sql
+from tdv.targets.dialect import Outline, Rebuilds, holds, text_literal
+from tdv.targets.losses import refuse_types
+from tdv.targets.mysql.codec import NUMBERS, stored
+from tdv.targets.mysql.ddl import MODES, Making, create_table, refuse_columns
+from tdv.targets.mysql.types import LOSSES
+from tdv.targets.sql import quote
+
+_COLLATION: Final = "/*M! utf8mb4_nopad_bin */ /*!80017 utf8mb4_0900_bin */"
+_SETTINGS: Final = ("sql_mode", "time_zone", "autocommit", "foreign_key_checks")
+
+
+@dataclass(frozen=True, slots=True)
+class MysqlDialect(Rebuilds):
+    """See `tdv.targets.dialect.Dialect`."""
+
+    name: str = "mysql"
+
+    def notes(self, outline: Outline) -> list[str]:
+        note = "MySQL ends a transaction wherever a table is made or dropped: after an error, part of this is done."
+        return ["For MySQL and MariaDB.", note] if outline.declares else ["For MySQL and MariaDB."]
+
+    def refuse(self, tables: Iterable[TableSchema]) -> None:
+        tables = list(tables)
+        refuse_columns(tables)
+        refuse_types(tables, LOSSES, "MySQL")
+
+    def literals(self, array: pa.Array, column: Column, table: str) -> list[str]:
+        texts = stored(array, column, table).to_pylist()
+        if column.type.name in NUMBERS:
+            return ["NULL" if text is None else text for text in texts]
+        if column.type.name == "binary":
+            return ["NULL" if text is None else f"x'{text}'" for text in texts]
+        return ["NULL" if text is None else _text(text) for text in texts]
+
+    def equal(self, column: Column, literal: str) -> str:
+        if column.type.name == "json" or column.type.is_nested:
+            # MySQL compares documents with documents; in MariaDB they are text.
+            literal = f"/*!80000 CAST( */ {literal} /*!80000 AS JSON) */"
+        return f"{quote(column.name)} = {literal}"
+
+    def cast(self, name: str, old: LogicalType, new: LogicalType) -> str | None:
+        return None if old.is_nested or new.is_nested else quote(name)
+
+    def holds(self, found: LogicalType, wanted: LogicalType) -> bool:
+        return holds(self, found, wanted)
+
+    def delete_one(self, table: TableSchema, condition: str) -> str | None:
+        return f"DELETE FROM {quote(table.name)} WHERE {condition} LIMIT 1"
+
+    def create(self, table: TableSchema, known: frozenset[str]) -> list[str]:
+        return [create_table(table, Making({name: name for name in known | {table.name}}, _COLLATION))]
+
+    def begin(self, outline: Outline) -> list[str]:
+        kept = ", ".join(f"@tdv_{name} = @@{name}" for name in _SETTINGS)
+        checks = ", foreign_key_checks = 0" if outline.aside else ""
+        return [
+            f"SET {kept}",
+            "SET NAMES utf8mb4",
+            f"SET sql_mode = '{MODES}', time_zone = '+00:00', autocommit = 0{checks}",
+        ]
+
+    def end(self, outline: Outline) -> list[str]:
+        return ["COMMIT", f"SET {', '.join(f'{name} = @tdv_{name}' for name in _SETTINGS)}"]
+
+
+def _text(value: str) -> str:
+    parts = text_literal(value, sql.text, lambda part: f"_utf8mb4 x'{part.encode().hex()}'")
+    return parts[0] if len(parts) == 1 else f"CONCAT({', '.join(parts)})"
+
+
+DIALECT: Final = MysqlDialect()
