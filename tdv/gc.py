@@ -2,8 +2,9 @@
 
 In: the repository and the clock. Out: a `GcReport`. Always holds: the data of every record in every commit that
 a branch or tag reaches stays, and so does what ``dvc.lock`` and ``.dvc`` files of each branch, tag and the work
-tree name; files of a build that may still be running stay; a cache that other projects may use is not touched
-unless that was asked for.
+tree name; files of a build that may still be running stay; nothing goes from a DVC remote while a Git remote has
+branches or tags that this clone has not seen; a cache that other projects may use is not touched unless that was
+asked for.
 """
 
 from __future__ import annotations
@@ -17,10 +18,11 @@ from tdv.errors import IntegrityError, NotFound, Refused, RemoteError
 from tdv.store import dvc
 from tdv.store.cache import DIR, Cache
 from tdv.store.git import Git
-from tdv.store.history import named_objects
+from tdv.store.history import named_objects, unseen_refs
 from tdv.store.settings import DvcSettings
 
 GRACE: Final = timedelta(hours=2)
+_SHOWN: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +54,28 @@ def collect(git: Git, settings: DvcSettings, now: datetime, options: GcOptions =
             f"The cache {settings.cache_dir} lies outside this repository, other projects may use it",
             hint="tdv gc --shared removes what this repository does not need all the same.",
         )
-    if options.remote is not None and git.is_shallow():
-        raise Refused("This clone is shallow, so that not all releases are known", hint="git fetch --unshallow --tags")
+    if options.remote is not None:
+        _require_all_known(git)
     named = named_objects(git) | set(options.keep)
     needed = named | _listed(settings, named, options)
     if options.remote is not None:
         removed = dvc.sweep(settings, needed, options.remote, dry_run=options.dry_run)
         return GcReport(removed, 0, len(needed), options.dry_run)
     return _clear_cache(settings.cache, needed, now, options)
+
+
+def _require_all_known(git: Git) -> None:
+    """A DVC remote is everybody's: what others released since the last fetch must be known before anything goes."""
+    if git.is_shallow():
+        raise Refused("This clone is shallow, so that not all releases are known", hint="git fetch --unshallow --tags")
+    for remote in git.remotes():
+        if refs := unseen_refs(git, remote):
+            named = ", ".join(ref.split("/", 2)[-1] for ref in refs[:_SHOWN]) + (" …" if len(refs) > _SHOWN else "")
+            raise Refused(
+                f"The Git remote {remote} has what this clone has not seen, and releases may be among it: {named}",
+                hint=f'git fetch --tags {remote} "+refs/heads/*:refs/remotes/{remote}/*"',
+                refs=list(refs),
+            )
 
 
 def _listed(settings: DvcSettings, named: Iterable[str], options: GcOptions) -> set[str]:

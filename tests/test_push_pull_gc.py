@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -240,6 +241,26 @@ def test_gc_of_a_remote_needs_the_whole_history(repository: Repository, tmp_path
     report = collect(git(clone), settings(clone), NOW, GcOptions(remote="storage"))
     assert len(report.removed) == 3
     assert dvc.missing(settings(repository), [record.artifact.md5]) == set()
+
+
+def test_gc_of_a_remote_knows_what_others_released_since(repository: Repository, tmp_path: Path) -> None:
+    """Somebody tidies the shared remote from a clone that has not seen a branch, a tag, or the last release."""
+    push([_released(repository, "1.0.0")], [], settings(repository))
+    stale = repository.clone(tmp_path / "stale")
+    repository.git("checkout", "--quiet", "-b", "line-1")
+    hotfix = _released(repository, "1.0.1")
+    repository.git("tag", "-a", "-m", "x", "movies@v1.0.1")
+    repository.git("checkout", "--quiet", "main")
+    release = _released(repository, "2.0.0")
+    push([hotfix, release], [], settings(repository))
+    single = repository.clone(tmp_path / "single", "--single-branch")
+    for clone, named in ((stale, "line-1, main, movies@v1.0.1"), (single, "line-1, movies@v1.0.1")):
+        with pytest.raises(Refused, match=f"has not seen.*: {named}$") as caught:
+            collect(git(clone), settings(clone), NOW, GcOptions(remote="storage"))
+        subprocess.run(caught.value.hint, shell=True, check=True, cwd=clone.root, capture_output=True)
+        assert collect(git(clone), settings(clone), NOW, GcOptions(remote="storage")).removed == ()
+        for record in (hotfix, release):
+            assert dvc.missing(settings(repository), [record.artifact.md5]) == set()
 
 
 def test_plain_dvc_still_works_after_gc(repository: Repository) -> None:

@@ -80,3 +80,23 @@ def named_objects(git: Git) -> frozenset[str]:
 
 def _md5s(texts: Iterable[bytes]) -> set[str]:
     return {match.decode() for text in texts for match in _MD5.findall(text)}
+
+
+def unseen_refs(git: Git, remote: str) -> tuple[str, ...]:
+    """The branches and tags of a Git remote that end where no branch or tag of this clone leads; asks the remote."""
+    listed = git.answer("ls-remote", "--heads", "--tags", "--", remote).decode("utf-8", "surrogateescape")
+    # The line with ^{} comes after that of its tag, and has the commit.
+    ends = {ref.removesuffix("^{}"): oid for oid, ref in (line.split("\t", 1) for line in listed.splitlines())}
+    asked = list(dict.fromkeys(ends.values()))
+    kinds = git.answer("cat-file", "--batch-check=%(objecttype)", stdin=_lines(asked)).decode().splitlines()
+    lacking = {oid for oid, kind in zip(asked, kinds, strict=True) if kind.endswith("missing")}
+    commits = [oid for oid, kind in zip(asked, kinds, strict=True) if kind == "commit"]
+    if commits:
+        # What it lists are commits that nothing here reaches.
+        asked = [*commits, *(f"^{tip}" for tip in git.tips())]
+        lacking.update(git.answer("rev-list", "--stdin", stdin=_lines(asked)).decode().split())
+    return tuple(sorted(ref for ref, oid in ends.items() if oid in lacking))
+
+
+def _lines(texts: Iterable[str]) -> bytes:
+    return "".join(f"{text}\n" for text in texts).encode()
