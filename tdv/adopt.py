@@ -82,7 +82,7 @@ def _tag(git: Git, dataset: str, version: str) -> Tag:
     if name in git.remote_tags(dataset):
         git.fetch_tags((name,))
         return next(tag for tag in git.tags(dataset) if tag.name == name)
-    hint = f"git ls-remote --tags origin '{dataset}@*' shows what the remote has."
+    hint = f"git ls-remote --tags origin '{git.tag_name(dataset)}@*' shows what the remote has."
     raise NotFound(f"There is no tag {name}", hint=hint, tag=name)
 
 

@@ -116,9 +116,10 @@ class _Work:
         """Fetches tags that only the remote has; refuses where it has another one of the same name."""
         for name in names:
             if name in self._here and self._here[name].object != self._there[name].object:
+                own = self._git.tag_name(name)
                 raise Refused(
                     f"The tag {name} is another one on the remote",
-                    hint=f"git tag --delete '{name}', then promote again: somebody else was faster.",
+                    hint=f"git tag --delete '{own}', then promote again: somebody else was faster.",
                     tag=name,
                 )
         missing = [name for name in names if name not in self._here]

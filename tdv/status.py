@@ -91,7 +91,8 @@ class Standing:
 
     `behind` counts newer releases that fit the code, up to `newest`; `migrations` counts migrations of the code beyond
     `migration`, where the release begins or the environment's schema stands, None where that is not known;
-    `promoted` is the version that was promoted to the environment, if another; `problem` says why nothing is known.
+    `promoted` is the version that was promoted to the environment, if another; `problem` says why nothing is known, and
+    `hint` what helps; `fits` is False for a release that the lock pins and that no longer fits.
     """
 
     place: str
@@ -103,6 +104,8 @@ class Standing:
     migrations: int | None = None
     promoted: str = ""
     problem: str = ""
+    hint: str = ""
+    fits: bool = True
 
     def to_plain(self) -> dict[str, Any]:
         return {
@@ -115,6 +118,8 @@ class Standing:
             "migrations": self.migrations,
             "promoted": self.promoted,
             "problem": self.problem,
+            "hint": self.hint,
+            "fits": self.fits,
         }
 
 
@@ -235,7 +240,11 @@ def _records(look: _Look, dataset: str, releases: Sequence[Release]) -> Iterator
             yield Notice("untagged", f"v{version} has no tag", "tdv tag --push")
     for tag in tagged.values():
         if fault := look.faults.get(tag.name):
-            yield Notice("moved", f"the tag {tag.name} {fault}", f"git tag --delete {tag.name}, then tdv tag")
+            yield Notice(
+                "moved",
+                f"the tag {tag.name} {fault}",
+                f"git tag --delete {look.ports.git.tag_name(tag.name)}, then tdv tag",
+            )
     yield from _yanks(look.ports, dataset, releases, look.tags[dataset])
     known = {release.version for release in releases}
     for version in (version for version in tagged if version not in known):

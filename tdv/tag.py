@@ -174,7 +174,8 @@ class _Work:
         if not fault:
             return
         there = self.remote_tags.get(found.name)
-        hint = f"git tag --delete {found.name}, then `tdv tag` {'fetches that of the remote' if there else 'makes it'}."
+        remade = "fetches that of the remote" if there else "makes it"
+        hint = f"git tag --delete {self.git.tag_name(found.name)}, then `tdv tag` {remade}."
         if there is not None and there.object == found.object:
             hint = f"The remote has it, too: `tdv verify {found.name}` says more; release the data as the next version."
         raise Refused(f"The tag {found.name} {fault}", hint=hint, tag=found.name)

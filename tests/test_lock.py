@@ -225,6 +225,10 @@ def test_checkout_of_what_the_code_at_a_tag_was_pinned_to(shelf: Shelf, project:
 def test_app_tag_without_a_lock_or_that_is_missing(project: Repository) -> None:
     project.git("tag", "v0.1.0")
     assert "nothing says what v0.1.0 was pinned to" in project.tdv("checkout", "--app-tag", "v0.1.0", expect=10).stderr
+    data = project.tdv("checkout", "--app-tag", "shop@v1.0.0", expect=10).stderr
+    assert "shop@v1.0.0 is a release of the data, no tag of the app" in data
+    assert "`tdv checkout shop@v1.0.0` restores it." in data
+    assert "git fetch" not in project.tdv("checkout", "--app-tag", "v0.1.0", expect=10).stderr
     assert "git fetch origin tag v9" in project.tdv("checkout", "--app-tag", "v9", expect=10).stderr
     assert project.tdv("checkout", "shop", "--app-tag", "v0.1.0", expect=2)
     assert project.tdv("checkout", "shop", "--locked", expect=2)

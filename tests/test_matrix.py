@@ -175,4 +175,12 @@ def test_page_needs_nothing_else_and_runs_nothing(shelf: Shelf) -> None:
     assert "src=" not in page
     assert "<td class='added here'>" not in page
     assert "<td class='removed here'>-" in page
+    key = page.partition("<p class='key'>")[2].partition("</p>")[0]
+    assert [name for name in ("added", "changed", "removed", "none", "here") if f"<i class='{name}'>" in key] == [
+        "added",
+        "changed",
+        "removed",
+        "none",
+        "here",
+    ]
     assert "one way at a time" in shelf.repository.tdv("matrix", "--html", "x.html", "--json", expect=2).stdout

@@ -87,7 +87,10 @@ def test_what_is_locked_and_cached_needs_no_repository(service: Repository, tmp_
     assert rows(service) == 6
     for command in (["lock", "--check"], ["lock"], ["checkout", "--locked"], ["show", "catalog:shop"], ["verify"]):
         service.tdv(*command, expect=0)
-    assert "cannot be read" in service.tdv("resolve", expect=14).stderr
+    resolved = service.tdv("resolve", expect=0)
+    assert resolved.stdout.startswith("catalog:shop@v1.2.0  ")
+    assert "What was read last is used: commit" in resolved.stderr
+    assert "What was read last is used" in service.tdv("resolve", "--json", expect=0).json()["notes"][0]
     assert "cannot be read" in service.tdv("lock", "--upgrade", expect=14).stderr
 
 

@@ -12,8 +12,8 @@ def test_commands_work_as_printed(tmp_path: Path) -> None:
     assert len(commands) == 7
     outcome = type_in(commands, tmp_path)
     assert outcome.exit_code == 0, outcome
-    assert "stale: shop@v1.0.0 serves migrations a1 until b2, and b2 is not before b2" in outcome.stderr
-    assert "shop@v1.0.0 serves migrations a1 until b2, and b2 is not before b2" in outcome.stdout
+    assert "stale: shop@v1.0.0 serves migrations a1 until b2, which ends before b2" in outcome.stderr
+    assert "shop@v1.0.0 serves migrations a1 until b2, which ends before b2" in outcome.stdout
     assert "shop@v1.1.0  was v1.0.0" in outcome.stdout
     printed = [" ".join(line.split()) for line in outcome.stdout.splitlines()]
     assert "v1.1.0 … work tree (1.1.0) v1.1.0 v1.0.0 [v1.1.0]" in printed

@@ -85,6 +85,26 @@ def test_lock_that_does_not_hold_is_a_notice(shelf: Shelf) -> None:
     notices = {notice["kind"]: notice for notice in dataset["notices"]}
     assert notices["unlocked"]["message"] == "the lock: shop@v1.1.0 serves app <2, not 2.0"
     assert notices["unlocked"]["hint"] == "tdv lock"
+    said = shelf.repository.tdv("status", expect=0).stdout
+    assert "no longer fits" in said
+    assert "up to date" not in said
+
+
+def test_lock_that_nothing_renews_has_the_hint_of_what_does(shelf: Shelf) -> None:
+    shelf.repository.write({"tdv.yaml": shelf.repository.read("tdv.yaml").replace("'^1'", "'>=7'")})
+    (dataset,) = shelf.repository.tdv("status", "--json", expect=0).json()["datasets"]
+    (notice,) = (notice for notice in dataset["notices"] if notice["kind"] == "unlocked")
+    assert notice["message"].startswith("the lock: shop@v1.1.0 is not in >=7, which tdv.yaml asks for")
+    assert notice["hint"] == shelf.repository.tdv("lock", "--json", expect=12).json()["error"]["hint"]
+
+
+def test_lock_in_conflict_leaves_something_to_do(shelf: Shelf) -> None:
+    lock = shelf.repository.read("tdv.lock")
+    shelf.repository.write({"tdv.lock": f"{lock}<<<<<<< HEAD\n=======\n>>>>>>> other\n"})
+    said = shelf.repository.tdv("status", expect=0).stdout
+    assert "nothing to do" not in said
+    assert "in conflict, lines" in said
+    assert "`tdv lock` settles it" in said
 
 
 def test_app_version_that_cannot_be_told_is_said(shelf: Shelf) -> None:

@@ -87,7 +87,8 @@ class NewReleases:
         message = f"the tag {tag.name} promises {tag.digest or 'no digest'}, the record {record.digest}"
         following = parse_version(record.version).least_after("patch")
         hint = f"git rm {subject.file}, drop its section of {changelog.FILE} and commit, "
-        hint += f"then tdv release {self._dataset} {following}; where the tag is forged: git tag --delete {tag.name}"
+        hint += f"then tdv release {self._dataset} {following}; where the tag is forged: git tag --delete "
+        hint += self._ports.git.tag_name(tag.name)
         return subject.broken("tag-free", message, hint)
 
     # -- what it follows

@@ -45,5 +45,7 @@ def command(
     for choice in found.datasets.values():
         for line in choice_lines(choice, explain=explain):
             terminal.out(line)
+    for note in found.notes:
+        terminal.note(note)
     if text := need_text(found.app, found.migration):
         terminal.note(f"For {text}")

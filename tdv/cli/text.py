@@ -82,17 +82,18 @@ def choice_lines(choice: Choice, *, explain: bool) -> Iterator[str]:
         yield from (f"  {dataset}@v{item.version} {clean(item.reason)}" for item in choice.rejected)
 
 
-def standing_lines(standings: Iterable[Standing]) -> Iterator[tuple[str, str, str]]:
+def standing_lines(standings: Iterable[Standing]) -> Iterator[tuple[str, str, str, str]]:
     """``tdv.lock``, ``shop@v1.1.0``, ``2 releases behind v1.3.0, and the code has 3 more migrations than b2``"""
     for item in standings:
         said = [f"{counted(item.behind, 'release')} behind v{item.newest}"] if item.behind else []
         if item.migrations:
             said.append(f"the code has {counted(item.migrations, 'more migration')} than {item.migration}")
         said += [f"v{item.promoted} is promoted"] if item.promoted else []
+        said += [] if item.fits else ["no longer fits"]
         reference = (
             f"{item.dataset}@v{item.version}" if item.version[:1].isdigit() else f"{item.dataset}@{item.version}"
         )
-        yield item.place, reference if item.dataset else "", item.problem or ", ".join(said) or "up to date"
+        yield item.place, reference if item.dataset else "", item.problem or ", ".join(said) or "up to date", item.hint
 
 
 def need_text(app: str | None, migration: str | None) -> str:

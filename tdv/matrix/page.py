@@ -7,10 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from tdv.durable import write_text
 from tdv.faces.html import document, escaped
 from tdv.matrix.value import Band, DatasetMatrix, Matrix, Served
+
+_KEY: Final = (
+    "<p class='key'><span><i class='added'></i>the newest release</span> "
+    "<span><i class='changed'></i>an older release</span> "
+    "<span><i class='removed'></i>no release, where this app version needs one</span> "
+    "<span><i class='none'></i>no release</span> "
+    "<span><i class='here'></i>where the code itself stands</span></p>"
+)
 
 
 def write_page(found: Matrix, file: Path) -> None:
@@ -31,7 +40,8 @@ def _dataset(found: DatasetMatrix) -> Iterator[str]:
     badge = f"<span class='badge removed'>{holes} without data</span>" if holes else ""
     yield f"<section><header><h1>{escaped(found.dataset)}</h1>{badge}</header>"
     yield "<p class='faint'>The newest release that serves an app version (row) at migrations (column). "
-    yield "The framed crossing is where the code itself stands; <b>pinned</b> is what its lock holds.</p>"
+    yield "<b>pinned</b> is what the lock of that app version holds.</p>"
+    yield _KEY
     yield "<div class='scroll'><table class='crossings'><thead><tr><th>app<th>pinned"
     yield "".join(f"<th>{escaped(str(stretch))}{_size(len(stretch.revisions))}" for stretch in found.stretches)
     yield "</tr></thead><tbody>"

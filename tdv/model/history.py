@@ -251,7 +251,8 @@ class Position:
                 return reason
         for text in _words(span.until or ""):
             if self._has(text):
-                return f"serves {span}, and {self.text} is not before {text}"
+                ends = self.history.find(text) == self.revisions or text == self.text
+                return _past(span, self.text, text, ends=ends)
         return ""
 
     def _before(self, text: str) -> str:
@@ -284,8 +285,13 @@ class Unplaced:
         if start is not None and here < start:
             return f"serves migrations from {span.start}, and {self.text} is before it"
         if until is not None and here >= until:
-            return f"serves {span}, and {self.text} is not before {span.until}"
+            return _past(span, self.text, str(span.until), ends=here == until)
         return ""
+
+
+def _past(span: Span, here: str, until: str, *, ends: bool) -> str:
+    """Why a place that is not before the end of a span is outside; the end itself is the first that is not served."""
+    return f"serves {span}, which ends before {here}" if ends else f"serves {span}, and {here} is not before {until}"
 
 
 def serves_nothing(span: Span, history: History | None) -> bool:

@@ -63,11 +63,12 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """One choice per dataset, required ones included, by name."""
+    """One choice per dataset, required ones included, by name; `notes` are sentences that the user should read."""
 
     app: str | None
     migration: str | None
     datasets: Mapping[str, Choice] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def to_plain(self) -> dict[str, Any]:
         return {
@@ -75,4 +76,5 @@ class Resolution:
             "app": self.app,
             "migration": self.migration,
             "datasets": {name: choice.to_plain() for name, choice in self.datasets.items()},
+            "notes": list(self.notes),
         }

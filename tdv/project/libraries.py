@@ -108,6 +108,11 @@ def newest(ports: Ports) -> Library:
     return Library(ports.book, dict, partial(_newest, ports), ports.book_of)
 
 
+def reachable(ports: Ports) -> Library:
+    """What the repositories have now; of one that cannot be reached, what was read last."""
+    return pinned_by(ports, None)
+
+
 def _pins(lock: Lock | None) -> Mapping[str, Origin]:
     return {
         name: Origin(repository_of(name) or "", pin.repository, pin.commit)

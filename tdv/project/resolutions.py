@@ -7,7 +7,7 @@ over ``tdv.yaml``; without any word about app or migrations, they do not matter.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from tdv.errors import ConfigError, NotFound, UsageError
@@ -49,7 +49,9 @@ def resolve(ports: Ports, wish: ResolveWish) -> Resolution:
     from tdv import resolve as verb
 
     needed = need(ports, wish.app, _migration(ports, wish))
-    return verb.resolve(verb.Wish(asked(ports, wish.refs), needed, reasons=wish.reasons), libraries.newest(ports))
+    library = libraries.reachable(ports)
+    found = verb.resolve(verb.Wish(asked(ports, wish.refs), needed, reasons=wish.reasons), library)
+    return replace(found, notes=tuple(library.notes)) if library.notes else found
 
 
 def _migration(ports: Ports, wish: ResolveWish) -> str | None:

@@ -84,7 +84,11 @@ def choose_for(ports: Ports, wish: CheckoutWish) -> Chosen:
 
     place = target_of(ports, wish)
     _refuse_protected(place, wish)
-    found = standing(ports, place)
+    try:
+        found = standing(ports, place)
+    except Incompatible as problem:
+        hint = f"{problem.hint} --ignore-compat does not ask."
+        raise Incompatible(problem.message, hint=hint, **problem.facts) from problem
     if found is None:
         return choose(ports, wish)
     try:

@@ -51,7 +51,7 @@ def standing(ports: Ports, place: TargetSettings) -> Position | None:
         raise Incompatible(
             f"{place.name or place.shown} stands at a migration that this code does not have: {problem.message}",
             hint="Check out the code that has it, or migrate the target back; "
-            "--migration says where it stands instead, --ignore-compat does not ask.",
+            "--migration says where it stands instead.",
         ) from problem
 
 

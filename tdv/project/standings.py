@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from tdv.errors import TdvError
+from tdv.errors import Incompatible, TdvError
 from tdv.model.fit import Need, faults, range_of, version_of
 from tdv.model.history import Position
 from tdv.model.lock import Lock
@@ -20,6 +20,7 @@ from tdv.store.stages import current
 from tdv.targets.registry import open_target
 
 if TYPE_CHECKING:
+    from tdv.lock import Stale
     from tdv.model.release import Release
     from tdv.model.resolution import Asked
     from tdv.project.libraries import Library
@@ -28,12 +29,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """The lock, and what the code asks of it; `problem` says why that cannot be told."""
+    """The lock, what the code asks of it, and where it does not hold; `problem` says why that cannot be told."""
 
     lock: Lock
-    asked: Mapping[str, Sequence[Asked]] = field(default_factory=dict)
+    asked: Mapping[str, tuple[Asked, ...]] = field(default_factory=dict)
     need: Need = Need()  # noqa: RUF009 - a frozen value
-    problem: str = ""
+    stale: tuple[Stale, ...] = ()
+    problem: TdvError | None = None
 
 
 def locked(ports: Ports) -> Locked | None:
@@ -42,38 +44,57 @@ def locked(ports: Ports) -> Locked | None:
         held = locks.read(ports)
         if held is None:
             return None
-        return Locked(held, resolutions.asked(ports), resolutions.need(ports))
+        asked, need = resolutions.asked(ports), resolutions.need(ports)
+        return Locked(held, asked, need, _stale(ports, held, asked, need))
     except TdvError as problem:
-        return Locked(Lock(), problem=problem.message)
+        return Locked(Lock(), problem=problem)
 
 
 def unlocked(ports: Ports, held: Locked | None) -> dict[str, list[Notice]]:
     """Dataset → why ``tdv.lock`` does not hold for it; what keeps the lock from being judged says nothing here."""
-    found: dict[str, list[Notice]] = {}
-    if held is None or held.problem:
-        return found
+    if held is None or not held.stale:
+        return {}
+    said: dict[str, list[str]] = {}
+    for item in held.stale:
+        said.setdefault(item.dataset, []).append(item.message)
+    hint = _renewal(ports, held)
+    return {name: [Notice("unlocked", f"the lock: {'; '.join(messages)}", hint)] for name, messages in said.items()}
+
+
+def _stale(ports: Ports, held: Lock, asked: Mapping[str, tuple[Asked, ...]], need: Need) -> tuple[Stale, ...]:
+    """What keeps the lock from being judged says nothing here."""
     try:
-        why = locks.stale(ports, held.lock, held.asked, held.need)
+        return tuple(locks.stale(ports, held, asked, need))
     except TdvError:
-        return found
-    for item in why:
-        found.setdefault(item.dataset, []).append(Notice("unlocked", f"the lock: {item.message}", "tdv lock"))
-    return found
+        return ()
+
+
+def _renewal(ports: Ports, held: Locked) -> str:
+    """What renews a stale lock: `tdv lock`, unless nothing fits, which has to be mended first."""
+    try:
+        locks.resolve_with(libraries.pinned_by(ports, held.lock), held.asked, held.need, held.lock.versions)
+    except Incompatible as problem:
+        return problem.hint or problem.message
+    except TdvError:
+        pass
+    return "tdv lock"
 
 
 def of_lock(ports: Ports, held: Locked | None, names: tuple[str, ...]) -> tuple[Standing, ...]:
     """What the lock pins, of the datasets named or of all."""
     if held is None:
         return ()
-    if held.problem:
-        return (Standing("tdv.lock", problem=held.problem),)
+    if held.problem is not None:
+        return (Standing("tdv.lock", problem=held.problem.message, hint=held.problem.hint or ""),)
+    unfit = {item.dataset for item in held.stale}
     pins = held.lock.versions
     try:
         library = libraries.pinned_by(ports, held.lock)
         chosen = [name for name in pins if name in names or not names]
-        return tuple(_pinned(library, name, pins[name], held.asked.get(name, ()), held.need) for name in chosen)
+        found = (_pinned(library, name, pins[name], held.asked.get(name, ()), held.need) for name in chosen)
+        return tuple(replace(item, fits=item.dataset not in unfit) for item in found)
     except TdvError as problem:
-        return (Standing("tdv.lock", problem=problem.message),)
+        return (Standing("tdv.lock", problem=problem.message, hint=problem.hint or ""),)
 
 
 def _pinned(library: Library, name: str, version: str, asked: Sequence[Asked], need: Need) -> Standing:

@@ -188,6 +188,7 @@ def _fetch(ports: Ports, prefix: str) -> str:
     """How to get tags that may be missing in this clone."""
     if not ports.git.is_shallow():
         return "`git fetch --tags` brings the tags of the remote."
+    prefix = ports.git.tag_name(prefix)
     return f"This clone is shallow: git fetch --depth=1 origin 'refs/tags/{prefix}*:refs/tags/{prefix}*'"
 
 

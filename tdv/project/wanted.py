@@ -167,15 +167,21 @@ def lock_at(ports: Ports, tag: str) -> Lock:
     from tdv.store.locks import parse_lock
 
     try:
-        data = ports.git.show(ports.git.resolve(tag), FILE)
+        commit = ports.git.resolve(tag)
+        data = ports.git.read_many(commit, (FILE,)).get(FILE)
     except NotFound as problem:
-        raise NotFound(
-            f"{problem.message}, so that nothing says what {tag} was pinned to",
-            hint=f"`git fetch origin tag {tag}` brings a tag that is missing here; "
-            "without a lock there, resolve for its version with --app.",
-            tag=tag,
-        ) from problem
+        raise _pins_nothing(ports, tag, problem.message, f"`git fetch origin tag {tag}` brings it") from problem
+    if data is None:
+        raise _pins_nothing(ports, tag, f"{tag} has no {FILE}", "Resolve for the version of that code with --app")
     return parse_lock(data, f"{tag}:{FILE}")
+
+
+def _pins_nothing(ports: Ports, tag: str, message: str, hint: str) -> NotFound:
+    """A tag without a lock; that of a release of the data is said to be one."""
+    dataset, at, _ = tag.partition("@v")
+    if at and dataset in ports.book.datasets():
+        message, hint = f"{tag} is a release of the data, no tag of the app", f"`tdv checkout {tag}` restores it"
+    return NotFound(f"{message}, so that nothing says what {tag} was pinned to", hint=f"{hint}.", tag=tag)
 
 
 def _pinned_at(ports: Ports, tag: str, lock: Lock, dataset: str) -> State:

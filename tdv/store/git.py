@@ -275,6 +275,10 @@ class Git:
         # A pattern would leave out the peeled lines, which carry the suffix ^{}: the * covers them.
         return gto.parse_listing(self._run("ls-remote", "--tags", "--", remote, *asked), self._place)
 
+    def tag_name(self, name: str) -> str:
+        """A tag of this project as ``git`` itself is told it: ``sub=movies@v1.1.0`` below the top of the work tree."""
+        return f"{self._place}{name}"
+
     def fetch_tags(self, names: Sequence[str], remote: str | None = None) -> None:
         """Brings tags of the remote, in a shallow clone with their commits only; an existing tag is not moved."""
         if not names:

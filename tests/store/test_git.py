@@ -390,3 +390,9 @@ def test_a_lock_that_was_left_behind_is_named(repository: Repository) -> None:
     assert caught.value.hint == f"Wait for the Git process that works here; if there is none: rm {lock}"
     lock.unlink()
     git.commit_only(["a.txt"], "Change", None)
+
+
+def test_tag_of_a_project_below_the_top_has_the_name_that_git_is_told(repository: Repository) -> None:
+    repository.write({"data/web/a.txt": "a"})
+    assert Git(repository.root / "data" / "web", os.environ).tag_name("shop@v1.0.0") == "data/web=shop@v1.0.0"
+    assert Git(repository.root, os.environ).tag_name("shop@v1.0.0") == "shop@v1.0.0"
