@@ -433,3 +433,19 @@ def test_names_that_sound_private(name: str) -> None:
 @pytest.mark.parametrize("name", ["id", "name", "title", "emailed", "shipping", "zipped", "created_at", "description"])
 def test_names_that_do_not(name: str) -> None:
     assert not sounds_private(name)
+
+
+def test_dataset_that_a_branch_takes_away_leaves_nothing_in_the_files_of_dvc(branch: Repository) -> None:
+    branch.git("checkout", "--quiet", "main")
+    branch.tdv("new", "zoo", expect=0)
+    branch.tdv("build", expect=0)
+    branch.commit("A zoo")
+    branch.git("checkout", "--quiet", "-B", "work")
+    branch.git("rm", "-r", "--quiet", "datasets/zoo")
+    shutil.rmtree(branch.root / "datasets/zoo")
+    branch.commit("No zoo")
+    assert "its stage in dvc.yaml" in broken(branch)["stage"]
+    assert "dvc remove zoo" in gate(branch).stdout
+    branch.git("checkout", "--quiet", "main~1", "--", "dvc.yaml", "dvc.lock")
+    branch.commit("Nothing of the zoo")
+    assert broken(branch) == {}

@@ -1,11 +1,14 @@
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tdv.status import DatasetStatus, Notice, StageFacts, StatusPorts, status
 from tdv.tag import TagOptions, tag
 from tests.conftest import RepositoryBuilder
+from tests.repository import run
 from tests.shelf import SOURCE, Shelf
 
 
@@ -98,6 +101,34 @@ def test_dataset_that_is_gone_is_named_while_dvc_builds_it(repo: RepositoryBuild
     made.git("restore", "datasets/shop")
     found = {item["dataset"]: item["notices"] for item in made.tdv("status", "--json", expect=0).json()["datasets"]}
     assert "gone" not in {notice["kind"] for notice in found["shop"]}
+
+
+def test_what_is_left_of_a_dataset_in_each_file_of_dvc_is_named(repo: RepositoryBuilder) -> None:
+    made = repo().prepared()
+    for name in ("shop", "stock"):
+        made.tdv("new", name, expect=0)
+    made.tdv("build", expect=0)
+    made.commit()
+    made.git("rm", "-r", "--quiet", "datasets/shop")
+    shutil.rmtree(made.root / "datasets/shop")
+
+    def left() -> list[str]:
+        datasets = made.tdv("status", "--json", expect=0).json()["datasets"]
+        return [
+            f"{notice['message']} {notice['hint']}" for notice in datasets[0]["notices"] if notice["kind"] == "gone"
+        ]
+
+    (said,) = left()
+    for text in ("stage in dvc.yaml", "artifact in dvc.yaml", "entry in dvc.lock", "dvc remove shop", "`artifacts:`"):
+        assert text in said
+    run(sys.executable, "-m", "dvc", "remove", "shop", cwd=made.root)
+    (said,) = left()
+    assert "its artifact in dvc.yaml git restore" in said
+    assert "dvc remove" not in said
+    kept = yaml.safe_load(made.read("dvc.yaml"))
+    del kept["artifacts"]["shop"]
+    made.write({"dvc.yaml": yaml.safe_dump(kept)})
+    assert made.tdv("status", "--json", expect=0).json()["datasets"][0]["dataset"] == "stock"
 
 
 def test_spec_that_is_gone_beside_its_releases_is_named(repo: RepositoryBuilder) -> None:

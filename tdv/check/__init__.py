@@ -17,6 +17,7 @@ from tdv.check.work import WorkTree
 from tdv.errors import DocumentError, TdvError
 from tdv.store import pipeline
 from tdv.store.base import changed_since, find_base
+from tdv.store.leftovers import leftovers
 from tdv.store.records import amendments_path
 
 __all__ = [
@@ -48,6 +49,7 @@ def check(ports: CheckPorts, options: CheckOptions) -> Checked:
         if dataset in ports.book.datasets() and (releases.records or _touched(ports, dataset, changed, before)):
             verdicts += work.verdicts(rebuild=options.rebuild, new=releases.pending)
         verdicts += releases.verdicts(options)
+    verdicts += _left_over(ports, changed)
     verdicts += _lock(ports)
     return Checked(options.base, tuple(verdicts))
 
@@ -77,6 +79,13 @@ def _touched(
     if set(listed) != set(sources):
         return True
     return any(path == source or path.startswith(f"{source}/") for path in changed for source in sources)
+
+
+def _left_over(ports: CheckPorts, changed: tuple[str, ...]) -> Iterator[Verdict]:
+    """Datasets that the branch took away, and that DVC's files still name."""
+    for dataset, found in leftovers(ports.book.root).items():
+        if dataset not in ports.book.datasets() and any(path.startswith(f"datasets/{dataset}/") for path in changed):
+            yield Subject(dataset, file=pipeline.DVC_YAML).broken("stage", found.message, found.hint)
 
 
 def _lock(ports: CheckPorts) -> Iterator[Verdict]:

@@ -7,22 +7,18 @@ is asked for.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from tdv import status as verb
 from tdv.errors import TdvError
 from tdv.model.reference import repository_of
 from tdv.project import sources as build_sources
 from tdv.project import standings, states
-from tdv.project.builds import command
 from tdv.project.releases import published
-from tdv.store import pipeline
 from tdv.store.fingerprint import Fingerprints, stage_status
+from tdv.store.leftovers import leftovers
 from tdv.targets import state as target_state
 from tdv.targets.registry import open_target
-
-_GONE: Final = "dvc.yaml builds it, and datasets/{0}/dataset.yaml is not there"
-_LEAVE: Final = "git restore datasets/{0}, or dvc remove {0} and take it out of `artifacts:` in dvc.yaml"
 
 if TYPE_CHECKING:
     from tdv.log import Log
@@ -83,11 +79,8 @@ def _stage(ports: Ports, dataset: str, prints: Fingerprints) -> verb.StageFacts:
 
 
 def _gone(ports: Ports) -> dict[str, list[verb.Notice]]:
-    """Datasets that ``dvc.yaml`` still builds, though their spec is not there any more."""
-    root = ports.root
-    stages = [name for name in pipeline.stage_names(root) if pipeline.stage_command(root, name) == command(name)]
-    lost = [name for name in stages if not (ports.directory(name) / build_sources.SPEC).is_file()]
-    return {name: [verb.Notice("gone", _GONE.format(name), _LEAVE.format(name))] for name in lost}
+    """Datasets that DVC's files still name, though their spec is not there any more."""
+    return {name: [verb.Notice("gone", item.message, item.hint)] for name, item in leftovers(ports.root).items()}
 
 
 def _drifted(ports: Ports) -> dict[str, list[verb.Notice]]:

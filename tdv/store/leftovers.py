@@ -1,0 +1,73 @@
+"""What DVC's files still say of datasets whose spec is gone.
+
+In: the root of a project. Out: dataset → `Leftover`. Always holds: stages and artifacts that tdv did not write are not
+looked at; nothing is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tdv.store import pipeline
+from tdv.store.artifacts import data_path
+
+_SAID: Final = {
+    "stage": "its stage in dvc.yaml",
+    "artifact": "its artifact in dvc.yaml",
+    "lock": "its entry in dvc.lock",
+}
+_MEND: Final = {
+    "stage": "dvc remove {0}",
+    "artifact": "take {0} out of `artifacts:` in dvc.yaml",
+    "lock": "take {0} out of dvc.lock",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """A dataset without a spec; `places` are ``stage``, ``artifact`` and ``lock``, where it still stands."""
+
+    dataset: str
+    places: tuple[str, ...]
+
+    @property
+    def message(self) -> str:
+        """``datasets/movies/dataset.yaml is not there, and still there is its stage in dvc.yaml``"""
+        still = " and ".join(_SAID[place] for place in self.places)
+        return f"{_spec(self.dataset)} is not there, and still there is {still}"
+
+    @property
+    def hint(self) -> str:
+        """What takes it out, or brings the dataset back."""
+        # With the stage, DVC removes what it locked.
+        places = [place for place in self.places if place != "lock" or "stage" not in self.places]
+        out = " and ".join(_MEND[place].format(self.dataset) for place in places)
+        return f"git restore datasets/{self.dataset}, or {out}"
+
+
+def leftovers(root: Path) -> dict[str, Leftover]:
+    """Every dataset that DVC's files name and that has no spec any more."""
+    found = {
+        "stage": [name for name in pipeline.stage_names(root) if _spec(name) in pipeline.stage_deps(root, name)],
+        "artifact": list(_artifacts(root)),
+        "lock": [name for name, stage in pipeline.read_lock(root).items() if stage.out(data_path(name))],
+    }
+    names = dict.fromkeys(name for place in found.values() for name in place)
+    return {name: Leftover(name, _places(found, name)) for name in names if not (root / _spec(name)).is_file()}
+
+
+def _spec(dataset: str) -> str:
+    return f"datasets/{dataset}/dataset.yaml"
+
+
+def _artifacts(root: Path) -> Iterator[str]:
+    file = root / pipeline.DVC_YAML
+    paths = pipeline.artifact_paths(file.read_bytes()) if file.is_file() else {}
+    return (name for name, path in paths.items() if path == data_path(name))
+
+
+def _places(found: dict[str, list[str]], name: str) -> tuple[str, ...]:
+    return tuple(place for place, names in found.items() if name in names)
