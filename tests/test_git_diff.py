@@ -58,6 +58,44 @@ def test_git_diff_shows_rows_of_the_data_that_a_file_points_at(shop: Repository,
     assert ("md5:" in text) == (file == RECORD)
 
 
+def test_rows_of_a_release_are_shown_once(shop: Repository, tmp_path: Path) -> None:
+    copy = Repository(tmp_path / "copy")
+    shutil.copytree(shop.root, copy.root, symlinks=True)
+    spec = copy.read("datasets/shop/dataset.yaml").replace("rows: 12", "rows: 15")
+    copy.write({"datasets/shop/dataset.yaml": spec})
+    copy.commit("Three more users")
+    copy.tdv("release", "shop", "1.2.0", "-m", "More", expect=0)
+    names = copy.git("show", "--format=", "--name-only", "HEAD").split()
+    assert {"dvc.lock", "datasets/shop/snapshot.yaml", "datasets/shop/releases/1.2.0.yaml"} <= set(names)
+    text = shown(copy, "diff", "HEAD~1", "HEAD")
+    assert text.count("users  3 added") == 1
+    assert text.count("rows: at dvc.lock below\n") == 2
+    assert text.index("rows: at dvc.lock below") < text.index("users  3 added")
+    assert "users  3 added" in shown(copy, "diff", "HEAD~1", "HEAD", "--", "datasets/shop/snapshot.yaml")
+
+
+def test_rows_are_shown_where_only_one_file_changes(shop: Repository, tmp_path: Path) -> None:
+    copy = Repository(tmp_path / "copy")
+    shutil.copytree(shop.root, copy.root, symlinks=True)
+    spec = copy.read("datasets/shop/dataset.yaml").replace("rows: 12", "rows: 15")
+    copy.write({"datasets/shop/dataset.yaml": spec})
+    copy.tdv("build", expect=0)
+    text = shown(copy, "diff")
+    assert (text.count("users  3 added"), text.count("rows: at dvc.lock below")) == (1, 1)
+    copy.commit("Three more users")
+    copy.tdv("release", "shop", "1.2.0", "-m", "More", expect=0)
+    assert copy.git("show", "--format=", "--name-only", "HEAD").split()[-1].endswith("1.2.0.yaml")
+    text = shown(copy, "diff", "HEAD~1", "HEAD")
+    assert (text.count("users  3 added"), text.count("rows: at")) == (1, 0)
+    copy.write({"zzz.txt": "A file that comes later, and is no dvc.lock\n"})
+    copy.git("add", "zzz.txt")
+    copy.git("commit", "--quiet", "--amend", "--no-edit")
+    assert shown(copy, "diff", "HEAD~1", "HEAD").count("users  3 added") == 1
+    copy.git("checkout", "--quiet", "HEAD~2", "--", "datasets/shop/snapshot.yaml")
+    copy.write({"zzz.txt": "Another\n"})
+    assert shown(copy, "diff", "HEAD").count("users  3 removed") == 1
+
+
 def test_git_diff_is_in_colour_where_git_would_be(shop: Repository) -> None:
     words = ("diff", first(shop), "HEAD", "--", "dvc.lock")
     assert "\x1b[" not in shown(shop, *words)

@@ -25,6 +25,8 @@ def command(ctx: typer.Context, words: Annotated[list[str], typer.Argument(metav
     for line in found.lines:
         style = next((style for sign, style in _STYLES.items() if line.startswith(sign)), "")
         terminal.out(terminal.styled(terminal.clean(line), style))
+    if found.pointer:
+        terminal.out(terminal.styled(found.pointer, "dim"))
     for number, report in enumerate(found.reports):
         if number or found.lines:
             terminal.out()

@@ -35,13 +35,16 @@ _RENAMED: Final = 9
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """One file before and after; None where it was or is not. `about` is what Git says of a rename."""
+    """One file before and after; None where it was or is not. `about` is what Git says of a rename, `blob` its name of
+    the newer content, and `is_last` whether it is known that no other file of the same difference comes after it."""
 
     path: str
     new_path: str
     old: bytes | None
     new: bytes | None
     about: str = ""
+    blob: str = ""
+    is_last: bool = True
 
     @property
     def title(self) -> tuple[str, ...]:
@@ -49,15 +52,17 @@ class FileChange:
         return (f"diff --tdv a/{self.path} b/{self.new_path}", *self.about.splitlines())
 
     @classmethod
-    def of(cls, words: Sequence[str]) -> FileChange | None:
-        """What the arguments of Git's ``diff.<driver>.command`` mean; None for a file in conflict."""
+    def of(cls, words: Sequence[str], environ: Mapping[str, str]) -> FileChange | None:
+        """What the arguments of Git's ``diff.<driver>.command`` mean, and the variables that it sets; None for a file
+        in conflict."""
         if len(words) == 1:
             return None
         if len(words) not in (_ARGUMENTS, _RENAMED):
             raise UsageError("Git calls this with 7 arguments, or 9", hint="`git diff` shows what it prints.")
-        path, old, _, _, new, _, _ = words[:_ARGUMENTS]
+        path, old, _, _, new, blob, _ = words[:_ARGUMENTS]
         renamed, about = words[_ARGUMENTS:] or (path, "")
-        return cls(path, renamed, _content(old), _content(new), about)
+        is_last = environ.get("GIT_DIFF_PATH_COUNTER") == environ.get("GIT_DIFF_PATH_TOTAL")
+        return cls(path, renamed, _content(old), _content(new), about, blob, is_last)
 
 
 def _content(file: str) -> bytes | None:
@@ -66,11 +71,13 @@ def _content(file: str) -> bytes | None:
 
 @dataclass(frozen=True, slots=True)
 class FileDiff:
-    """What is shown of one file: its title, lines of a unified diff, and rows of the datasets that it speaks of."""
+    """What is shown of one file: its title, lines of a unified diff, and rows of the datasets that it speaks of, or
+    where these are shown."""
 
     title: tuple[str, ...]
     lines: tuple[str, ...]
     reports: tuple[DiffReport, ...] = ()
+    pointer: str = ""
 
 
 def compare(ports: Ports | None, change: FileChange) -> FileDiff:
@@ -86,10 +93,34 @@ def compare(ports: Ports | None, change: FileChange) -> FileDiff:
     try:
         if path.name == pipeline.DVC_LOCK:
             return _lock(ports, change)
+        if _lock_follows(ports, change):
+            return replace(_texts(change, ports), pointer=f"rows: at {pipeline.DVC_LOCK} below")
         shown = _summaries(ports, change) if path.name == SUMMARY else _records(ports, change)
     except TdvError:
         return _texts(change, ports)
     return FileDiff(change.title, _texts(change, ports).lines, (shown,) if shown else ())
+
+
+def _lock_follows(ports: Ports, change: FileChange) -> bool:
+    """Whether dvc.lock, which comes after records and summaries, changed together with this content, and so shows the
+    same rows. Git does not tell a driver which other files differ, only how many there are."""
+    if change.is_last or change.new is None:
+        return False
+    path = f"datasets/{change.new_path.rpartition('datasets/')[2]}"
+    there = ports.git.read_many("HEAD", (path, pipeline.DVC_LOCK))
+    work = ports.root / path
+    if there.get(path) != change.new and work.is_file() and work.read_bytes() == change.new:
+        lock = ports.root / pipeline.DVC_LOCK
+        return lock.is_file() and there.get(pipeline.DVC_LOCK) != lock.read_bytes()
+    blob = ports.git.blob_names([f"HEAD:./{path}"])[0] if there.get(path) == change.new else change.blob
+    return bool(blob and blob.strip("0")) and _brought_with_lock(ports, str(blob), path)
+
+
+def _brought_with_lock(ports: Ports, blob: str, path: str) -> bool:
+    """Whether the newest commit that brought or took a content changed dvc.lock, too."""
+    commit = ports.git.answer("log", "-1", "--all", "--format=%H", f"--find-object={blob}", "--", path).decode().strip()
+    options = ("--root", "--no-commit-id", "--name-only", "-r")
+    return bool(commit) and bool(ports.git.answer("diff-tree", *options, commit, "--", pipeline.DVC_LOCK))
 
 
 def _texts(change: FileChange, ports: Ports | None) -> FileDiff:

@@ -65,7 +65,7 @@ def file_diff(directory: Path, words: Sequence[str]) -> FileDiff:
     """How a file changed, from the arguments of Git's diff driver; the project is looked for where the file lies."""
     from tdv.project import file_diffs
 
-    change = file_diffs.FileChange.of(words)
+    change = file_diffs.FileChange.of(words, config.process_environment())
     if change is None:
         return file_diffs.FileDiff((f"* Unmerged path {words[0]}",), ())
     try:
