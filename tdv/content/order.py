@@ -25,9 +25,10 @@ from tdv.content.redact import shown_key
 from tdv.errors import DataError
 from tdv.model.schema import TableSchema
 
-IN_MEMORY_ROWS: Final = 1_048_576
-IN_MEMORY_BYTES: Final = 256 << 20
-"""A table that has more rows or bytes than this waits on the disk until its order is known."""
+IN_MEMORY_ROWS: Final = 262_144
+IN_MEMORY_BYTES: Final = 64 << 20
+"""A table that has more rows or bytes than this waits on the disk until its order is known: as many rows as a bucket,
+which is sorted in memory, so that larger tables take no more of it."""
 _BATCH: Final = 65_536
 _SAMPLED: Final = 256
 _BUCKET: Final = 262_144
