@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from tdv.errors import DataError, IntegrityError, Refused, TargetBusy, TargetError, UsageError
-from tdv.model.schema import Reference
+from tdv.model.schema import Column, Reference, Rules, TableSchema
+from tdv.model.types import LogicalType
 from tdv.targets.protocol import Queryable
 from tdv.targets.verification import target_digest
 from tdv.testing import USERS, checkout, snapshot, table, users
@@ -278,6 +279,18 @@ def test_rows_wider_than_a_page_and_keys_of_all_kinds(tmp_path: Path, path: Path
     assert rows(path, "PRAGMA integrity_check") == [("ok",)]
     assert rows(path, "PRAGMA foreign_key_check") == []
     assert rows(path, "SELECT id FROM child WHERE parent = 300") == [(-5,)]
+
+
+def test_greatest_length_and_references_are_kept_and_read_back(tmp_path: Path, path: Path) -> None:
+    columns = (
+        Column("id", LogicalType("int64")),
+        Column("parent", LogicalType("int64"), nullable=True),
+        Column("name", LogicalType("string"), rules=Rules(max_length=9)),
+    )
+    schema = TableSchema("names", columns, key=("id",), references=(Reference(("parent",), "names", ("id",)),))
+    place = target(tmp_path, f"sqlite:///{path}")
+    checkout(tmp_path, place, snapshot(tmp_path, {schema: pa.table({"id": [1], "parent": [1], "name": ["é" * 9]})}))
+    assert place.inspect().table("names") == schema
 
 
 def test_key_that_stands_twice_is_a_data_error(tmp_path: Path, path: Path) -> None:

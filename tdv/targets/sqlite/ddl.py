@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from tdv.errors import DataError
-from tdv.model.schema import Reference, TableSchema
+from tdv.model.schema import Column, Reference, TableSchema
 from tdv.model.types import LogicalType
 from tdv.targets.protocol import STATE_TABLE, Loss
 from tdv.targets.sql import index_name, keys_of, listed, quote
@@ -26,7 +26,7 @@ LOSSES: Final[Mapping[str, Loss]] = {
     "float64": Loss("native", "DOUBLE", "NaN is refused: SQLite turns it into NULL"),
     "decimal": Loss("encoded", "DECIMAL(p,s)", "numbers; read back exactly at the declared scale"),
     f"decimal>{EXACT_DIGITS}": Loss("encoded", "TEXT", "digits as text"),
-    "string": Loss("native", "TEXT"),
+    "string": Loss("native", "TEXT", "VARCHAR(n) where the column has maxLength"),
     "binary": Loss("native", "BLOB"),
     "date": Loss("encoded", "DATE", "2026-01-31; years 1 to 9999"),
     "time": Loss("encoded", "TIME", "12:30:00 or 12:30:00.000001"),
@@ -113,10 +113,14 @@ def _column(table: TableSchema, name: str) -> str:
     column = table.column(name)
     if is_rowid(table, name):
         return f"{quote(name)} INTEGER PRIMARY KEY NOT NULL"
-    return f"{quote(name)} {_type_name(column.type)}" + ("" if column.nullable else " NOT NULL")
+    return f"{quote(name)} {_type_name(column)}" + ("" if column.nullable else " NOT NULL")
 
 
-def _type_name(kind: LogicalType) -> str:
+def _type_name(column: Column) -> str:
+    """The declared type; SQLite does not look at the length of a text, and `inspect` gives it back."""
+    kind, longest = column.type, column.rules.max_length
+    if kind.name == "string" and longest is not None:
+        return f"VARCHAR({longest})"
     if kind.name == "decimal":
         return f"DECIMAL({kind.precision},{kind.scale})" if is_number(kind) else "TEXT"
     return _NAMES[kind.name]

@@ -54,7 +54,7 @@ class SqliteTarget(OneFile):
     """One SQLite database."""
 
     engine: ClassVar[str] = "sqlite"
-    layout: ClassVar[str] = "2.sqlite"
+    layout: ClassVar[str] = "3.sqlite"
     logs: ClassVar[tuple[str, ...]] = ("-wal", "-journal")
     capabilities: ClassVar[Capabilities] = Capabilities(
         transactional=True, image=True, proof=True, references=True, throwaway=True
