@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 from tdv.model.release import Release
 from tdv.store.git import Git
 from tdv.store.history import faults_of_tags
+from tdv.store.line_ends import unlike_committed
 from tdv.store.records import ReleaseBook, amendments_path, taken_back
 from tdv.store.tags import Tag
 
@@ -168,6 +169,7 @@ class _Look:
         changes = ports.git.changes(paths) if paths else ()
         self._changed = [change.path for change in changes]
         self._unmerged = {change.path for change in changes if change.unmerged}
+        self.bent = unlike_committed(ports.git, [path for stage in self.stages.values() for path in stage.sources])
 
     def tagged(self, dataset: str) -> dict[str, Tag]:
         """Version → its tag."""
@@ -216,6 +218,8 @@ def _work(look: _Look, dataset: str, releases: Sequence[Release]) -> Iterator[No
         yield Notice("conflict", f"in conflict: {_named(unmerged)}", "tdv merge")
     if edited:
         yield Notice("edited", f"not committed: {_named(edited)}", "git add and git commit")
+    elif bent := look.bent.among(stage.sources):
+        yield Notice("edited", bent.message, bent.hint)
     if not stage.built:
         yield Notice("unbuilt", "the built snapshot is not that of the sources", f"tdv build {dataset}")
     elif stage.altered:

@@ -55,6 +55,29 @@ def test_conflict_without_a_merge_is_named(shop: Repository) -> None:
     assert f"there are conflicts in {SPEC_PATH}" in refused.stderr
 
 
+@pytest.mark.parametrize("attributes", ["datasets/** text eol=lf\n", "* text=auto\n"])
+def test_sources_with_line_ends_that_git_does_not_keep_are_not_committed(shop: Repository, attributes: str) -> None:
+    """A spreadsheet saves CRLF, Git commits LF and says nothing, and every other clone would build other data."""
+    shop.write({".gitattributes": attributes}).commit("Attributes")
+    shop.write({SPEC_PATH: SPEC.format(rows=9).replace("\n", "\r\n")})
+    shop.tdv("build", "shop", expect=0)
+    shop.commit("Nine rows")
+    assert shop.git("status", "--porcelain") == ""
+    said = f"Git keeps other line ends than these files have here: {SPEC_PATH}"
+    refused = shop.tdv("release", "shop", expect=11)
+    assert said in refused.stderr
+    assert said in shop.tdv("check", "--base", "HEAD~1", expect=1).stdout
+    assert said in shop.tdv("status", expect=0).stdout
+    mend = f"rm {SPEC_PATH} && git checkout -- {SPEC_PATH}"
+    assert mend in refused.stderr
+    if "eol" not in attributes:
+        assert f"Say `{SPEC_PATH} text eol=lf` in .gitattributes" in refused.stderr
+    run("sh", "-c", mend, cwd=shop.root)
+    shop.tdv("build", "shop", expect=0)
+    shop.commit("Build")
+    shop.tdv("release", "shop", expect=0)
+
+
 # -- tags
 
 

@@ -18,6 +18,7 @@ from tdv.model.spec import DatasetSpec
 from tdv.store import changelog, pipeline
 from tdv.store.artifacts import data_path, summary_path
 from tdv.store.dvc_files import load
+from tdv.store.line_ends import unlike_committed
 
 _SHOWN: Final = 5
 
@@ -116,7 +117,7 @@ class WorkTree:
         places = tuple(dict.fromkeys((*files, *sources)))
         changes = self._ports.git.changes(places)
         if not changes:
-            return self.subject.kept("committed")
+            return self._same_bytes(sources)
         unmerged = [change.path for change in changes if change.unmerged]
         if unmerged:
             return self.subject.broken("committed", f"in conflict: {_named(unmerged)}", "tdv merge", (unmerged[0], 1))
@@ -125,6 +126,13 @@ class WorkTree:
         added = paths if len(paths) <= _SHOWN else _holding(places, paths)
         hint = f"git add {shlex.join(added)} && git commit"
         return self.subject.broken("committed", f"not committed: {_named(paths)}", hint, (paths[0], 1))
+
+    def _same_bytes(self, sources: Sequence[str]) -> Verdict:
+        """Sources that Git calls unchanged, and that others would get with other line ends."""
+        bent = unlike_committed(self._ports.git, sources)
+        if not bent:
+            return self.subject.kept("committed")
+        return self.subject.broken("committed", bent.message, bent.hint, (bent.files[0], 1))
 
     def _privacy(self, spec: DatasetSpec) -> Verdict:
         found = [f"{table.name}.{column}" for table in spec.tables for column in undecided(table)]

@@ -25,6 +25,7 @@ from tdv.release.ports import Candidate, Pushed, Released, ReleaseOptions, Steps
 from tdv.release.tags import VersionTags
 from tdv.store import changelog, conflicts
 from tdv.store.git import Git
+from tdv.store.line_ends import unlike_committed
 from tdv.store.records import record_path
 
 __all__ = [
@@ -104,6 +105,8 @@ def _require_committed(steps: Steps, options: ReleaseOptions) -> None:
             hint=f"git add {added} && git commit, then release again.",
             paths=[change.path for change in changes],
         )
+    if bent := unlike_committed(steps.git, options.sources):
+        raise Refused(bent.message, hint=f"{bent.hint}, and release again.", paths=list(bent.files))
 
 
 def _standing(steps: Steps, options: ReleaseOptions) -> tuple[Record, ...]:
