@@ -7,18 +7,19 @@ that are kept, all of them only to count those that an expression is true of; ot
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import pyarrow as pa
 
+from tdv.diff.expression import columns_of
 from tdv.diff.filtering import Filter
 from tdv.diff.pair import Pair
 from tdv.diff.rows import Plan
 from tdv.diff.shared import Shared, shared_rows, units
 from tdv.model.diff import TableChange
+from tdv.model.schema import TableSchema
 
 _MANY: Final = 500
 """Rows that are kept where the plan keeps all."""
@@ -65,17 +66,23 @@ _NONE: Final = np.empty(0, np.int64)
 
 
 def _found(pair: Pair, plan: Plan) -> Iterator[Shared]:
-    with Filter(plan.where) if plan.where is not None else nullcontext() as keep:
+    if plan.where is None:
+        yield from (shared_rows(pair, stretch) for stretch in units(pair))
+        return
+    asked = [_asked(schema, columns_of(plan.where)) for schema in (pair.old.schema, pair.new.schema)]
+    with Filter(plan.where) as keep:
         for stretch in units(pair):
             shared = shared_rows(pair, stretch)
-            yield shared if keep is None else _true_of(pair, keep, shared)
+            before = keep.positions(shared.old(pair, asked[0].column_names), asked[0])
+            after = keep.positions(shared.new(pair, asked[1].column_names), asked[1])
+            yield shared.taken(np.union1d(before, after))
 
 
-def _true_of(pair: Pair, keep: Filter, shared: Shared) -> Shared:
-    """The rows that the expression is true of before or after."""
-    before = keep.positions(shared.old(pair, pair.old.schema.column_names), pair.old.schema)
-    after = keep.positions(shared.new(pair, pair.new.schema.column_names), pair.new.schema)
-    return shared.taken(np.union1d(before, after))
+def _asked(schema: TableSchema, names: Sequence[str]) -> TableSchema:
+    """What an expression asks of a table: its columns, or any one where it names none."""
+    wanted = {name.casefold() for name in (*names, *(name.partition(".")[0] for name in names))}
+    columns = tuple(column for column in schema.columns if column.name.casefold() in wanted)
+    return TableSchema(schema.name, columns or schema.columns[:1])
 
 
 def _joined(tables: Sequence[pa.Table]) -> pa.Table:

@@ -53,7 +53,8 @@ class Side:
             schema = pa.schema([schema.field(name) for name in columns])
         found = [schema.empty_table()]
         for part, inside in _per_part(parts, at):
-            found.append(self.snapshot.part(self.schema.name, part, columns).take(pa.array(inside)))
+            rows = self.snapshot.part(self.schema.name, part, columns)
+            found.append(rows if len(inside) == part.rows else rows.take(pa.array(inside)))
         return pa.concat_tables(found).combine_chunks()
 
     @staticmethod

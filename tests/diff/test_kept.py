@@ -79,6 +79,8 @@ def test_only_compared_columns_and_rows_that_are_asked_for(tmp_path: Path) -> No
     found = kept(told(tmp_path / "2", OLD, NEW, where="name = 'c'"))
     assert (found.count, plain(found)) == (1, [({"id": 3}, {}, {"tier": None})])
     assert kept(told(tmp_path / "3", OLD, NEW, where="tier = 'gold'", limit=0)).count == 1
+    assert kept(told(tmp_path / "4", OLD, NEW, where="1 = 1")).count == 2
+    assert kept(told(tmp_path / "5", OLD, NEW, where="TIER = NAME OR ID = 2")).count == 1
 
 
 def test_private_values_of_either_name_are_hidden(tmp_path: Path) -> None:
