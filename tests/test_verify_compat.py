@@ -79,6 +79,19 @@ def test_rule_that_a_migration_adds_is_told(project: Repository) -> None:
     assert "[CREATE TABLE others (id BIGINT PRIMARY KEY, name VARCHAR NOT NULL);]" in message
 
 
+def test_rows_that_a_trigger_of_the_application_changes_are_told(project: Repository) -> None:
+    until(project, "0001")
+    trigger = (
+        "CREATE TRIGGER louder AFTER INSERT ON users BEGIN UPDATE users SET name = upper(name) WHERE id = NEW.id; END"
+    )
+    whole = project.read("migrate.py").replace('read_text().split(";")', 'read_text().split(";;")')
+    project.write({"migrations/0002_louder.up.sql": trigger, "migrate.py": whole})
+    message = spans(project, "v1.0.0", expect=13)["1.0.0"]
+    assert "does not fit 0002 (migrations/0002_louder.up.sql): " in message
+    assert "came back from SQLite with other rows" in message
+    assert "[CREATE TRIGGER louder" in message
+
+
 def test_reference_to_a_table_of_the_application_counts(project: Repository) -> None:
     until(project, "0001")
     project.write({"migrations/0002_cities.up.sql": """

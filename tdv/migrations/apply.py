@@ -2,7 +2,8 @@
 
 In: the command, the place, the database by its URL. Out: a database whose schema stands there, as the tool's own table
 says. Always holds: a command that fails, hangs, or leaves the schema anywhere else ends in a `MigrationError` that
-quotes its last lines; no password of the URL is in them, and nothing that the command started goes on after it.
+quotes its last lines; no password of the URL is in them, and nothing that the command started goes on after it, nor
+after a tdv that was killed.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import IO, Any, Final
 from urllib.parse import unquote, urlsplit
 
 from tdv.errors import ConfigError, MigrationError, NotFound
+from tdv.migrations.lifeline import watched
 from tdv.migrations.protocol import MigrationTool, Rows
 from tdv.model.history import Position
 
@@ -99,7 +101,7 @@ def _run(command: Apply, revision: str, database: Database) -> None:
     values = {"url": database.url, "revision": revision, "app": app, "name": name}
     words = [_filled(word, values) for word in command.words]
     environ = {**command.environ, **{key: _filled(value, values) for key, value in command.env.items()}}
-    with tempfile.TemporaryFile() as output:
+    with tempfile.TemporaryFile() as output, watched() as watch:
         try:
             process = subprocess.Popen(
                 words,
@@ -115,6 +117,7 @@ def _run(command: Apply, revision: str, database: Database) -> None:
                 f"migrations.apply cannot be run: {words[0]}: {exc.strerror}",
                 hint="Correct migrations.apply in tdv.yaml, or install the tool.",
             ) from exc
+        watch(process.pid)
         code = _wait(process, command.seconds)
         if code != 0:
             raise _failure(command, revision, code, _Said(output, database))

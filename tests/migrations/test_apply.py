@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import closing
@@ -88,6 +89,19 @@ def test_what_hangs_is_ended_with_all_that_it_started(root: Path) -> None:
     os.set_blocking(reader, True)
     with open(reader, "rb") as alive:
         alive.read()  # ends when nobody has the other side open any more
+
+
+def test_command_ends_with_a_tdv_that_is_killed(root: Path) -> None:
+    os.mkfifo(root / "alive")
+    sleep = "import os, time; os.write(1, b'waiting'); time.sleep(600)"
+    start = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {sleep!r}], stdout=open('alive', 'w'))"
+    (root / "hang.py").write_text(start)
+    call = f"from tests.migrations.test_apply import Path, failed; failed(Path({str(root)!r}), 'hang.py')"
+    begun = subprocess.Popen([sys.executable, "-c", call], cwd=Path(__file__).parents[2])
+    with begun as tdv, open(root / "alive", "rb", buffering=0) as alive:
+        assert alive.read(7) == b"waiting"
+        tdv.kill()
+        assert alive.read() == b""  # ends when nobody has the other side open any more
 
 
 def test_command_that_does_nothing_or_something_else_is_noticed(root: Path) -> None:
