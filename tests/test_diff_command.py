@@ -310,3 +310,24 @@ def test_compatibility_is_part_of_the_change(repo: RepositoryBuilder) -> None:
     plain = made.tdv("diff", "--json", expect=0).json()
     assert ([rule["rule"] for rule in plain["rules"]], plain["bump"]) == (["compat-changed"], "patch")
     assert plain["tables"]["users"]["changed"] == 0
+
+
+def test_datasets_that_a_branch_adds_or_takes_away_are_told(repo: RepositoryBuilder) -> None:
+    made = shop(repo)
+    made.commit("Other users")
+    made.git("checkout", "--quiet", "-b", "zoo")
+    made.write({"datasets/zoo/dataset.yaml": ZOO, "datasets/zoo/seeds/pens.csv": "id,size\n1,4\n"})
+    made.tdv("build", expect=0)
+    made.commit("A zoo")
+    told = made.tdv("diff", "--base", "main", "--exit-code", expect=1).stdout
+    assert "zoo@workspace\n  dataset: dataset added: zoo\n" in told
+    made.git("checkout", "--quiet", "-b", "no-zoo")
+    made.git("rm", "-r", "--quiet", "datasets/zoo")
+    shutil.rmtree(made.root / "datasets/zoo")
+    for left in ("dvc.lock as it was", "nothing"):
+        told = made.tdv("diff", "--base", "zoo", "--exit-code", expect=1).stdout
+        assert "  dataset: dataset removed: zoo\n" in told, left
+        made.git("checkout", "--quiet", "main", "--", "dvc.lock", "dvc.yaml")
+    assert len(made.tdv("diff", "--base", "zoo", "--jsonl", expect=0).stdout.splitlines()) == 2
+    documents.validate(documents.plain(made.tdv("diff", "--base", "zoo", "--json").json()["diffs"][1], "diff"), "diff")
+    made.tdv("diff", "--base", "main", "--exit-code", expect=0)

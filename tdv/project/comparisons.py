@@ -18,11 +18,12 @@ from tdv.config.address import is_path, is_url
 from tdv.errors import NotFound, TdvError, UsageError
 from tdv.model.compat import Compat
 from tdv.model.diff import Finding, Level, TableChange
-from tdv.model.diff_report import DiffReport, ReportOptions, RowChange, TableReport
+from tdv.model.diff_report import DiffReport, ReportOptions, RowChange, SchemaChange, TableReport
 from tdv.model.reference import DATASET
 from tdv.project import obtain, states
 from tdv.project.states import State
 from tdv.store import pipeline
+from tdv.store.artifacts import data_path
 from tdv.store.fingerprint import Fingerprints, stage_status
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from tdv.project.live import Live
     from tdv.project.ports import Ports
     from tdv.store.base import Base
+    from tdv.store.pipeline import StageLock
     from tdv.targets.dialect import Dialect
 
 _FEW: Final = 10
@@ -68,7 +70,7 @@ class DiffStream:
 
 def diff(ports: Ports, wish: DiffWish) -> tuple[DiffReport, ...]:
     """One report per dataset that is compared."""
-    return tuple(_report(ports, pair, wish.shown) for pair in _chosen(ports, wish))
+    return (*(_report(ports, pair, wish.shown) for pair in _chosen(ports, wish)), *_alone(ports, wish))
 
 
 def stream(ports: Ports, wish: DiffWish) -> Iterator[DiffStream]:
@@ -83,6 +85,7 @@ def stream(ports: Ports, wish: DiffWish) -> Iterator[DiffStream]:
 
             found = _told(ports, pair, (old, new), replace(wish.shown, limit=few))
             yield DiffStream(found, stream_rows(old, new, wish.shown))
+    yield from (DiffStream(report, iter(())) for report in _alone(ports, wish))
 
 
 def statements(ports: Ports, wish: DiffWish) -> Iterator[str]:
@@ -215,7 +218,18 @@ def _last_releases(ports: Ports) -> list[Pair]:
 
 
 def _since(ports: Ports, base: str) -> list[Pair]:
-    """Every dataset at the commit where this branch left `base`, and now; new ones have nothing to compare with."""
+    """Every dataset at the commit where this branch left `base`, and now; see `_alone` for those of one side."""
+    found = _fork(ports, base)
+    pairs: list[Pair] = []
+    for dataset in ports.book.datasets():
+        old = _or_none(partial(_at, ports, dataset, found))
+        new = _or_none(partial(states.workspace, ports, dataset))
+        if old is not None and new is not None:
+            pairs.append((old, new))
+    return pairs
+
+
+def _fork(ports: Ports, base: str) -> Base:
     from tdv.store.base import find_base
 
     found = find_base(ports.git, base)
@@ -224,13 +238,28 @@ def _since(ports: Ports, base: str) -> list[Pair]:
             f"HEAD and {base} have no commit in common",
             hint="In a shallow clone, `git fetch --unshallow` or `git fetch --deepen 100` brings the history.",
         )
-    pairs: list[Pair] = []
-    for dataset in ports.book.datasets():
-        old = _or_none(partial(_at, ports, dataset, found))
-        new = _or_none(partial(states.workspace, ports, dataset))
-        if old is not None and new is not None:
-            pairs.append((old, new))
-    return pairs
+    return found
+
+
+def _alone(ports: Ports, wish: DiffWish) -> Iterator[DiffReport]:
+    """The datasets that were built on one side of a branch only, which have nothing to compare with."""
+    if wish.base is None or wish.shown.names_something:
+        return
+    found = _fork(ports, wish.base)
+    data = ports.git.read_many(found.fork, (pipeline.DVC_LOCK,)).get(pipeline.DVC_LOCK)
+    before, after = _built(pipeline.parse_lock(data) if data else {}), _built(pipeline.read_lock(ports.root))
+    datasets = ports.book.datasets()
+    after = {name for name in after if name in datasets}
+    for name in sorted(before ^ after):
+        kind, old, new = ("dataset-removed", name, None) if name in before else ("dataset-added", None, name)
+        change = SchemaChange(kind, "", before=old, after=new)
+        names = f"{name}@git:{found.fork[:_SHORT]}", f"{name}@workspace"
+        yield DiffReport(name, *names, schema=(change,), about=found.name)
+
+
+def _built(stages: Mapping[str, StageLock]) -> set[str]:
+    """The datasets among the stages."""
+    return {name for name, stage in stages.items() if stage.out(data_path(name))}
 
 
 def _at(ports: Ports, dataset: str, base: Base) -> State:
