@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
@@ -291,6 +292,15 @@ def test_greatest_length_and_references_are_kept_and_read_back(tmp_path: Path, p
     place = target(tmp_path, f"sqlite:///{path}")
     checkout(tmp_path, place, snapshot(tmp_path, {schema: pa.table({"id": [1], "parent": [1], "name": ["é" * 9]})}))
     assert place.inspect().table("names") == schema
+
+
+def test_long_decimals_are_keys_though_they_sort_as_text(tmp_path: Path, path: Path) -> None:
+    schema = table("prices", {"id": "decimal(20,2)"})
+    values = [Decimal(number) for number in ("-10.50", "-9.00", "9.00", "10.00")]
+    found = snapshot(tmp_path, {schema: pa.table({"id": pa.array(values, pa.decimal128(20, 2))})})
+    place = target(tmp_path, f"sqlite:///{path}")
+    checkout(tmp_path, place, found)
+    assert target_digest(place, found.manifest.schema) == found.manifest.content
 
 
 def test_key_that_stands_twice_is_a_data_error(tmp_path: Path, path: Path) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from tdv.content.order import ordered_stream
 from tdv.errors import DataError
 from tdv.model.schema import TableSchema
 from tdv.targets.losses import refuse_types
@@ -46,8 +47,17 @@ def build(path: Path, load: Load) -> tuple[Held, ...]:
         _finish(connection, schemas, names)
         held = tuple(_held(connection, item, content, load) for item, content in zip(load.items, contents, strict=True))
         state.write(connection, held)
-    check(lambda schema: rows.of_file(path, schema), tables, "SQLite")
+    check(lambda schema: _read_back(path, schema), tables, "SQLite")
     return held
+
+
+def _read_back(path: Path, table: TableSchema) -> Iterator[pa.Table]:
+    """The rows in canonical order; SQLite sorts decimals that it keeps as text by their letters."""
+    found = rows.of_file(path, table)
+    kinds = [table.column(name).type for name in table.key]
+    if all(kind.name != "decimal" or ddl.is_number(kind) for kind in kinds):
+        return found
+    return ordered_stream(found, table, path.with_name(f"{path.name}-order"))
 
 
 def _fill(path: Path, table: TableContent, root: int) -> None:
