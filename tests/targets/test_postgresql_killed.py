@@ -24,7 +24,7 @@ from tests.targets.servers import database_url, run_sql
 
 pytest.importorskip("psycopg")
 
-from tdv.targets.postgresql import building, databases, loading, whole
+from tdv.targets.postgresql import building, cloning, databases, loading
 from tdv.targets.postgresql.templates import Templates
 
 LEFT = "SELECT datname FROM pg_database WHERE datname ~ '^tdv_(clone|building)_'"
@@ -39,7 +39,7 @@ PLACES: dict[str, tuple[Any, str]] = {
     "before the mark of a template": (building, "marked"),
     "before the template": (Templates, "_published"),
     "before the clone": (databases, "clone"),
-    "before the state of the clone": (whole, "write_state"),
+    "before the state of the clone": (cloning, "write_state"),
     "before the swap": (databases, "swap"),
     "before the old one is dropped": (databases, "try_drop"),
 }

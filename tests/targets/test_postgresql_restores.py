@@ -123,9 +123,9 @@ def test_only_one_template_and_no_clone_is_left(place: Place, postgresql_server:
 
 def test_clones_that_a_killed_run_left_are_swept(place: Place, postgresql_server: Server) -> None:
     place.owned().checkout()
-    from tdv.targets.postgresql.whole import Whole
+    from tdv.targets.postgresql.cloning import prefix_of
 
-    prefix = Whole(None, place.target.settings, name_of(place.url), place.directory)._prefix  # type: ignore[arg-type]
+    prefix = prefix_of(name_of(place.url))
     run_sql(postgresql_server.url, f'CREATE DATABASE "{prefix}dead"')
     place.sql("DELETE FROM users")
     place.checkout()
@@ -200,7 +200,8 @@ def test_lock_of_somebody_else_is_busy(place: Place) -> None:
 
 
 def test_checkout_of_somebody_else_is_named(place: Place) -> None:
-    from tdv.targets.postgresql.session import connect, lock, parameters
+    from tdv.targets.postgresql.session import connect, parameters
+    from tdv.targets.postgresql.statements import lock
 
     place.target = target(place.directory, f"{place.url}&options=-clock_timeout%3D100")
     with connect(parameters(place.url)) as other:

@@ -16,6 +16,8 @@ from tdv.errors import PluginMissing, TargetError
 from tdv.servers import postgresql
 from tdv.servers.server import Options, Server
 from tdv.targets.postgresql.authentication import Login, Unsupported
+from tdv.targets.postgresql.light import opened
+from tdv.targets.postgresql.statements import execute, tolerating
 from tdv.targets.postgresql.wire import Address, Refusal, session
 from tests.shop import released_shop
 from tests.targets.builders import target
@@ -133,6 +135,39 @@ def test_session_by_a_socket_is_that_of_the_driver(server: Server) -> None:
     assert asked(url) == by_driver(url) == [("postgres", "f", "app")]
 
 
+@pytest.mark.parametrize(
+    "value", ["", "it's", "back\\slash", "100 %s %% \u20ac", 7, -(2**63), True, False, None, ["a", "b,'\"{}\\"], []]
+)
+def test_light_session_sends_and_gives_values_as_the_driver_does(server: Server, value: object) -> None:
+    kind = {bool: "bool", int: "int8", list: "text[]"}.get(type(value), "text")
+    given = f"SELECT 'of 100%%', x::text, cardinality(y), %s::{kind} IS NULL FROM (SELECT %s::{kind} x, %s::text[] y) t"
+    values = (value, value, value if isinstance(value, list) else [])
+    with opened(Address.of(by_socket(server), {})) as light, psycopg.connect(by_socket(server)) as driver:
+        assert execute(light, given, *values) == execute(driver, given, *values)
+        assert light.info.server_version == driver.info.server_version
+
+
+def test_light_session_reads_types_as_the_driver_does(server: Server) -> None:
+    statement = (
+        "SELECT 1::int2, 2, 3::int8, 4::oid, 't', true, false, NULL::bool, NULL::int, 'x'::name, 5 \"a b\" WHERE 1 < 2"
+    )
+    with opened(Address.of(by_socket(server), {})) as light, psycopg.connect(by_socket(server)) as driver:
+        assert execute(light, statement) == execute(driver, statement)
+        assert execute(light, statement + " AND 2 < 1") == []
+
+
+def test_light_session_goes_on_after_a_refusal(server: Server) -> None:
+    with opened(Address.of(by_socket(server), {})) as light:
+        with tolerating("22012"), light.transaction():
+            execute(light, "CREATE TABLE kept (id int)")
+            execute(light, "SELECT 1 / 0")
+        assert execute(light, "SELECT to_regclass('kept') IS NULL") == [(True,)]
+        with tolerating("42P01"):
+            execute(light, "SELECT * FROM kept")
+        with pytest.raises(Refusal), tolerating("42P01"):
+            execute(light, "SELECT 1 / 0")
+
+
 @pytest.mark.parametrize(("user", "mode"), [("covered", "disable"), ("bare", "prefer"), ("bare", "require")])
 def test_refusal_is_left_to_the_driver(tls_server: Server, user: str, mode: str) -> None:
     """With ``prefer`` the driver tries again without encryption."""
@@ -244,3 +279,16 @@ def test_checkout_with_nothing_to_do_loads_no_driver(tmp_path: Path, empty_postg
     run_sql(empty_postgresql, "DELETE FROM orders")
     shop.tdv_process(*words, expect=0)
     assert run_sql(empty_postgresql, "SELECT count(*) FROM orders") == [(20,)]
+
+
+def test_second_restore_of_an_owned_database_loads_no_driver(tmp_path: Path, empty_postgresql: str) -> None:
+    shop = released_shop(tmp_path)
+    shop.write({"tdv.yaml": f"targets:\n  ci: {{url: '{empty_postgresql}', owns: database}}\n"})
+    words = ["checkout", "shop@v1.0.0", "--target", "ci"]
+    shop.tdv_process(*words, expect=0)
+    for damage in ("DELETE FROM orders", "DROP TABLE orders"):
+        run_sql(empty_postgresql, damage)
+        assert loaded_by(words, tmp_path) == set()
+        assert run_sql(empty_postgresql, "SELECT count(*) FROM orders") == [(20,)]
+    left = "SELECT datname FROM pg_database WHERE datname LIKE 'tdv\\_clone\\_%'"
+    assert run_sql(empty_postgresql, left) == []

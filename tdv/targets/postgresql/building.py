@@ -20,7 +20,8 @@ from tdv.targets.postgresql import catalogue
 from tdv.targets.postgresql.ddl import create_indexes, create_keys, create_references, create_table
 from tdv.targets.postgresql.loading import contents_of, definitions, marked
 from tdv.targets.postgresql.rows import fill_new, verify
-from tdv.targets.postgresql.session import Connection, connect, execute
+from tdv.targets.postgresql.session import Connection, connect
+from tdv.targets.postgresql.statements import execute
 from tdv.targets.postgresql.tables import set_sequences
 from tdv.targets.protocol import Held, Load, TableContent
 

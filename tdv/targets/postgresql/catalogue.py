@@ -12,11 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from psycopg import errors
-
 from tdv.errors import TargetError
 from tdv.targets.postgresql.ddl import STATE, STATE_DDL, STATE_SCHEMA
-from tdv.targets.postgresql.session import Connection, execute
+from tdv.targets.postgresql.statements import NOT_ALLOWED, Speaking, execute, tolerating
 from tdv.targets.protocol import STATE_COLUMNS, Held
 from tdv.targets.sql import quote
 from tdv.targets.survey import Survey
@@ -89,7 +87,7 @@ class Found:
         return f"{quote(schema)}.{quote(name)}"
 
 
-def schema_of(connection: Connection) -> str:
+def schema_of(connection: Speaking) -> str:
     """The schema that the search path of the URL names first; raises `TargetError` when there is none."""
     ((schema,),) = execute(connection, "SELECT current_schema()")
     if schema is None:
@@ -101,7 +99,7 @@ def schema_of(connection: Connection) -> str:
     return str(schema)
 
 
-def select(connection: Connection, table: str) -> list[dict[str, Any]] | None:
+def select(connection: Speaking, table: str) -> list[dict[str, Any]] | None:
     """All rows of a table, by its name in the search path or ``schema.table``; None where there is none."""
     name = ".".join(map(quote, table.split(".", 1)))
     ((found,),) = execute(connection, "SELECT to_regclass(%s)::text", name)
@@ -112,7 +110,7 @@ def select(connection: Connection, table: str) -> list[dict[str, Any]] | None:
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
-def survey(connection: Connection, tables: Iterable[str]) -> Found:
+def survey(connection: Speaking, tables: Iterable[str]) -> Found:
     """Looks at the catalogue, `_tdv_state`, and which of `tables`, and of those that reference them, have rows."""
     schema = schema_of(connection)
     held = held_in(connection)
@@ -128,19 +126,19 @@ def survey(connection: Connection, tables: Iterable[str]) -> Found:
     return Found(schema, Survey(objects, held, filled, references), places)
 
 
-def is_empty(connection: Connection) -> bool:
+def is_empty(connection: Speaking) -> bool:
     """True for a database without any table but tdv's own and those of extensions."""
     objects, _ = _objects(connection, schema_of(connection))
     return not any(name.startswith(("table ", "foreign table ")) for name in objects)
 
 
-def has_state(connection: Connection) -> bool:
+def has_state(connection: Speaking) -> bool:
     """True if tdv has marked anything here."""
     ((found,),) = execute(connection, "SELECT to_regclass(%s) IS NOT NULL", STATE)
     return bool(found)
 
 
-def held_in(connection: Connection) -> tuple[Held, ...]:
+def held_in(connection: Speaking) -> tuple[Held, ...]:
     """What `_tdv_state` says; raises `TargetError` for one that is damaged."""
     if not has_state(connection):
         return ()
@@ -154,7 +152,7 @@ def held_in(connection: Connection) -> tuple[Held, ...]:
         ) from exc
 
 
-def write_state(connection: Connection, held: Iterable[Held], gone: Iterable[str] = ()) -> None:
+def write_state(connection: Speaking, held: Iterable[Held], gone: Iterable[str] = ()) -> None:
     """Replaces the rows of these datasets, and removes those of `gone`."""
     items = list(held)
     for statement in () if has_state(connection) else STATE_DDL:
@@ -169,7 +167,7 @@ def write_state(connection: Connection, held: Iterable[Held], gone: Iterable[str
 
 
 @contextmanager
-def _bare_path(connection: Connection) -> Iterator[None]:
+def _bare_path(connection: Speaking) -> Iterator[None]:
     """With no schema in the search path, the server writes every name in full."""
     ((path,),) = execute(connection, "SHOW search_path")
     execute(connection, "SELECT set_config('search_path', 'pg_catalog', false)")
@@ -177,7 +175,7 @@ def _bare_path(connection: Connection) -> Iterator[None]:
     execute(connection, "SELECT set_config('search_path', %s, false)", path)
 
 
-def _objects(connection: Connection, schema: str) -> tuple[dict[str, str], dict[str, tuple[str, str]]]:
+def _objects(connection: Speaking, schema: str) -> tuple[dict[str, str], dict[str, tuple[str, str]]]:
     objects, places = {}, {}
     for kind, place, name, text in execute(connection, _OBJECTS):
         if kind == "schema" and name == schema:
@@ -194,16 +192,14 @@ def _label(own: str, schema: str, name: str) -> str:
     return name if schema == own else f"{schema}.{name}"
 
 
-def _filled(connection: Connection, places: Mapping[str, tuple[str, str]]) -> frozenset[str]:
+def _filled(connection: Speaking, places: Mapping[str, tuple[str, str]]) -> frozenset[str]:
     """Which of these tables have rows; one that this user may not read counts as filled."""
     if not places:
         return frozenset()
     probes = [f"EXISTS (SELECT 1 FROM {quote(schema)}.{quote(name)})" for schema, name in places.values()]
-    try:
-        with connection.transaction():
-            ((*flags,),) = execute(connection, f"SELECT {', '.join(probes)}")
-    except errors.InsufficientPrivilege:
-        return frozenset(places)
+    flags = [True] * len(places)
+    with tolerating(NOT_ALLOWED), connection.transaction():
+        ((*flags,),) = execute(connection, f"SELECT {', '.join(probes)}")
     return frozenset(name for name, flag in zip(places, flags, strict=True) if flag)
 
 

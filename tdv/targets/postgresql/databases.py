@@ -13,10 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-import psycopg
-from psycopg import errors
-
-from tdv.targets.postgresql.session import Connection, execute
+from tdv.targets.postgresql.statements import IN_USE, NO_SUCH_DATABASE, NOT_ALLOWED, Speaking, execute, tolerating
 from tdv.targets.sql import quote, text
 
 _STRATEGIES_SINCE: Final = 150_000
@@ -51,12 +48,12 @@ class Locale:
         return words
 
 
-def exists(admin: Connection, name: str) -> bool:
+def exists(admin: Speaking, name: str) -> bool:
     """True if the server has a database of that name."""
     return bool(execute(admin, "SELECT 1 FROM pg_database WHERE datname = %s", name))
 
 
-def like(admin: Connection, pattern: str) -> list[tuple[str, str | None]]:
+def like(admin: Speaking, pattern: str) -> list[tuple[str, str | None]]:
     """Names that match a ``LIKE`` pattern, with their comments."""
     found = execute(
         admin,
@@ -71,7 +68,7 @@ def literally(name: str) -> str:
     return re.sub(r"([%_\\])", r"\\\1", name)
 
 
-def locale_of(admin: Connection, name: str) -> Locale:
+def locale_of(admin: Speaking, name: str) -> Locale:
     """The locale of a database, or of those that the server makes where there is none of that name."""
     version = admin.info.server_version
     provider, locale, actual = "'c'", "''", "''"
@@ -87,12 +84,12 @@ def locale_of(admin: Connection, name: str) -> Locale:
     return Locale(encoding, collate, ctype, kind, name_of_locale, f"{version} {collation}")
 
 
-def create(admin: Connection, name: str, locale: Locale) -> None:
+def create(admin: Speaking, name: str, locale: Locale) -> None:
     """Makes an empty database."""
     execute(admin, f"CREATE DATABASE {quote(name)} TEMPLATE template0 {locale.options}")
 
 
-def clone(admin: Connection, template: str, name: str) -> None:
+def clone(admin: Speaking, template: str, name: str) -> None:
     """Makes a copy of a database that nobody is connected to, by the cheaper of the server's ways."""
     statement = f"CREATE DATABASE {quote(name)} TEMPLATE {quote(template)}"
     if admin.info.server_version >= _STRATEGIES_SINCE:
@@ -104,7 +101,7 @@ def clone(admin: Connection, template: str, name: str) -> None:
     execute(admin, statement)
 
 
-def in_use(admin: Connection, name: str) -> bool:
+def in_use(admin: Speaking, name: str) -> bool:
     """True if anybody is connected to a database."""
     return bool(
         execute(
@@ -115,55 +112,51 @@ def in_use(admin: Connection, name: str) -> bool:
     )
 
 
-def wait_until_left(admin: Connection, name: str) -> None:
+def wait_until_left(admin: Speaking, name: str) -> None:
     """Waits a moment for sessions that were just closed: the server would wait a tenth of a second for them."""
     deadline = time.monotonic() + _LEAVING
     while in_use(admin, name) and time.monotonic() < deadline:
         time.sleep(_POLL)
 
 
-def swap(admin: Connection, new: str, name: str, aside: str) -> bool:
+def swap(admin: Speaking, new: str, name: str, aside: str) -> bool:
     """Gives `new` the name of a database, which gets the name `aside`; False when somebody is connected to it."""
-    try:
+    swapped = False
+    with tolerating(IN_USE):
         with admin.transaction():
             if exists(admin, name):
                 execute(admin, f"ALTER DATABASE {quote(name)} RENAME TO {quote(aside)}")
             execute(admin, f"ALTER DATABASE {quote(new)} RENAME TO {quote(name)}")
-    except errors.ObjectInUse:
-        return False
-    return True
+        swapped = True
+    return swapped
 
 
-def drop(admin: Connection, name: str) -> None:
+def drop(admin: Speaking, name: str) -> None:
     """Removes a database that is nobody's, if it is there."""
     if execute(admin, "SELECT 1 FROM pg_database WHERE datname = %s AND datistemplate", name):
         execute(admin, f"ALTER DATABASE {quote(name)} IS_TEMPLATE false")
     execute(admin, f"DROP DATABASE IF EXISTS {quote(name)}")
 
 
-def try_drop(admin: Connection, name: str) -> None:
+def try_drop(admin: Speaking, name: str) -> None:
     """Removes a database unless somebody uses it or has it; the next run tries again."""
-    try:
+    with tolerating(IN_USE, NOT_ALLOWED, NO_SUCH_DATABASE):
         drop(admin, name)
-    except (errors.ObjectInUse, errors.InsufficientPrivilege, errors.InvalidCatalogName):
-        return
 
 
-def carry_over(admin: Connection, old: str, new: str) -> None:
+def carry_over(admin: Speaking, old: str, new: str) -> None:
     """Gives a database the owner, rights, settings, limit and comment of another one."""
     for statement in (*_ownership(admin, old, new), *_rights(admin, old, new), *_settings(admin, old, new)):
         execute(admin, statement)
 
 
-def _share_blocks(admin: Connection) -> None:
+def _share_blocks(admin: Speaking) -> None:
     """Lets the file system share blocks where it can, as version 18 offers."""
-    try:
+    with tolerating():
         execute(admin, "SET file_copy_method = clone")
-    except psycopg.Error:
-        return
 
 
-def _ownership(admin: Connection, old: str, new: str) -> Iterator[str]:
+def _ownership(admin: Speaking, old: str, new: str) -> Iterator[str]:
     ((owner, is_mine, limit, comment),) = execute(
         admin,
         "SELECT pg_get_userbyid(datdba), datdba = current_user::regrole, datconnlimit, "
@@ -178,7 +171,7 @@ def _ownership(admin: Connection, old: str, new: str) -> Iterator[str]:
         yield f"COMMENT ON DATABASE {quote(new)} IS {text(comment)}"
 
 
-def _rights(admin: Connection, old: str, new: str) -> Iterator[str]:
+def _rights(admin: Speaking, old: str, new: str) -> Iterator[str]:
     rows: list[tuple[Any, ...]] = execute(
         admin,
         "SELECT a.privilege_type, a.is_grantable, CASE a.grantee WHEN 0 THEN NULL ELSE pg_get_userbyid(a.grantee) END "
@@ -193,7 +186,7 @@ def _rights(admin: Connection, old: str, new: str) -> Iterator[str]:
         yield f"GRANT {privilege} ON DATABASE {quote(new)} TO {grantee}{option}"
 
 
-def _settings(admin: Connection, old: str, new: str) -> Iterator[str]:
+def _settings(admin: Speaking, old: str, new: str) -> Iterator[str]:
     rows = execute(
         admin,
         "SELECT CASE setrole WHEN 0 THEN NULL ELSE pg_get_userbyid(setrole) END, unnest(setconfig) "

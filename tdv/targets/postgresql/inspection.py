@@ -13,7 +13,8 @@ from tdv.model.schema import Column, DatasetSchema, Reference, Rules, TableSchem
 from tdv.model.types import LogicalType
 from tdv.targets.fitting import Theirs, refuse_unknown
 from tdv.targets.postgresql.catalogue import schema_of
-from tdv.targets.postgresql.session import Connection, execute
+from tdv.targets.postgresql.session import Connection
+from tdv.targets.postgresql.statements import execute
 from tdv.targets.postgresql.tables import columns_of
 from tdv.targets.postgresql.types import length_of, logical
 from tdv.targets.sql import quote

@@ -20,7 +20,8 @@ from tdv.targets.postgresql import catalogue
 from tdv.targets.postgresql.catalogue import Found
 from tdv.targets.postgresql.ddl import create_indexes, create_keys, create_references, create_table, refuse_names
 from tdv.targets.postgresql.rows import fill, fill_new, verify
-from tdv.targets.postgresql.session import Connection, execute
+from tdv.targets.postgresql.session import Connection
+from tdv.targets.postgresql.statements import execute
 from tdv.targets.postgresql.tables import ForeignKey, fitting, foreign_keys, set_sequences
 from tdv.targets.postgresql.types import LOSSES
 from tdv.targets.protocol import Content, Held, Item, Load, TableContent

@@ -73,7 +73,7 @@ def proof(connection: Connection) -> Any | None:
     """What `Target.proof` promises; None for a database without tdv's state, for one in use, and before version 15."""
     from psycopg import errors
 
-    from tdv.targets.postgresql.session import execute
+    from tdv.targets.postgresql.statements import execute
 
     if connection.info.server_version < SINCE:
         return None
@@ -88,7 +88,7 @@ def proof(connection: Connection) -> Any | None:
 
 def hand_in(connection: Connection) -> None:
     """Makes the counts of this session part of every later proof."""
-    from tdv.targets.postgresql.session import execute
+    from tdv.targets.postgresql.statements import execute
 
     if connection.info.server_version >= SINCE:
         execute(connection, "SELECT pg_stat_force_next_flush()")

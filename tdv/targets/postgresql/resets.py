@@ -18,7 +18,8 @@ import psycopg
 
 from tdv.targets.postgresql.copying import received
 from tdv.targets.postgresql.proof import SINCE, hand_in
-from tdv.targets.postgresql.session import Connection, execute
+from tdv.targets.postgresql.session import Connection
+from tdv.targets.postgresql.statements import execute
 from tdv.targets.sql import text
 
 MOST_BYTES: Final = 32 << 20

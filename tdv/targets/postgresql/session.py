@@ -6,7 +6,6 @@ password or a value of a row, and a statement never waits for a lock without end
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +18,9 @@ import psycopg
 from psycopg import conninfo, errors
 
 from tdv.config import TargetSettings
-from tdv.errors import DataError, Refused, TargetBusy, TargetError
+from tdv.errors import DataError, TargetBusy, TargetError
 from tdv.targets.postgresql.settings import APPLICATION, USUAL
+from tdv.targets.postgresql.statements import execute
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -119,35 +119,9 @@ def maintenance(given: dict[str, Any]) -> Connection:
     return connect(given, last)
 
 
-def execute(connection: Connection, statement: str, *values: Any) -> list[tuple[Any, ...]]:
-    """Runs one statement and returns its rows, [] where it gives none."""
-    cursor = connection.execute(statement, values or None)
-    return cursor.fetchall() if cursor.description else []
-
-
 def is_missing_database(exc: psycopg.Error) -> bool:
     """True for the refusal of a connection to a database that does not exist."""
     return exc.sqlstate == "3D000" or bool(re.search(r'database ".*" does not exist', str(exc)))
-
-
-def lock(connection: Connection, name: str, what: str) -> None:
-    """Waits for the advisory lock `name`, held until the session ends or the lock is released.
-
-    `what` says in the error what is being waited for. Raises `Refused` with the holder.
-    """
-    number = _lock_number(name)
-    try:
-        execute(connection, "SELECT pg_advisory_lock(%s)", number)
-    except errors.LockNotAvailable as exc:
-        raise Refused(
-            f"{what} is in use by {_holder(connection, number)}",
-            hint="Wait for it to end, then run the command again.",
-        ) from exc
-
-
-def unlock(connection: Connection, name: str) -> None:
-    """Releases the advisory lock `name`."""
-    execute(connection, "SELECT pg_advisory_unlock(%s)", _lock_number(name))
 
 
 @contextmanager
@@ -207,23 +181,3 @@ def refused_rows(exc: psycopg.Error) -> DataError:
         hint=hint,
         table=table,
     )
-
-
-def _lock_number(name: str) -> int:
-    return int.from_bytes(hashlib.sha256(f"tdv {name}".encode()).digest()[:8], "big", signed=True)
-
-
-def _holder(connection: Connection, number: int) -> str:
-    """Who holds an advisory lock, as far as the server tells."""
-    rows = execute(
-        connection,
-        "SELECT a.pid, a.usename, coalesce(a.client_addr::text, 'this machine'), a.application_name "
-        "FROM pg_locks l JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'advisory' AND l.granted "
-        "AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()) "
-        "AND (l.classid::bigint << 32 | l.objid::bigint) = %s",
-        number,
-    )
-    if not rows:
-        return "another session"
-    pid, user, address, application = rows[0]
-    return f"session {pid} of {user} from {address}" + (f" ({application})" if application else "")

@@ -12,7 +12,8 @@ from typing import Final
 
 from tdv.model.schema import Column, TableSchema
 from tdv.targets.fitting import Theirs, fitted, is_as_wide
-from tdv.targets.postgresql.session import Connection, execute
+from tdv.targets.postgresql.session import Connection
+from tdv.targets.postgresql.statements import execute
 from tdv.targets.postgresql.types import logical
 from tdv.targets.sql import quote
 

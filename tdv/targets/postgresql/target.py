@@ -74,6 +74,11 @@ class PostgresqlTarget(OnServer):
             return Plan((way, *deletions(deleted), *made, *restores(load)))
 
     def load(self, load: Load) -> Outcome:
+        from tdv.targets.postgresql.cloning import cloned_without_driver
+
+        outcome = cloned_without_driver(self.settings, self.identity, load, process_environment())
+        if outcome is not None:
+            return outcome
         with self.failures(), self._maintained() as whole:
             # Its lock is kept while tables are filled, too: no clone may come between.
             outcome = whole.replace(load) if whole is not None else None
@@ -124,7 +129,7 @@ class PostgresqlTarget(OnServer):
         from tdv.targets.postgresql.catalogue import is_empty
         from tdv.targets.postgresql.loading import Loading
         from tdv.targets.postgresql.proof import hand_in
-        from tdv.targets.postgresql.session import lock
+        from tdv.targets.postgresql.statements import lock
 
         with self._connected() as connection:
             lock(connection, self.identity, f"the target {self.shown}")
@@ -137,8 +142,10 @@ class PostgresqlTarget(OnServer):
     @contextmanager
     def _maintained(self) -> Iterator[Whole | None]:
         """The database as one that may be replaced, under its lock; None where tdv does not own it."""
-        from tdv.targets.postgresql.session import database_of, lock, maintenance, parameters
-        from tdv.targets.postgresql.whole import NEVER, Whole
+        from tdv.targets.postgresql.cloning import NEVER
+        from tdv.targets.postgresql.session import database_of, maintenance, parameters
+        from tdv.targets.postgresql.statements import lock
+        from tdv.targets.postgresql.whole import Whole
 
         given = parameters(self.settings.url)
         name = database_of(given)

@@ -13,14 +13,11 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-import psycopg
-
 from tdv.targets.postgresql import databases
-from tdv.targets.postgresql.session import Connection, execute, lock, unlock
+from tdv.targets.postgresql.statements import Speaking, execute, lock, tolerating, unlock
 from tdv.targets.protocol import Held
 from tdv.targets.sql import quote, text
 
@@ -49,7 +46,7 @@ class Template:
 class Templates:
     """The templates of a server."""
 
-    def __init__(self, admin: Connection) -> None:
+    def __init__(self, admin: Speaking) -> None:
         self._admin = admin
 
     def find(self, key: str) -> Template | None:
@@ -84,7 +81,7 @@ class Templates:
         now = int(time.time())
         if now - template.used_at > _USED_EVERY:
             # Only its owner may write on a template; that of somebody else is cloned all the same.
-            with suppress(psycopg.Error):
+            with tolerating():
                 self._label(template.name, replace(template, used_at=now))
 
     def drop(self, name: str) -> None:
@@ -109,7 +106,7 @@ class Templates:
         try:
             held = build(beside)
             # Cheap copies of files need all of it on the disk; not every user may say so.
-            with suppress(psycopg.Error):
+            with tolerating():
                 execute(self._admin, "CHECKPOINT")
             return self._published(beside, _TEMPLATE + _short(key), held)
         except BaseException:

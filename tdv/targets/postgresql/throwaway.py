@@ -22,15 +22,8 @@ from tdv.config import TargetSettings
 from tdv.targets.postgresql import databases
 from tdv.targets.postgresql.catalogue import write_state
 from tdv.targets.postgresql.resets import Resetting, resetting
-from tdv.targets.postgresql.session import (
-    Connection,
-    connect,
-    database_of,
-    execute,
-    maintenance,
-    named,
-    parameters,
-)
+from tdv.targets.postgresql.session import Connection, connect, database_of, maintenance, named, parameters
+from tdv.targets.postgresql.statements import execute
 from tdv.targets.postgresql.templates import Templates, key_of
 from tdv.targets.postgresql.whole import Filling, made, schema_options
 from tdv.targets.protocol import Load

@@ -6,15 +6,13 @@ is connected or the user may not. Always holds: nobody ever sees the name withou
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
-from typing import Any, Final
+from typing import Any
 
 import psycopg
 from psycopg import errors
@@ -22,17 +20,14 @@ from psycopg import errors
 from tdv.config import TargetSettings
 from tdv.errors import DataError, IntegrityError, Refused
 from tdv.targets.postgresql import databases
-from tdv.targets.postgresql.catalogue import held_in, survey, write_state
-from tdv.targets.postgresql.session import Connection, connect, execute, named, parameters, refused_rows
+from tdv.targets.postgresql.catalogue import held_in, survey
+from tdv.targets.postgresql.cloning import Cloning, is_known, tables_of
+from tdv.targets.postgresql.session import Connection, connect, named, parameters, refused_rows
+from tdv.targets.postgresql.statements import execute
 from tdv.targets.postgresql.templates import Template, Templates, key_of
 from tdv.targets.protocol import AppSchema, Held, Load, Outcome
 from tdv.targets.sql import quote
 from tdv.targets.survey import in_app_schema, is_all_ours, refuse_strangers, unfit
-
-NEVER: Final = frozenset({"postgres", "template0", "template1"})
-"""Databases that a server cannot do without."""
-_CLONE: Final = "tdv_clone_"
-_DIGITS: Final = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +86,7 @@ class Whole:
         self._name = name
         self._scratch = scratch
         self._templates = Templates(admin)
+        self._cloning = Cloning(admin, lambda other: closing(connect(self._given, other)), name)
 
     def replace(self, load: Load) -> Outcome | None:
         """Puts a clone in the place of the database; None where its tables have to be filled instead.
@@ -107,7 +103,7 @@ class Whole:
         try:
             if template is None:
                 template = made(self._templates, Filling(self._settings, load, self._scratch), key, locale)
-            return self._cloned(template, load, action, there=there)
+            return self._cloning.put(template, load, action, there=there)
         except errors.InsufficientPrivilege:
             if not there:
                 raise
@@ -121,7 +117,7 @@ class Whole:
 
     def drop(self) -> None:
         """Removes the database, and what killed runs left of it."""
-        self._sweep()
+        self._cloning.sweep()
         execute(self._admin, f"DROP DATABASE IF EXISTS {quote(self._name)} WITH (FORCE)")
 
     def _may_go(self, load: Load, template: Template | None) -> bool:
@@ -131,39 +127,11 @@ class Whole:
         with closing(connect(self._given)) as connection:
             held = held_in(connection)
             owners = _owners(load, template)
-            known = {table for item in held for table in item.tables}
-            if held and owners.keys() <= known and all(item.whole and item.dataset in load.datasets for item in held):
+            if is_known(held, owners, load):
                 return True
             found = survey(connection, owners).survey
             refuse_strangers(found, load, owners)
             return is_all_ours(found, load, owned=True)
-
-    def _cloned(self, template: Template, load: Load, action: Any, *, there: bool) -> Outcome | None:
-        self._sweep()
-        new = f"{self._prefix}{os.urandom(4).hex()}"
-        held = load.stamped(template.held)
-        self._templates.clone(template, new)
-        try:
-            with closing(connect(self._given, new)) as connection:
-                write_state(connection, held)
-            if there:
-                databases.carry_over(self._admin, self._name, new)
-            databases.wait_until_left(self._admin, new)
-            swapped = databases.swap(self._admin, new, self._name, f"{new}_old")
-        except BaseException:
-            databases.try_drop(self._admin, new)
-            raise
-        databases.try_drop(self._admin, f"{new}_old" if swapped else new)
-        return Outcome(action, held) if swapped else None
-
-    @property
-    def _prefix(self) -> str:
-        return f"{_CLONE}{hashlib.sha256(self._name.encode()).hexdigest()[:_DIGITS]}_"
-
-    def _sweep(self) -> None:
-        """Drops clones that killed runs left; the lock of the target is held."""
-        for name, _ in databases.like(self._admin, databases.literally(self._prefix) + "%"):
-            databases.try_drop(self._admin, name)
 
 
 def schema_options(given: dict[str, Any]) -> str:
@@ -174,7 +142,7 @@ def schema_options(given: dict[str, Any]) -> str:
 def _owners(load: Load, template: Template | None) -> dict[str, str]:
     """The tables to load, each with its dataset; from the template where there is one."""
     if template is not None:
-        return {table: held.dataset for held in template.held for table in held.tables}
+        return tables_of(template)
     return {table.name: item.dataset for item in load.items for table in item.content().tables}
 
 

@@ -1,4 +1,4 @@
-"""A small client of the PostgreSQL protocol, for the one question that must be answered before the driver is loaded.
+"""A small client of the PostgreSQL protocol, for what must be done before the driver is loaded.
 
 In: a URL and the environment. Out: a session that runs statements and gives rows as text. Always holds: what it does
 not know (several hosts, certificates, Kerberos, service and password files, options) raises `Unsupported` before or
@@ -168,16 +168,25 @@ class Session:
             if answer is not None:
                 self._send(b"p", answer)
 
+    def wait_for_long(self) -> None:
+        """From now on an answer may take as long as it takes."""
+        self._stream.settimeout(None)
+
     def query(self, statements: str) -> list[Row]:
         """Runs statements, in one transaction, and gives the rows of the last one."""
+        return self.answer(statements)[1]
+
+    def answer(self, statements: str) -> tuple[tuple[int, ...], list[Row]]:
+        """As `query`, with the number of each column's type."""
         self._send(b"Q", statements.encode() + b"\0")
+        types: tuple[int, ...] = ()
         rows: list[Row] = []
         for kind, data in self._answers(b"TDCI"):
             if kind == b"T":
-                rows = []
+                types, rows = _types(data), []
             elif kind == b"D":
                 rows.append(_row(data))
-        return rows
+        return types, rows
 
     def close(self) -> None:
         """Takes leave, so that the server notes no lost connection."""
@@ -186,26 +195,43 @@ class Session:
         self._read.close()
 
     def _answers(self, expected: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """The messages until the server is ready; raises the first error that it reports."""
+        """The messages until the server is ready; raises the first error that it reports, then or when it hangs up."""
+        refusal: Refusal | None = None
         while True:
-            head = self._read.read(5)
-            size = int.from_bytes(head[1:], "big") - 4
-            if len(head) < 5 or not 0 <= size <= _LONGEST:
-                raise Unsupported
-            kind, data = head[:1], self._read.read(size)
+            kind, data = self._message()
             if kind == b"E":
-                raise _refusal(data)
+                refusal = refusal or _refusal(data)
+            if refusal is not None and (kind == b"Z" or _is_last(data)):
+                raise refusal
             if kind == b"Z":
                 return
             if kind == b"S" and data.startswith(b"server_version\0"):
                 self.version = int(data.split(b"\0")[1].split(b".")[0])
             elif kind in expected:
                 yield kind, data
-            elif kind not in b"SNA":
+            elif kind not in b"SNAE":
                 raise Unsupported
+
+    def _message(self) -> tuple[bytes, bytes]:
+        head = self._read.read(5)
+        size = int.from_bytes(head[1:], "big") - 4
+        if len(head) < 5 or not 0 <= size <= _LONGEST:
+            raise Unsupported
+        return head[:1], self._read.read(size)
 
     def _send(self, kind: bytes, data: bytes) -> None:
         self._stream.sendall(kind + struct.pack("!i", len(data) + 4) + data)
+
+
+def _types(data: bytes) -> tuple[int, ...]:
+    """Behind each column's name stand the table and column that it is from, then its type."""
+    found = []
+    place = 2
+    for _ in range(int.from_bytes(data[:2], "big")):
+        place = data.index(b"\0", place) + 1
+        found.append(int.from_bytes(data[place + 6 : place + 10], "big"))
+        place += 18
+    return tuple(found)
 
 
 def _row(data: bytes) -> Row:
@@ -217,6 +243,11 @@ def _row(data: bytes) -> Row:
         values.append(None if size < 0 else data[place : place + size].decode())
         place += max(size, 0)
     return tuple(values)
+
+
+def _is_last(data: bytes) -> bool:
+    """Whether an error ends the session."""
+    return b"\0VFATAL\0" in data or b"\0VPANIC\0" in data
 
 
 def _refusal(data: bytes) -> Refusal:

@@ -1,0 +1,122 @@
+"""A clone of a template takes the place of a database that tdv owns.
+
+In: a session on the server for databases that are nobody's, and a way to reach the others. Out: the database under its
+name, new; or None where somebody is connected. Always holds: nobody ever sees the name without a database, or with
+half of one; importing this module imports no driver.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager, suppress
+from dataclasses import replace
+from typing import Any, Final
+
+from tdv.config import TargetSettings
+from tdv.errors import TdvError
+from tdv.targets.postgresql import databases, wire
+from tdv.targets.postgresql.authentication import Unsupported
+from tdv.targets.postgresql.catalogue import held_in, write_state
+from tdv.targets.postgresql.light import opened
+from tdv.targets.postgresql.statements import Speaking, lock_at_once
+from tdv.targets.postgresql.templates import Template, Templates, key_of
+from tdv.targets.protocol import Held, Load, Outcome
+
+NEVER: Final = frozenset({"postgres", "template0", "template1"})
+"""Databases that a server cannot do without."""
+_MAINTENANCE: Final = "postgres"
+_CLONE: Final = "tdv_clone_"
+_DIGITS: Final = 12
+
+
+class Cloning:
+    """One database `name` on the server of `admin`; `connect` opens a session with a database of the server."""
+
+    def __init__(self, admin: Speaking, connect: Callable[[str], AbstractContextManager[Speaking]], name: str) -> None:
+        self._admin = admin
+        self._connect = connect
+        self._name = name
+        self._templates = Templates(admin)
+
+    def again(self, load: Load, options: str) -> Outcome | None:
+        """Does it where the template is there, and the database with nothing in it but what tdv knows.
+
+        `options` are those of the sessions; None anywhere else.
+        """
+        if not databases.exists(self._admin, self._name):
+            return None
+        locale = databases.locale_of(self._admin, self._name)
+        template = self._templates.find(key_of(load.image_key, locale, options))
+        if template is None or databases.in_use(self._admin, self._name):
+            return None
+        with self._connect(self._name) as connection:
+            held = held_in(connection)
+        if not is_known(held, tables_of(template), load):
+            return None
+        return self.put(template, load, "cloned", there=True)
+
+    def put(self, template: Template, load: Load, action: Any, *, there: bool) -> Outcome | None:
+        """Does it whatever is in the database; None where somebody is connected to it."""
+        self.sweep()
+        new = f"{prefix_of(self._name)}{os.urandom(4).hex()}"
+        held = load.stamped(template.held)
+        self._templates.clone(template, new)
+        try:
+            with self._connect(new) as connection:
+                write_state(connection, held)
+            if there:
+                databases.carry_over(self._admin, self._name, new)
+            databases.wait_until_left(self._admin, new)
+            swapped = databases.swap(self._admin, new, self._name, f"{new}_old")
+        except BaseException:
+            # The next run drops it, where this one cannot.
+            with suppress(Exception):
+                databases.try_drop(self._admin, new)
+            raise
+        databases.try_drop(self._admin, f"{new}_old" if swapped else new)
+        return Outcome(action, held) if swapped else None
+
+    def sweep(self) -> None:
+        """Drops clones that killed runs left; the lock of the target is held."""
+        for name, _ in databases.like(self._admin, databases.literally(prefix_of(self._name)) + "%"):
+            databases.try_drop(self._admin, name)
+
+
+def cloned_without_driver(
+    settings: TargetSettings, identity: str, load: Load, environ: Mapping[str, str]
+) -> Outcome | None:
+    """`Cloning.again` under the lock of the target, in half of the time it takes to load the driver.
+
+    None wherever anything is in the way, or goes wrong, so that the driver says it, or knows how.
+    """
+    try:
+        address = wire.Address.of(settings.url, environ)
+        if settings.owns != "database" or address.database in NEVER:
+            return None
+        with opened(replace(address, database=_MAINTENANCE)) as admin:
+            if not lock_at_once(admin, identity):
+                return None
+            there = Cloning(admin, lambda name: opened(replace(address, database=name)), address.database)
+            return there.again(load, address.options)
+    except (Unsupported, wire.Refusal, TdvError, OSError, ValueError, LookupError):
+        return None
+
+
+def prefix_of(name: str) -> str:
+    """How the names begin that clones have until they take the place of the database `name`."""
+    return f"{_CLONE}{hashlib.sha256(name.encode()).hexdigest()[:_DIGITS]}_"
+
+
+def is_known(held: Iterable[Held], tables: Iterable[str], load: Load) -> bool:
+    """True for a database that is whole from tdv and the datasets of the load, with no other of these tables."""
+    items = list(held)
+    known = {table for item in items for table in item.tables}
+    ours = all(item.whole and item.dataset in load.datasets for item in items)
+    return bool(items) and ours and known.issuperset(tables)
+
+
+def tables_of(template: Template) -> dict[str, str]:
+    """The tables in a template, each with its dataset."""
+    return {table: held.dataset for held in template.held for table in held.tables}
