@@ -2,7 +2,8 @@
 
 The server is a throwaway one. The peer restores what tdv made, with the same keys, references and indexes; it checks
 the references, as a dump of a database with valid ones makes it, and nothing else. tdv, for which the build has proved
-the references, verifies the files before and compares every row that the server gives back afterwards.
+the references, verifies the files before, compares every row that the server gives back afterwards, and keeps a
+template; what it takes without the last two is shown, too, as is what nothing but starting it takes.
 """
 
 from __future__ import annotations
@@ -21,7 +22,8 @@ from benchmarks import harness
 ROWS = int(os.environ.get("TDV_BENCH_ROWS", "600000"))
 RUNS = 3
 ADMIN = "postgres"
-_OWN_SIDES = 3
+_ALONE = Path(__file__).with_name("postgresql_alone.py")
+_OWN_SIDES = 4
 """Sides of the first load that are not the peer's."""
 SPEC = """
 dataset: trade
@@ -142,18 +144,25 @@ def first_load(bench: Bench) -> bool:
     """Prints the ratio of the first load; returns whether the promise holds."""
     harness.claim(f"First load of {ROWS:,} rows with four parents into PostgreSQL")
     own = harness.Side("tdv checkout, into a database that tdv owns", bench.checkout("ci"), bench.forget)
+    alone = harness.Side("the same without reading back and template", _alone(bench.checkout("ci")), bench.forget)
     shared = harness.Side("tdv checkout, into one that it does not own", bench.database_checkout("own"), bench.own)
     idle = harness.Side("tdv checkout with nothing to do", bench.database_checkout("idle"))
     bench.anew("idle")
-    sides = [own, shared, idle, *_restores(bench)]
+    sides = [own, alone, shared, idle, *_restores(bench)]
     seconds = harness.alternate(sides, bench.root, RUNS)
     for side, taken in zip(sides, seconds, strict=True):
         harness.figure(side.label, f"{taken:.2f} s")
     if len(sides) == _OWN_SIDES:
         print("  There is no pg_restore beside the server, so there is no ratio.")
         return True
+    harness.figure("without reading back and template / pg_restore -j2", f"{seconds[1] / seconds[_OWN_SIDES]:.2f}")
     factor = seconds[0] / seconds[_OWN_SIDES]
     return harness.ratio("tdv / pg_restore -j2", factor, "<= 0.7", holds=factor <= 0.7)
+
+
+def _alone(command: list[str]) -> list[str]:
+    """A checkout that leaves out what `pg_restore` does not do."""
+    return [sys.executable, str(_ALONE), *command[1:]]
 
 
 def _restores(bench: Bench) -> Iterator[harness.Side]:
