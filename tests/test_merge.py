@@ -344,6 +344,22 @@ def test_marked_row_in_the_work_tree(shop: Repository) -> None:
     assert shop.tdv("merge", "dvc.yaml").exit_code == 10
 
 
+def test_files_that_tdv_reads_and_does_not_merge_are_named(shop: Repository) -> None:
+    spec = "datasets/shop/dataset.yaml"
+    shop.write({"tdv.yaml": "datasets: {shop: '*'}\n", "tdv.lock": "a: 1\n", "app.py": "1\n"}).commit()
+    two_branches(
+        shop,
+        {spec: SPEC + "description: One\n", "tdv.lock": "a: 2\n", "app.py": "2\n"},
+        {spec: SPEC + "description: Two\n", "tdv.lock": "a: 3\n", "app.py": "3\n"},
+    )
+    merge_branch(shop)
+    answer = shop.tdv("merge", "--json", expect=1).json()
+    files = {file["path"]: file["conflicts"] for file in answer["files"]}
+    assert files[spec] == [f"mend it by hand, then git add {spec}"]
+    assert files["tdv.lock"] == ["tdv lock settles it, then git add tdv.lock"]
+    assert "app.py" not in files
+
+
 def test_file_mended_by_hand_is_left_alone_unless_it_is_named(shop: Repository) -> None:
     two_branches(shop, {SEED: USERS.replace("36", "38")}, {SEED: USERS.replace("36", "37")})
     merge_branch(shop)

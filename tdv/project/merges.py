@@ -16,6 +16,7 @@ from tdv import merge as verb
 from tdv.documents import parse
 from tdv.documents.markers import clashes
 from tdv.errors import DocumentError, NotFound, UsageError
+from tdv.model.lock import FILE
 from tdv.project import rivals
 from tdv.store import conflicts
 from tdv.store.git import Git
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 FORMAT: Final = "tdv.merge/v1"
 _DEEPEST: Final = 10
+_READ: Final = ("tdv.yaml", "CHANGELOG.md")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class MergedFile:
 
 @dataclass(frozen=True, slots=True)
 class Merging:
-    """All files that were in conflict and of a kind that tdv merges; `datasets` are to be built again."""
+    """All files that were in conflict and of a kind that tdv merges, and those that it only reads."""
 
     files: tuple[MergedFile, ...]
 
@@ -71,6 +73,7 @@ def merge(ports: Ports, paths: tuple[str, ...]) -> Merging:
         if ours is None or theirs is None or not verb.is_known(path):
             if path in paths:
                 raise UsageError(f"{path} is nothing that tdv merges", hint="Mend it by hand, then git add it.")
+            done += _left(path)
             continue
         data, clashes = _merged(ports.git, ports.root, path, verb.Versions(base or b"", ours, theirs), 7)
         if path not in paths and _is_mended(ports.root / path, data):
@@ -80,6 +83,15 @@ def merge(ports: Ports, paths: tuple[str, ...]) -> Merging:
         done.append(MergedFile(path, clashes))
     conflicts.settle(ports.git, [file.path for file in done if not file.conflicts])
     return Merging(tuple(done))
+
+
+def _left(path: str) -> list[MergedFile]:
+    """A file of the project that tdv reads and does not merge; all others are nobody's business here."""
+    if path == FILE:
+        return [MergedFile(path, (f"tdv lock settles it, then git add {path}",))]
+    if path in _READ or path.startswith("datasets/"):
+        return [MergedFile(path, (f"mend it by hand, then git add {path}",))]
+    return []
 
 
 def _record(ports: Ports, path: str, found: rivals.Rivals) -> list[MergedFile]:
