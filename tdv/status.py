@@ -61,13 +61,15 @@ class StageFacts:
 @dataclass(frozen=True, slots=True)
 class StatusPorts:
     """`stage` looks at a dataset's work tree; `published` says whether a version is on the remote's main branch or
-    tagged there, as far as this clone knows; `more` are notices that other parts have about a dataset."""
+    tagged there, as far as this clone knows, and `rival` names that branch where its release is another one; `more` are
+    notices that other parts have about a dataset."""
 
     git: Git
     book: ReleaseBook
     stage: Callable[[str], StageFacts]
     published: Callable[[str, str], bool]
     more: Mapping[str, Sequence[Notice]] = field(default_factory=dict)
+    rival: Callable[[str, str], str | None] = lambda dataset, version: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +240,10 @@ def _records(look: _Look, dataset: str, releases: Sequence[Release]) -> Iterator
         version, is_tagged = release.version, release.version in tagged
         if look.blind and not is_tagged:
             continue
-        if not look.ports.published(dataset, version):
+        if branch := look.ports.rival(dataset, version):
+            message = f"{branch} released v{version} meanwhile, with other content"
+            yield Notice("conflict", message, f"git merge {branch}, then tdv merge")
+        elif not look.ports.published(dataset, version):
             yield Notice("pending", f"v{version} is not on the main branch of the remote yet", "merge it, then tdv tag")
         elif not is_tagged:
             yield Notice("untagged", f"v{version} has no tag", "tdv tag --push")

@@ -129,6 +129,32 @@ def test_version_that_is_tagged_on_another_branch_is_refused(shop: Repository) -
     shop.tdv("release", "shop", "1.0.2", expect=0)
 
 
+def test_version_that_another_branch_released_meanwhile_is_neither_tagged_nor_amended(
+    shop: Repository, tmp_path: Path
+) -> None:
+    other = shop.clone(tmp_path / "other").prepared()
+    shop.git("switch", "--quiet", "--create", "mine")
+    with_rows(shop, 6).tdv("release", "shop", expect=0)
+    with_rows(other, 7).tdv("release", "shop", expect=0)
+    other.git("push", "--quiet", (tmp_path / "origin.git").as_uri(), "HEAD:main")
+    shop.git("fetch", "--quiet")
+    said = "origin/main released {}v1.3.0 meanwhile, with other content"
+    status = shop.tdv("status", expect=0).stdout
+    assert said.format("") in status
+    assert "untagged" not in status
+    for command in (("tag",), ("release", "shop"), ("release", "shop", "--amend")):
+        assert said.format("shop@") in shop.tdv(*command, expect=11).stderr
+    assert "shop@v1.3.0" not in tags(shop)
+    run("git", "merge", "origin/main", cwd=shop.root)
+    shop.tdv("merge", expect=1)
+    shop.git("checkout", "--quiet", "--theirs", "--", record("1.3.0"))
+    shop.tdv("merge")
+    with_rows(shop, 8)
+    shop.tdv("build", expect=0)
+    shop.commit("Build")
+    assert "shop@v1.4.0" in shop.tdv("release", "shop", expect=0).stdout
+
+
 def test_version_that_is_tagged_on_the_remote_only_is_refused(shop: Repository, tmp_path: Path) -> None:
     other = Repository(tmp_path / "origin.git").clone(tmp_path / "other")
     with_rows(other, 5).tdv("release", "shop", expect=0)

@@ -143,6 +143,7 @@ class Project:
         from tdv.project import releases
 
         options = tag.TagOptions(self.ports.chosen(tuple(names)), push, remote)
+        releases.refuse_rivals(self.ports, options.datasets)
         return tag.tag(self.ports.git, options, lambda artifacts: releases.upload(self.ports, artifacts))
 
     def promote(self, wish: PromoteWish) -> Promoted:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from tdv import durable
 from tdv import release as verb
+from tdv.errors import Refused
 from tdv.model.compat import Compat
 from tdv.model.release import Artifact, Record
 from tdv.project import builds, obtain, resolutions, states
@@ -22,6 +23,7 @@ from tdv.project import sources as build_sources
 from tdv.project.rebuild import again
 from tdv.store import dvc, pipeline
 from tdv.store.artifacts import open_artifact, summary_path
+from tdv.store.records import record_path
 from tdv.store.tags import version_tag
 
 if TYPE_CHECKING:
@@ -46,6 +48,7 @@ def release(ports: Ports, wish: ReleaseWish, moment: datetime) -> Released:
     """Makes a release of one dataset."""
     verb.require_settled(ports.git)
     dataset = ports.dataset(wish.dataset)
+    refuse_rivals(ports, (dataset,))
     spec = ports.spec(dataset)
     sources = build_sources.find(ports, spec)
     options = verb.ReleaseOptions(
@@ -130,14 +133,22 @@ class _Wiring:
 
     def published(self, version: str) -> bool:
         """True once the record is on the remote's default branch or tagged there."""
-        if version in published(self.ports, (self.dataset,))[self.dataset]:
+        if version in published(self.ports, (self.dataset,)).versions[self.dataset]:
             return True
         return version_tag(self.dataset, version) in self.ports.git.remote_tags(self.dataset)
 
 
-def published(ports: Ports, datasets: Sequence[str]) -> Mapping[str, set[str]]:
-    """Dataset → the versions of which this clone knows that they are on the remote's default branch; without one, the
-    tagged."""
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Dataset → the versions of which this clone knows that they are on `branch`, the remote's default branch; without
+    one, the tagged."""
+
+    branch: str | None
+    versions: Mapping[str, set[str]]
+
+
+def published(ports: Ports, datasets: Sequence[str]) -> Published:
+    """What this clone knows to be published of `datasets`."""
     git = ports.git
     found: dict[str, set[str]] = {dataset: set() for dataset in datasets}
     branch = git.default_remote_branch()
@@ -145,12 +156,35 @@ def published(ports: Ports, datasets: Sequence[str]) -> Mapping[str, set[str]]:
         for tag in git.tags(datasets[0] if len(datasets) == 1 else None):
             if tag.kind == "version" and tag.dataset in found:
                 found[tag.dataset].add(tag.version)
-        return found
+        return Published(branch, found)
     below = f"datasets/{datasets[0]}/releases" if len(datasets) == 1 else "datasets"
     for path in map(PurePosixPath, git.ls_tree(branch, below)):
         if path.suffix == ".yaml" and path.parent.name == "releases" and path.parts[1] in found:
             found[path.parts[1]].add(path.name.removesuffix(".yaml"))
-    return found
+    return Published(branch, found)
+
+
+def rivals(ports: Ports, known: Published) -> tuple[tuple[str, str], ...]:
+    """The releases, as dataset and version, of which the remote's default branch has another record than HEAD: two
+    branches released one version, and the other one was merged first."""
+    pairs = [(dataset, version) for dataset, versions in known.versions.items() for version in sorted(versions)]
+    if known.branch is None or not pairs:
+        return ()
+    names = [f"{side}:./{record_path(*pair)}" for pair in pairs for side in ("HEAD", known.branch)]
+    found = ports.git.blob_names(names)
+    sides = zip(pairs, found[::2], found[1::2], strict=True)
+    return tuple(pair for pair, here, there in sides if here and there and here != there)
+
+
+def refuse_rivals(ports: Ports, datasets: Sequence[str]) -> None:
+    """Raises `Refused` where somebody published another release of a version that is here."""
+    known = published(ports, datasets)
+    for dataset, version in rivals(ports, known):
+        raise Refused(
+            f"{known.branch} released {dataset}@v{version} meanwhile, with other content",
+            hint=f"git merge {known.branch}; `tdv merge` says how its record stays; then tdv release {dataset}",
+            version=version,
+        )
 
 
 def upload(ports: Ports, artifacts: Sequence[Artifact]) -> None:

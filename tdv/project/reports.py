@@ -14,7 +14,7 @@ from tdv.errors import TdvError
 from tdv.model.reference import repository_of
 from tdv.project import sources as build_sources
 from tdv.project import standings, states
-from tdv.project.releases import published
+from tdv.project.releases import Published, published, rivals
 from tdv.store.fingerprint import Fingerprints, stage_status
 from tdv.store.leftovers import leftovers
 from tdv.targets import state as target_state
@@ -35,12 +35,14 @@ def status(ports: Ports, names: tuple[str, ...], *, environments: bool = False) 
     unlocked = standings.unlocked(ports, lock)
     others = {**gone, **drifted, **unlocked}
     datasets = ports.chosen(names) if names else tuple(sorted({*ports.book.datasets(), *gone}))
-    known = published(ports, datasets) if datasets else {}
+    known = published(ports, datasets) if datasets else Published(None, {})
+    rival = rivals(ports, known)
     looked = verb.StatusPorts(
         git=ports.git,
         book=ports.book,
         stage=lambda dataset: _stage(ports, dataset, prints),
-        published=lambda dataset, version: version in known[dataset],
+        published=lambda dataset, version: version in known.versions[dataset],
+        rival=lambda dataset, version: known.branch if (dataset, version) in rival else None,
         more={name: [*gone.get(name, ()), *unlocked.get(name, ()), *drifted.get(name, ())] for name in others},
     )
     found = verb.status(looked, datasets)
