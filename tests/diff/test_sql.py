@@ -212,6 +212,17 @@ STRANGE_LATER: Rows = {
 }
 EMPTY: Rows = {}
 
+
+def labels(code: int | None, text: int | None, rows: Mapping[str, Sequence[Any]]) -> Rows:
+    """Texts of a greatest length, one of them a key."""
+    columns = column("code", "string", max_length=code), column("text", "string", max_length=text)
+    return {TableSchema("labels", columns, ("code",)): rows}
+
+
+SHORT = labels(3, 5, {"code": ["abc", "de"], "text": ["12345", "12"]})
+LONG = labels(9, 20, {"code": ["abc", "de-fgh"], "text": ["1" * 20, "12"]})
+ENDLESS = labels(None, None, {"code": ["abc", "x" * 300], "text": ["1" * 300, ""]})
+
 PAIRS: Mapping[str, tuple[Rows, Rows]] = {
     "shop": (SHOP, SHOP_LATER),
     "re-pointed": (SHOP, REPOINTED),
@@ -227,6 +238,8 @@ PAIRS: Mapping[str, tuple[Rows, Rows]] = {
     "heaps": (HEAPS, HEAPS_LATER),
     "heaps of other columns": (HEAPS, HEAPS_WIDER),
     "strange": (STRANGE_ROWS, STRANGE_LATER),
+    "lengths": (SHORT, LONG),
+    "no lengths": (SHORT, ENDLESS),
 }
 
 
