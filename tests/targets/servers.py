@@ -173,6 +173,13 @@ def mongodb_server() -> Iterator[str]:
     if MONGODB:
         yield MONGODB
         return
+    process, port = start_secantus()
+    yield f"mongodb://127.0.0.1:{port}/"
+    process.stop()
+
+
+def start_secantus() -> tuple[Running, int]:
+    """A server of SecantusDB, and its port."""
     program = Path(sys.executable).with_name("secantusd-py")
     if not program.exists():
         missing("neither is TDV_TEST_MONGODB_URL set nor SecantusDB installed")
@@ -181,8 +188,7 @@ def mongodb_server() -> Iterator[str]:
     words = ["--host", "127.0.0.1", "--port", str(port), "--storage-path", str(directory / "data"), "--standalone"]
     process = Running([program, *words], directory, account, "TERM")
     process.wait_until(lambda: _accepts(port), "SecantusDB")
-    yield f"mongodb://127.0.0.1:{port}/"
-    process.stop()
+    return process, port
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A disk that is full in the middle: one sentence says so, the old rows stay, and the next checkout finishes."""
+"""A disk that is full in the middle, or that only reads: one sentence says so, and the old rows stay."""
 
 from __future__ import annotations
 
@@ -43,6 +43,10 @@ class Disk:
 
     def free(self) -> None:
         self._filling.unlink()
+
+    def forbid(self) -> None:
+        """From now on it only reads."""
+        subprocess.run(["mount", "-o", "remount,ro", str(self.path)], check=True)
 
 
 @pytest.fixture
@@ -118,6 +122,23 @@ def test_image_that_does_not_fit_is_none(tmp_path: Path, disks: Callable[[int], 
     place.checkout(5)
     place.target = target(disk.path, place.url, owns="database")
     assert "The disk is full: free some space" in full(place, disk, 5)
+
+
+@pytest.mark.parametrize("url", ["sqlite:///{}/a.db", "duckdb:///{}/a.duckdb", "file://{}/out?format=csv"])
+@pytest.mark.parametrize("owned", [False, True])
+def test_disk_that_only_reads_is_said(tmp_path: Path, disks: Callable[[int], Disk], url: str, owned: bool) -> None:
+    disk = disks(FILE)
+    place = Restored(tmp_path, url.format(disk.path))
+    place.checkout(5)
+    if owned:
+        place.owned()
+    elif "file:" not in url:
+        others(next(disk.path.iterdir()))
+    disk.forbid()
+    with pytest.raises(TargetError) as caught:
+        place.checkout(3, "2.0.0")
+    assert "ead-only" in f"{caught.value} {caught.value.hint}"
+    assert place.holds(5)
 
 
 @pytest.mark.parametrize("owns", ["tables", "database"])

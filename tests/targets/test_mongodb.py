@@ -19,7 +19,7 @@ from tdv.targets.verification import target_digest
 from tdv.testing import USERS, checkout, snapshot, table, users, wanted
 from tests.targets.builders import target
 from tests.targets.places import Restored
-from tests.targets.servers import MONGODB
+from tests.targets.servers import MONGODB, start_secantus
 from tests.targets.test_redis import LOG, LOG_ROWS, PAIR_ROWS, PAIRS
 
 pytest.importorskip("pymongo")
@@ -262,6 +262,28 @@ def test_urls_that_lead_nowhere(tmp_path: Path, url: str, said: str) -> None:
     with pytest.raises(TargetError, match=said) as caught:
         place.held()
     assert "hunter2" not in f"{caught.value} {caught.value.hint} {place.shown} {caught.value.__cause__}"
+
+
+def test_server_that_is_gone_is_waited_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver looks for it as long as the URL says; what would be tidied up there is left."""
+    process, port = start_secantus()
+    place = Place(tmp_path, f"mongodb://127.0.0.1:{port}/app?serverSelectionTimeoutMS=50")
+    place.checkout()
+    waited: list[object] = []
+    monkeypatch.setattr("tdv.targets.mongodb.loading.sweep", lambda *_: waited.append(1))
+    found = snapshot(tmp_path, {USERS: users(7)})
+
+    real = found.batches
+
+    def gone(name: str, columns: Any = None) -> Any:
+        process.stop()
+        waited.clear()
+        return real(name, columns)
+
+    found.batches = gone  # type: ignore[method-assign]
+    with pytest.raises(TargetError, match=r"does not answer|connection refused"):
+        checkout(tmp_path, place.target, wanted(found, "2.0.0"))
+    assert waited == []
 
 
 def test_second_checkout_waits_and_says_who_is_at_work(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:

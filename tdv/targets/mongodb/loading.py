@@ -8,12 +8,11 @@ between the first and the last rename the state says that nothing is complete.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from pymongo import ASCENDING, IndexModel, errors
+from pymongo import ASCENDING, IndexModel
 from pymongo.database import Database
 
 from tdv.content.order import ordered_stream
@@ -25,7 +24,7 @@ from tdv.targets.mongodb.lock import Lock
 from tdv.targets.mongodb.losses import LOSSES
 from tdv.targets.mongodb.names import STAGED, collection_of, refuse_names
 from tdv.targets.mongodb.rows import fill, read
-from tdv.targets.mongodb.session import Documents
+from tdv.targets.mongodb.session import Documents, tidy
 from tdv.targets.protocol import Content, Held, Item, Load, TableContent
 from tdv.targets.survey import Survey, definition, is_whole, refuse_strangers
 from tdv.targets.verification import check
@@ -157,8 +156,7 @@ class Replacing:
 
     def give_up(self) -> None:
         """Removes what was staged, as far as the server can still be reached."""
-        with suppress(errors.PyMongoError):
-            sweep(self._database, STAGED)
+        tidy(self._database, lambda: sweep(self._database, STAGED))
 
     @property
     def _whole(self) -> bool:

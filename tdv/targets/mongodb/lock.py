@@ -20,6 +20,7 @@ from pymongo.database import Database
 from tdv.durable import LOCK_WAIT
 from tdv.errors import Refused, TargetBusy
 from tdv.targets.mongodb.names import LOCK
+from tdv.targets.mongodb.session import tidy
 
 _LIVES: Final = 30_000
 """Milliseconds until a lock that nobody renews is free."""
@@ -62,8 +63,7 @@ def locked(database: Database[dict[str, Any]], name: str, what: str, outer: Lock
     try:
         yield Lock(database, name, token, outer)
     finally:
-        with suppress(errors.PyMongoError):
-            database[LOCK].delete_one({"_id": name, "token": token})
+        tidy(database, lambda: database[LOCK].delete_one({"_id": name, "token": token}))
 
 
 def _acquire(database: Database[dict[str, Any]], name: str, token: str, what: str) -> None:

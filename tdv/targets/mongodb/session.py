@@ -7,13 +7,13 @@ carries a password or a value of a document.
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError
-from pymongo import MongoClient, errors
+from pymongo import MongoClient, errors, timeout
 from pymongo.collection import Collection
 from pymongo.database import Database
 from pymongo.uri_parser import parse_uri
@@ -59,8 +59,9 @@ class Session:
         return self.client.get_database(name, codec_options=_OPTIONS)
 
     def close(self) -> None:
-        """Ends the connections."""
-        self.client.close()
+        """Ends the connections; the driver tells the server so, and would wait for one that is gone."""
+        with timeout(_LISTENS_WAIT):
+            self.client.close()
 
 
 def sources(url: str) -> tuple[str, bool]:
@@ -68,6 +69,14 @@ def sources(url: str) -> tuple[str, bool]:
     given = _parsed(url)
     options = {name.lower() for name in given["options"]}
     return str(given["database"]), bool(given["username"]) and "authsource" not in options
+
+
+def tidy(database: Database[dict[str, Any]], act: Callable[[], object]) -> None:
+    """Takes away what a load leaves, as far as the server can still be reached; a server that is gone is not waited
+    for."""
+    with suppress(errors.PyMongoError):
+        _refuse_absent(database.client.topology_description.server_descriptions())
+        act()
 
 
 @contextmanager
