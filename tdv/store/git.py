@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,12 +18,12 @@ from typing import Final
 
 from tdv.errors import GitError, NotFound, Refused
 from tdv.store import tags as gto
+from tdv.store.git_process import GitProcess, locked
 from tdv.store.process import environment, last_line
 
 _OPTION: Final = "-"
 _ANCESTOR: Final = re.compile(r"[~^@]")
 _RAW: Final = re.compile(rb":[0-7]+ [0-7]+ [0-9a-f]+ (?P<new>[0-9a-f]+) [A-Z]\0(?P<path>[^\0]+)")
-_LOCK: Final = re.compile(rb"Unable to create '(?P<path>[^'\n]+\.lock)': File exists")
 _OBJECT: Final = re.compile(rb"[0-9a-f]{40,64} (?P<type>blob|tree|commit|tag) (?P<size>[0-9]+)")
 
 
@@ -55,41 +54,40 @@ class Git:
 
     def __init__(self, root: Path, environ: Mapping[str, str], directory: Path | None = None) -> None:
         self.root = root
-        self._environ = environment(environ)
-        if directory is not None:
-            self._environ |= {"GIT_DIR": str(directory), "GIT_WORK_TREE": str(root)}
+        place = {} if directory is None else {"GIT_DIR": str(directory), "GIT_WORK_TREE": str(root)}
+        self._git = GitProcess(root, {**environment(environ), **place})
 
     # -- what there is
 
     def is_repository(self) -> bool:
         """True if `root` is inside a work tree of Git."""
-        done = self._start("rev-parse", "--is-inside-work-tree")
+        done = self._git.start("rev-parse", "--is-inside-work-tree")
         return done.returncode == 0 and done.stdout.strip() == b"true"
 
     def top(self) -> Path:
         """The top directory of the work tree."""
-        return Path(self._text("rev-parse", "--show-toplevel"))
+        return Path(self._git.text("rev-parse", "--show-toplevel"))
 
     def common_dir(self) -> Path:
         """The directory of the repository that all of its work trees share."""
-        return (self.root / self._text("rev-parse", "--git-common-dir")).resolve()
+        return (self.root / self._git.text("rev-parse", "--git-common-dir")).resolve()
 
     def head(self) -> str:
         """The commit at HEAD; raises `GitError` in a repository without commits."""
-        done = self._start("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+        done = self._git.start("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
         if done.returncode:
             raise GitError("This repository has no commit yet", hint="git commit the sources first.")
         return done.stdout.decode().strip()
 
     def branch(self) -> str | None:
         """The name of the current branch, or None when HEAD is detached."""
-        done = self._start("symbolic-ref", "--quiet", "--short", "HEAD")
+        done = self._git.start("symbolic-ref", "--quiet", "--short", "HEAD")
         return done.stdout.decode().strip() or None
 
     def resolve(self, revision: str) -> str:
         """The commit that `revision` names; raises `NotFound`."""
         if not revision.startswith(_OPTION):
-            done = self._start("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
+            done = self._git.start("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
             if done.returncode == 0:
                 return done.stdout.decode().strip()
         hint = "`git fetch` brings what the remote has; `git log` and `git tag` list what is here."
@@ -101,14 +99,14 @@ class Git:
 
     def author(self) -> str:
         """``Name <mail>`` as Git would write it into a commit now."""
-        identity = self._text("var", "GIT_AUTHOR_IDENT")
+        identity = self._git.text("var", "GIT_AUTHOR_IDENT")
         return identity[: identity.rindex(">") + 1]
 
     def changes(self, paths: Iterable[str] = ()) -> tuple[Change, ...]:
         """What differs from HEAD at or below `paths` (all of `root` without), untracked files one by one."""
         asked = list(paths) or ["."]
-        output = self._run("status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--", *asked)
-        prefix = self._text("rev-parse", "--show-prefix")
+        output = self._git.run("status", "--porcelain", "-z", "--untracked-files=all", "--no-renames", "--", *asked)
+        prefix = self._git.text("rev-parse", "--show-prefix")
         entries = [entry for entry in output.decode("utf-8", "surrogateescape").split("\0") if entry]
         return tuple(Change(entry[3:].removeprefix(prefix), entry[0], entry[1]) for entry in entries)
 
@@ -119,9 +117,9 @@ class Git:
     def is_ignored(self, path: str) -> bool:
         """True if the ignore files exclude `path`."""
         # This command knows no literal paths; after "./" nothing in a path is special.
-        done = self._start("check-ignore", "--quiet", "--no-index", "--", f"./{path}", literal=False)
+        done = self._git.start("check-ignore", "--quiet", "--no-index", "--", f"./{path}", literal=False)
         if done.returncode > 1:
-            raise self._error("check-ignore", done)
+            raise self._git.error("check-ignore", done)
         return done.returncode == 0
 
     # -- reading history
@@ -142,8 +140,7 @@ class Git:
 
     def objects(self, names: Iterable[str]) -> Iterator[bytes | None]:
         """The bytes of each blob that `names` names, None where there is none; one process for all."""
-        asked = b"".join(name.replace("\n", "").encode("utf-8", "surrogateescape") + b"\n" for name in names)
-        output = self._run("cat-file", "--batch", stdin=asked)
+        output = self._git.run("cat-file", "--batch", stdin=_lines(names))
         at = 0
         while at < len(output):
             end = output.index(b"\n", at)
@@ -158,30 +155,30 @@ class Git:
 
     def blob_names(self, names: Iterable[str]) -> list[str | None]:
         """The object name of each blob that `names` names, None where there is none; nothing is read."""
-        asked = b"".join(name.replace("\n", "").encode("utf-8", "surrogateescape") + b"\n" for name in names)
-        lines = self._run("cat-file", "--batch-check=%(objecttype) %(objectname)", stdin=asked).decode().splitlines()
+        output = self._git.run("cat-file", "--batch-check=%(objecttype) %(objectname)", stdin=_lines(names))
+        lines = output.decode().splitlines()
         return [line.removeprefix("blob ") if line.startswith("blob ") else None for line in lines]
 
     def ls_tree(self, revision: str, directory: str = "") -> tuple[str, ...]:
         """The files at or below `directory` at `revision`, sorted, as paths from the root; () if there are none."""
         commit = self.resolve(revision)
         arguments = ["ls-tree", "-r", "-z", "--name-only", commit]
-        output = self._run(*arguments, *(["--", directory] if directory else []))
+        output = self._git.run(*arguments, *(["--", directory] if directory else []))
         return tuple(sorted(name for name in output.decode("utf-8", "surrogateescape").split("\0") if name))
 
     def first_parent_commits(self) -> Iterator[str]:
         """The commits of the main line, newest first."""
-        yield from self._text("rev-list", "--first-parent", self.head()).split()
+        yield from self._git.text("rev-list", "--first-parent", self.head()).split()
 
     def history(self, path: str, revision: str = "HEAD") -> tuple[str, ...]:
         """Every commit reachable from `revision` that changed `path`, newest first."""
-        return tuple(self._text("rev-list", self.resolve(revision), "--", path).split())
+        return tuple(self._git.text("rev-list", self.resolve(revision), "--", path).split())
 
     def tips(self) -> tuple[str, ...]:
         """The commits at HEAD and at the end of every branch and tag, local and remote, each once."""
-        output = self._text("for-each-ref", "--format=%(objectname) %(objecttype) %(*objectname)")
+        output = self._git.text("for-each-ref", "--format=%(objectname) %(objecttype) %(*objectname)")
         tips = dict.fromkeys(_commit_of(line) for line in output.splitlines())
-        done = self._start("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
+        done = self._git.start("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
         tips.update(dict.fromkeys(done.stdout.decode().split()))
         return tuple(tip for tip in tips if tip)
 
@@ -190,9 +187,9 @@ class Git:
         branch, tag or HEAD reaches. Paths count from the top of the work tree."""
         globs = [f":(top,glob){pattern}" for pattern in patterns]
         asked = "".join(f"{line}\n" for line in (*self.tips(), "--", *globs)).encode()
-        commits = self._run("rev-list", "--full-history", "--stdin", stdin=asked, literal=False)
+        commits = self._git.run("rev-list", "--full-history", "--stdin", stdin=asked, literal=False)
         options = ("-r", "-m", "--root", "--no-commit-id", "--raw", "-z", "--no-renames")
-        changes = self._run("diff-tree", "--stdin", *options, "--", *globs, stdin=commits, literal=False)
+        changes = self._git.run("diff-tree", "--stdin", *options, "--", *globs, stdin=commits, literal=False)
         found: dict[str, dict[str, None]] = {}
         for match in _RAW.finditer(changes):
             found.setdefault(match["path"].decode("utf-8", "surrogateescape"), {})[match["new"].decode()] = None
@@ -202,31 +199,31 @@ class Git:
         """The files of the work tree, ignored ones left out, that match the glob `patterns`; paths from the root."""
         globs = [f":(glob){pattern}" for pattern in patterns]
         arguments = ("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *globs)
-        listed = self._run(*arguments, literal=False).decode("utf-8", "surrogateescape")
+        listed = self._git.run(*arguments, literal=False).decode("utf-8", "surrogateescape")
         return tuple(sorted({name for name in listed.split("\0") if name}))
 
     def is_ancestor(self, older: str, newer: str) -> bool:
         """True if `newer` contains `older`."""
-        done = self._start("merge-base", "--is-ancestor", self.resolve(older), self.resolve(newer))
+        done = self._git.start("merge-base", "--is-ancestor", self.resolve(older), self.resolve(newer))
         if done.returncode > 1:
-            raise self._error("merge-base", done)
+            raise self._git.error("merge-base", done)
         return done.returncode == 0
 
     def merge_base(self, one: str, other: str) -> str | None:
         """The best common ancestor, or None when there is none (or it is beyond a shallow clone)."""
-        done = self._start("merge-base", self.resolve(one), self.resolve(other))
+        done = self._git.start("merge-base", self.resolve(one), self.resolve(other))
         return done.stdout.decode().strip() or None
 
     def is_shallow(self) -> bool:
         """True in a clone whose history was cut."""
-        return self._text("rev-parse", "--is-shallow-repository") == "true"
+        return self._git.text("rev-parse", "--is-shallow-repository") == "true"
 
     # -- tags and remotes
 
     def tags(self, dataset: str | None = None) -> tuple[gto.Tag, ...]:
         """The GTO tags of `dataset`, or of all datasets of this project, read by one process."""
         patterns = gto.patterns(dataset, self._place)
-        return gto.parse_refs(self._run("for-each-ref", f"--format={gto.FORMAT}", *patterns), self._place)
+        return gto.parse_refs(self._git.run("for-each-ref", f"--format={gto.FORMAT}", *patterns), self._place)
 
     @cached_property
     def _place(self) -> str:
@@ -234,20 +231,20 @@ class Git:
 
         Callers name tags as they are called within the project.
         """
-        done = self._start("rev-parse", "--show-prefix")
+        done = self._git.start("rev-parse", "--show-prefix")
         prefix = done.stdout.decode("utf-8", "surrogateescape").rstrip("\n").rstrip("/")
         return f"{prefix}=" if prefix and done.returncode == 0 else ""
 
     def remotes(self) -> tuple[str, ...]:
         """The names of the configured remotes."""
-        return tuple(self._text("remote").split())
+        return tuple(self._git.text("remote").split())
 
     def default_remote(self) -> str | None:
         """The remote that the current branch follows, else ``origin``, else the only one, else None."""
         remotes = self.remotes()
         branch = self.branch()
         if branch:
-            followed = self._start("config", f"branch.{branch}.remote").stdout.decode().strip()
+            followed = self._git.start("config", f"branch.{branch}.remote").stdout.decode().strip()
             if followed in remotes:
                 return followed
         if "origin" in remotes:
@@ -259,10 +256,10 @@ class Git:
         remote = remote or self.default_remote()
         if remote is None:
             return None
-        done = self._start("symbolic-ref", "--quiet", "--short", f"refs/remotes/{remote}/HEAD")
+        done = self._git.start("symbolic-ref", "--quiet", "--short", f"refs/remotes/{remote}/HEAD")
         named = done.stdout.decode().strip()
         for candidate in filter(None, (named, f"{remote}/main", f"{remote}/master")):
-            if self._start("rev-parse", "--verify", "--quiet", f"refs/remotes/{candidate}").returncode == 0:
+            if self._git.start("rev-parse", "--verify", "--quiet", f"refs/remotes/{candidate}").returncode == 0:
                 return candidate
         return None
 
@@ -273,7 +270,7 @@ class Git:
             return {}
         asked = gto.patterns(dataset, self._place) if dataset else ()
         # A pattern would leave out the peeled lines, which carry the suffix ^{}: the * covers them.
-        return gto.parse_listing(self._run("ls-remote", "--tags", "--", remote, *asked), self._place)
+        return gto.parse_listing(self._git.run("ls-remote", "--tags", "--", remote, *asked), self._place)
 
     def tag_name(self, name: str) -> str:
         """A tag of this project as ``git`` itself is told it: ``sub=movies@v1.1.0`` below the top of the work tree."""
@@ -285,47 +282,47 @@ class Git:
             return
         depth = ["--depth=1"] if self.is_shallow() else []
         refs = [f"refs/tags/{self._place}{name}:refs/tags/{self._place}{name}" for name in names]
-        self._run("fetch", "--quiet", "--no-tags", *depth, "--", self._remote(remote), *refs)
+        self._git.run("fetch", "--quiet", "--no-tags", *depth, "--", self._remote(remote), *refs)
 
     def fetch_deepen(self, commits: int, remote: str | None = None) -> None:
         """Brings `commits` more commits of history into a shallow clone."""
-        self._run("fetch", "--quiet", f"--deepen={commits}", "--", self._remote(remote))
+        self._git.run("fetch", "--quiet", f"--deepen={commits}", "--", self._remote(remote))
 
     def fetch(self, remote: str | None = None) -> None:
         """Brings the branches and tags of the remote."""
-        self._run("fetch", "--quiet", "--tags", "--", self._remote(remote))
+        self._git.run("fetch", "--quiet", "--tags", "--", self._remote(remote))
 
     def create_tag(self, name: str, commit: str, message: str) -> None:
         """Creates an annotated tag, signed when ``tag.gpgSign`` is set; raises `Refused` when it exists."""
         name = f"{self._place}{name}"
         arguments = ("tag", "--annotate", "--cleanup=whitespace", "--file=-", name, self.resolve(commit))
-        done = self._start(*arguments, stdin=message.encode())
+        done = self._git.start(*arguments, stdin=message.encode())
         if done.returncode == 0:
             return
         if b"already exists" in done.stderr:
             raise Refused(f"The tag {name} exists already", hint=f"git show {name!r} shows what it holds.", tag=name)
-        raise self._error("tag", done)
+        raise self._git.error("tag", done)
 
     def delete_tag(self, name: str) -> None:
         """Removes a tag of this clone."""
-        self._run("tag", "--delete", f"{self._place}{name}")
+        self._git.run("tag", "--delete", f"{self._place}{name}")
 
     def delete_remote_tag(self, name: str, remote: str | None = None) -> None:
         """Removes a tag of the remote."""
-        self._run("push", "--quiet", "--", self._remote(remote), f":refs/tags/{self._place}{name}")
+        self._git.run("push", "--quiet", "--", self._remote(remote), f":refs/tags/{self._place}{name}")
 
     def push_tags(self, names: Sequence[str], remote: str | None = None) -> None:
         """Pushes all of the tags or none; raises `Refused` when the remote has another tag of that name."""
         if not names:
             return
         refs = [f"refs/tags/{self._place}{name}" for name in names]
-        done = self._start("push", "--atomic", "--quiet", "--", self._remote(remote), *refs)
+        done = self._git.start("push", "--atomic", "--quiet", "--", self._remote(remote), *refs)
         if done.returncode == 0:
             return
         if b"already exists" in done.stderr or b"would clobber" in done.stderr:
             hint = "`git ls-remote --tags` shows what the remote holds; no tag was pushed."
             raise Refused("The remote holds another tag of one of these names", hint=hint, tags=list(names))
-        raise self._error("push", done)
+        raise self._git.error("push", done)
 
     # -- commits
 
@@ -344,23 +341,23 @@ class Git:
             return self.head()
         untracked = [change.path for change in changes if change.untracked]
         if untracked:
-            self._run("add", "--intent-to-add", "--", *untracked)
+            self._git.run("add", "--intent-to-add", "--", *untracked)
         changed = [change.path for change in changes]
-        done = self._start("commit", "--quiet", "--only", "--file=-", "--", *changed, stdin=message.encode())
+        done = self._git.start("commit", "--quiet", "--only", "--file=-", "--", *changed, stdin=message.encode())
         if done.returncode:
-            if _locked(done.stderr):
-                raise self._error("commit", done)
+            if locked(done.stderr):
+                raise self._git.error("commit", done)
             command = shlex.join(["git", "commit", "--only", "-m", message.strip(), "--", *changed])
             reason = last_line(done.stderr or done.stdout)
             raise GitError(f"Git refused the commit: {reason}", hint=f"Mend that, then run: {command}", command=command)
         commit = self.head()
-        parent = self._text("rev-list", "--parents", "-n", "1", commit).split()[1:]
+        parent = self._git.text("rev-list", "--parents", "-n", "1", commit).split()[1:]
         if expected_head is not None and parent != [expected_head]:
             raise _moved(expected_head, " ".join(parent))
         return commit
 
     def _refuse_ignored(self, paths: Sequence[str]) -> None:
-        listed = self._text("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--", *paths)
+        listed = self._git.text("ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--", *paths)
         ignored = [path for path in listed.split("\0") if path]
         if ignored:
             hint = f"git check-ignore -v {shlex.quote(ignored[0])} names the line of the ignore file; remove it."
@@ -375,9 +372,9 @@ class Git:
 
     def answer(self, *arguments: str, stdin: bytes = b"", accept: Sequence[int] = (0,)) -> bytes:
         """The stdout of a command for which this class has no method; an exit code beyond `accept` is a `GitError`."""
-        done = self._start(*arguments, stdin=stdin)
+        done = self._git.start(*arguments, stdin=stdin)
         if done.returncode not in accept:
-            raise self._error(arguments[0], done)
+            raise self._git.error(arguments[0], done)
         return done.stdout
 
     def _remote(self, remote: str | None) -> str:
@@ -386,32 +383,10 @@ class Git:
             raise GitError("This repository has no Git remote", hint="git remote add origin URL")
         return found
 
-    def _text(self, *arguments: str) -> str:
-        return self._run(*arguments).decode("utf-8", "surrogateescape").strip()
 
-    def _run(self, *arguments: str, stdin: bytes = b"", literal: bool = True) -> bytes:
-        done = self._start(*arguments, stdin=stdin, literal=literal)
-        if done.returncode:
-            raise self._error(arguments[0], done)
-        return done.stdout
-
-    def _start(self, *arguments: str, stdin: bytes = b"", literal: bool = True) -> subprocess.CompletedProcess[bytes]:
-        environ = {**self._environ, "GIT_LITERAL_PATHSPECS": "1" if literal else "0"}
-        try:
-            return subprocess.run(
-                ["git", *arguments], cwd=self.root, env=environ, input=stdin, capture_output=True, check=False
-            )
-        except FileNotFoundError as exc:
-            if self.root.is_dir():
-                raise GitError("The program git is not installed", hint="Install git 2.30 or newer.") from exc
-            raise NotFound(f"There is no directory {self.root}", hint="Check the path.") from exc
-
-    def _error(self, verb: str, done: subprocess.CompletedProcess[bytes]) -> GitError:
-        if lock := _locked(done.stderr):
-            hint = f"Wait for the Git process that works here; if there is none: rm {shlex.quote(lock)}"
-            return GitError(f"git {verb} failed: {lock} is in the way", hint=hint, status=done.returncode, path=lock)
-        reason = last_line(done.stderr or done.stdout) or f"exit code {done.returncode}"
-        return GitError(f"git {verb} failed: {reason}", hint=_hint(verb, done.stderr), status=done.returncode)
+def _lines(names: Iterable[str]) -> bytes:
+    """Object names, one on a line; a line break in one would ask for two."""
+    return b"".join(name.replace("\n", "").encode("utf-8", "surrogateescape") + b"\n" for name in names)
 
 
 def _commit_of(line: str) -> str:
@@ -423,21 +398,3 @@ def _commit_of(line: str) -> str:
 def _moved(expected: str, found: str) -> Refused:
     hint = "Somebody committed meanwhile; run the command again on the new commit."
     return Refused(f"HEAD moved from {expected[:12]} to {found[:12]}", hint=hint, expected=expected, found=found)
-
-
-def _locked(stderr: bytes) -> str:
-    """The lock file that another Git process holds or left behind, ""."""
-    found = _LOCK.search(stderr)
-    return found["path"].decode("utf-8", "replace") if found else ""
-
-
-def _hint(verb: str, stderr: bytes) -> str:
-    if b"not a git repository" in stderr:
-        return "Run `git init` here, or start tdv inside a Git repository."
-    if b"dubious ownership" in stderr:
-        return "The directory belongs to another user; `git status` prints the command that trusts it."
-    if b"tell me who you are" in stderr or b"empty ident" in stderr:
-        return "Run `git config user.name NAME` and `git config user.email MAIL`."
-    if verb in ("fetch", "push", "ls-remote"):
-        return "`git remote -v` shows where the remote is; check the connection and your access."
-    return "`git status` shows the state of the repository."
