@@ -1,0 +1,126 @@
+"""Lends databases to fixtures, and takes them back.
+
+In: the request of a fixture. Out: databases for its scope. Always holds: a database is dropped after the scope, given
+back to the run, or, after a failure and if asked for, kept with its URL said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, Protocol
+
+import pytest
+
+from tdv.pytest_plugin.asks import Ask, asked
+from tdv.pytest_plugin.runs import RUN, Run, told
+
+if TYPE_CHECKING:
+    from tdv.project.databases import Database
+
+_ALLOWED: Final = "It takes references, and the words scenario=, target= and rollback=."
+FAILED: Final = pytest.StashKey[bool]()
+USED: Final = pytest.StashKey[list["Use"]]()
+
+
+class DatabaseFactory(Protocol):
+    """``make("movies@v1.0.0", scenario="payment-retry")``; what is left out is as the marker, the command line and
+    the ini file say."""
+
+    def __call__(
+        self, *references: str, scenario: str | Sequence[str] | None = None, target: str | None = None
+    ) -> Database: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A database that a fixture gave, and the target that was asked for."""
+
+    fixture: str
+    database: Database
+    target: str | None
+
+    def kept(self) -> str:
+        """Where the database is, and how it goes; `tdv cleanup` must be told of another target than the default."""
+        import shlex
+
+        from tdv.config import without_credentials
+
+        where = f"--target {shlex.quote(without_credentials(self.target))} " if self.target else ""
+        return f"{self.database.shown}\n`tdv cleanup {where}--execution {self.database.execution_id}` removes it."
+
+
+@contextmanager
+def lent(request: pytest.FixtureRequest, ask: Ask) -> Iterator[Database]:
+    """A database for the scope of a fixture."""
+    run = run_of(request)
+    database = told(lambda: run.borrow(ask) if ask.rollback else run.create(ask))
+    begun = told(database.begin) if ask.rollback else None
+    _use(request, database, ask)
+    yield database
+    if _is_kept(request):
+        _keep(run, database)
+    elif ask.rollback:
+        run.give_back(ask, database, begun)
+    else:
+        run.databases.discard(database)
+
+
+@contextmanager
+def factory_of(request: pytest.FixtureRequest) -> Iterator[DatabaseFactory]:
+    """Makes databases for the scope of a fixture."""
+    run, made = run_of(request), []
+
+    def make(*references: str, scenario: str | Sequence[str] | None = None, target: str | None = None) -> Database:
+        ask = asked(*references, scenario=scenario, target=target).or_else(ask_of(request))
+        database = told(lambda: run.create(ask))
+        made.append(database)
+        _use(request, database, ask)
+        return database
+
+    yield make
+    for database in made:
+        if _is_kept(request):
+            _keep(run, database)
+        else:
+            run.databases.discard(database)
+
+
+def _use(request: pytest.FixtureRequest, database: Database, ask: Ask) -> None:
+    request.node.stash.setdefault(USED, []).append(Use(str(request.fixturename), database, ask.target))
+
+
+def used(item: pytest.Item) -> list[Use]:
+    """The databases that a test and the scopes around it were given."""
+    return [entry for node in item.listchain() for entry in node.stash.get(USED, [])]
+
+
+def _is_kept(request: pytest.FixtureRequest) -> bool:
+    return bool(request.config.getoption("--tdv-keep")) and request.node.stash.get(FAILED, False)
+
+
+def _keep(run: Run, database: Database) -> None:
+    """Keeps what the test did, too, as far as the driver lets it."""
+    run.kept = True
+    with suppress(Exception):
+        if database.is_connected:
+            database.connection.commit()
+            database.disconnect()
+
+
+def run_of(request: pytest.FixtureRequest) -> Run:
+    """The run that a fixture belongs to."""
+    return request.config.stash[RUN]
+
+
+def ask_of(request: pytest.FixtureRequest) -> Ask:
+    """What is asked for: by the parameter, the markers from the nearest on, the command line, the ini file."""
+    given = getattr(request, "param", ())
+    ask = Ask((given,) if isinstance(given, str) else tuple(given))
+    for marker in request.node.iter_markers("tdv"):
+        try:
+            ask = ask.or_else(asked(*marker.args, **marker.kwargs))
+        except TypeError as exc:
+            pytest.fail(f"pytest.mark.tdv: {str(exc).replace('asked() ', '')}\n{_ALLOWED}", pytrace=False)
+    return ask.or_else(run_of(request).default)
