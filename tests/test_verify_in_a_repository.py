@@ -130,6 +130,17 @@ def test_shallow_clone_deepens_for_a_rebuild(shop: Repository, tmp_path: Path) -
     clone.tdv("verify", "shop@v1.0.0", "--rebuild", expect=0)
 
 
+def test_adopted_release_of_another_line_is_rebuilt_from_its_tag(shop: Repository) -> None:
+    shop.git("switch", "--quiet", "--create", "hotfix", "shop@v1.0.0")
+    shop.write({"datasets/shop/seeds/users.csv": "id,email\n500,fix@example.test\n"}).commit()
+    shop.tdv("release", "shop", "1.0.1", expect=0)
+    shop.tdv("tag", expect=0)
+    shop.git("switch", "--quiet", "main")
+    shop.tdv("adopt", "shop@v1.0.1", expect=0)
+    shop.commit("Adopt")
+    assert "shop@v1.0.1  ok" in shop.tdv("verify", "shop@v1.0.1", "--rebuild", expect=0).stdout
+
+
 def test_shallow_clone_that_cannot_deepen_does_not_know(shop: Repository, tmp_path: Path) -> None:
     clone = Repository(tmp_path / "origin.git").clone(tmp_path / "clone", "--depth=1")
     shutil.rmtree(tmp_path / "origin.git")
@@ -146,5 +157,6 @@ def test_remote_that_is_gone_leaves_promises_unknown(shop: Repository, tmp_path:
     shop.git("checkout", "--orphan", "new", "--quiet")
     shop.commit("History is gone, too")
     shop.git("remote", "remove", "origin")
+    shop.git("tag", "--delete", *shop.git("tag").split())
     found = shop.tdv("verify", "shop@v1.0.0", expect=14)
     assert "shop@v1.0.0  unknown" in found.stdout

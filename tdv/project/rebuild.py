@@ -217,9 +217,13 @@ def _tools(record: Record) -> str:
 
 
 def _commits(ports: Ports, record: Record) -> Iterator[str]:
-    """Commits that changed the dataset, newest first, as far as they are on a branch that was reviewed."""
+    """Commits that changed the dataset, newest first, as far as they are on a branch that was reviewed; then the one
+    that is tagged, for a release of another line. Nothing of any runs unless its sources are those of the record."""
     trusted = ports.git.default_remote_branch() or "HEAD"
-    yield from ports.git.history(f"{_TREE}/{record.dataset}", trusted)
+    line = ports.git.history(f"{_TREE}/{record.dataset}", trusted)
+    yield from line
+    tagged = [tag.commit for tag in ports.git.tags(record.dataset) if tag.name == record.reference]
+    yield from (commit for commit in tagged if commit not in line)
 
 
 def _paths(ports: Ports, commit: str) -> list[str]:
