@@ -52,13 +52,15 @@ GIT_CONFIG: Final = ".git/config"
 class Prepared:
     """What was done in `root`: files that are new, and files that got lines added; paths are POSIX, from `root`.
 
-    `within` is the project that `root` lies in, None where it lies in none.
+    `within` is the project that `root` lies in, None where it lies in none; `datasets` is whether there is one already,
+    as in a clone.
     """
 
     root: Path
     created: tuple[str, ...]
     changed: tuple[str, ...]
     within: Path | None = None
+    datasets: bool = False
 
     def to_plain(self) -> dict[str, object]:
         """The JSON form."""
@@ -90,7 +92,8 @@ def prepare(git: Git, environ: Mapping[str, str]) -> Prepared:
     files.add_lines(".gitattributes", (*_ATTRIBUTES, *(f"{path}/** -text -diff" for path in remotes)))
     if drivers.register(git):
         files.changed.append(GIT_CONFIG)
-    return Prepared(git.root, tuple(files.created), tuple(files.changed), _around(git.root))
+    datasets = any(git.root.glob("datasets/*/dataset.yaml"))
+    return Prepared(git.root, tuple(files.created), tuple(files.changed), _around(git.root), datasets)
 
 
 def _around(root: Path) -> Path | None:

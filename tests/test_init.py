@@ -113,6 +113,13 @@ def test_init_within_a_project_says_so(repo: RepositoryBuilder) -> None:
     assert outer.tdv("init", "--json", expect=0).json()["within"] is None
 
 
+def test_init_in_a_clone_speaks_of_the_datasets_that_are_there(repo: RepositoryBuilder) -> None:
+    made = repo()
+    assert "Next: `tdv new" in made.tdv("init", expect=0).stderr
+    made.write({"datasets/shop/dataset.yaml": "dataset: shop\ntables: {}\n"})
+    assert "Next: `tdv checkout`" in made.tdv("init", expect=0).stderr
+
+
 def test_init_outside_git_is_refused(tmp_path: Path) -> None:
     with pytest.raises(GitError) as caught:
         init(tmp_path)

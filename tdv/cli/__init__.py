@@ -7,6 +7,8 @@ import sys
 
 def main() -> None:
     """Entry point of the ``tdv`` script."""
-    from tdv.cli.app import run
-
+    try:
+        from tdv.cli.app import run
+    except KeyboardInterrupt:  # before there is anything that could say more
+        sys.exit(130)
     sys.exit(run(sys.argv[1:]))

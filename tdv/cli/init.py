@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from tdv.cli import terminal
 from tdv.cli.options import Json, invocation
 from tdv.config.forge import ForgeName
+
+_BEGIN: Final = "`tdv new NAME`, or `tdv new NAME --from sqlite:///app.db --rows`"
+_RESTORE: Final = "`tdv checkout` restores a release, `tdv pull` brings the data of all"
 
 
 def command(
@@ -44,7 +47,7 @@ def command(
         terminal.out("Everything is there already.")
     if prepared.within is not None:
         terminal.note(f"{prepared.within} is a project already; this directory in it is now one of its own.")
-    terminal.note("Next: `tdv new NAME`, or `tdv new NAME --from sqlite:///app.db --rows`")
+    terminal.note(f"Next: {_RESTORE if prepared.datasets else _BEGIN}")
 
 
 def _write_ci(ctx: typer.Context, forge: ForgeName, *, json: bool) -> None:
