@@ -17,7 +17,7 @@ from tdv.check.work import WorkTree
 from tdv.errors import DocumentError, TdvError
 from tdv.store import pipeline
 from tdv.store.base import changed_since, find_base
-from tdv.store.leftovers import leftovers
+from tdv.store.leftovers import has_spec, leftovers
 from tdv.store.records import amendments_path
 
 __all__ = [
@@ -46,7 +46,8 @@ def check(ports: CheckPorts, options: CheckOptions) -> Checked:
         work = WorkTree(ports, dataset)
         releases = NewReleases(ports, history, work, tags)
         verdicts += releases.unadopted()
-        if dataset in ports.book.datasets() and (releases.records or _touched(ports, dataset, changed, before)):
+        there = bool(releases.records) or has_spec(ports.book.root, dataset)
+        if there and (releases.records or _touched(ports, dataset, changed, before)):
             verdicts += work.verdicts(rebuild=options.rebuild, new=releases.pending)
         verdicts += releases.verdicts(options)
     verdicts += _left_over(ports, changed)
@@ -82,9 +83,9 @@ def _touched(
 
 
 def _left_over(ports: CheckPorts, changed: tuple[str, ...]) -> Iterator[Verdict]:
-    """Datasets that the branch took away, and that DVC's files still name."""
+    """Datasets whose spec the branch took away, and that DVC's files still name."""
     for dataset, found in leftovers(ports.book.root).items():
-        if dataset not in ports.book.datasets() and any(path.startswith(f"datasets/{dataset}/") for path in changed):
+        if any(path.startswith(f"datasets/{dataset}/") for path in changed):
             yield Subject(dataset, file=pipeline.DVC_YAML).broken("stage", found.message, found.hint)
 
 

@@ -205,7 +205,7 @@ def _with_default(ports: Ports, first: State | Live) -> Pair:
 
 def _last_releases(ports: Ports) -> list[Pair]:
     pairs: list[Pair] = []
-    for dataset in ports.book.datasets():
+    for dataset in ports.sourced():
         standing = [item for item in ports.book.releases(dataset) if not item.yanked]
         if standing:
             pairs.append((states.of_release(standing[-1]), states.workspace(ports, dataset)))

@@ -133,7 +133,7 @@ class Ports:
 
         path = self.directory(dataset) / "dataset.yaml"
         if not path.is_file():
-            raise self.unknown(dataset)
+            raise self._without_spec(dataset) if dataset in self.book.datasets() else self.unknown(dataset)
         return spec.load(path, self.root)
 
     def dataset(self, name: str | None) -> str:
@@ -157,6 +157,17 @@ class Ports:
     def chosen(self, names: tuple[str, ...]) -> tuple[str, ...]:
         """The datasets named, or all; each exists."""
         return tuple(self.dataset(name) for name in names) if names else self.book.datasets()
+
+    def sourced(self, names: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """The datasets named, or all that have a spec: of a retired one only the releases are left."""
+        if names:
+            return self.chosen(names)
+        return tuple(name for name in self.book.datasets() if (self.directory(name) / "dataset.yaml").is_file())
+
+    def _without_spec(self, dataset: str) -> NotFound:
+        file = f"datasets/{dataset}/dataset.yaml"
+        hint = f"`git log -- {file}` shows when it went; `tdv log {dataset}` lists the releases, which stay."
+        return NotFound(f"{dataset} has no {file} any more", hint=hint, dataset=dataset)
 
     def unknown(self, dataset: str) -> NotFound:
         """The error for a dataset that does not exist."""

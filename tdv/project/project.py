@@ -104,7 +104,7 @@ class Project:
         """Builds the datasets named, or all; those that others require come first."""
         from tdv.project import builds
 
-        chosen = builds.in_order(self.ports, self.ports.chosen(tuple(names)))
+        chosen = builds.in_order(self.ports, self.ports.sourced(tuple(names)))
         built = []
         for number, name in enumerate(chosen):
             built.append(builds.build(self.ports, name, force=force))

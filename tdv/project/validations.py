@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def validate(ports: Ports, refs: tuple[str, ...], *, reveal: bool) -> tuple[Report, ...]:
     """One report per reference, or per dataset of the work tree."""
     if not refs:
-        return tuple(sources(ports, name, reveal=reveal) for name in ports.book.datasets())
+        return tuple(sources(ports, name, reveal=reveal) for name in ports.sourced())
     return tuple(_one(ports, ref, reveal=reveal) for ref in refs)
 
 

@@ -56,7 +56,12 @@ def leftovers(root: Path) -> dict[str, Leftover]:
         "lock": [name for name, stage in pipeline.read_lock(root).items() if stage.out(data_path(name))],
     }
     names = dict.fromkeys(name for place in found.values() for name in place)
-    return {name: Leftover(name, _places(found, name)) for name in names if not (root / _spec(name)).is_file()}
+    return {name: Leftover(name, _places(found, name)) for name in names if not has_spec(root, name)}
+
+
+def has_spec(root: Path, dataset: str) -> bool:
+    """False for a dataset that was taken away, or retired: then only its releases are left."""
+    return (root / _spec(dataset)).is_file()
 
 
 def _spec(dataset: str) -> str:
