@@ -1,7 +1,7 @@
 """`tdv pull`: brings the data of releases and of the work tree from the DVC remote.
 
 In: records to fetch, stages to restore. Out: a `PullReport`. Always holds: objects that are here already cost
-nothing; a directory of the work tree that differs from ``dvc.lock`` is somebody's work and is left alone.
+nothing; a directory of the work tree that neither ``dvc.lock`` nor the cache has is somebody's work and is left alone.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class PullOptions:
 @dataclass(frozen=True, slots=True)
 class PullReport:
     """`objects` and `size` count what was fetched; `restored` are paths put into the work tree, `kept` those
-    that differ from ``dvc.lock`` and were left as they are."""
+    that differ from ``dvc.lock``, are nowhere else, and were left as they are."""
 
     objects: int
     size: int
@@ -83,13 +83,18 @@ def _restore(settings: DvcSettings, outs: Sequence[Entry]) -> tuple[tuple[str, .
     fingerprints = Fingerprints(settings.root)
     for out in outs:
         found = fingerprints.entry(out.path)
-        if found is None or _is_empty(settings.root / out.path):
+        if found is None or _is_empty(settings.root / out.path) or _is_former(settings.cache, found, out):
             settings.cache.materialise(out.md5, settings.root / out.path)
             restored.append(out.path)
         elif found.md5 != out.md5:
             kept.append(out.path)
     fingerprints.save()
     return tuple(restored), tuple(kept)
+
+
+def _is_former(cache: Cache, found: Entry, out: Entry) -> bool:
+    """True for what another commit has there, as after `git pull`: the cache can bring it back."""
+    return found.md5 != out.md5 and cache.has_all(found.md5)
 
 
 def _is_empty(path: Path) -> bool:

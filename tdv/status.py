@@ -50,12 +50,14 @@ class Notice:
 @dataclass(frozen=True, slots=True)
 class StageFacts:
     """What the project knows of a dataset's work tree: the paths of its sources, whether the built snapshot is that
-    of the sources, its digest (None before the first build), and the files of it that are not as they were built."""
+    of the sources, its digest (None before the first build), the files of it that are not as they were built, and those
+    that another build made, as Git left them when it went to another commit."""
 
     sources: tuple[str, ...]
     built: bool
     digest: str | None
     altered: tuple[str, ...] = ()
+    former: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +228,8 @@ def _work(look: _Look, dataset: str, releases: Sequence[Release]) -> Iterator[No
         yield Notice("unbuilt", "the built snapshot is not that of the sources", f"tdv build {dataset}")
     elif stage.altered:
         yield Notice("altered", f"not as it was built: {', '.join(stage.altered)}", f"tdv build {dataset}")
+    elif stage.former:
+        yield Notice("altered", f"from another build: {', '.join(stage.former)}", "tdv pull")
     if stage.built and stage.digest is not None and all(release.record.digest != stage.digest for release in releases):
         yield Notice("unreleased", "the built snapshot is no release", f"tdv release {dataset}")
 

@@ -131,6 +131,18 @@ def test_pull_leaves_somebodys_work_alone(repository: Repository) -> None:
     assert repository.read(f"{DATA}/users/0.parquet") == "work"
 
 
+def test_pull_restores_what_another_commit_left_in_the_work_tree(repository: Repository) -> None:
+    """`git pull` brings another dvc.lock and leaves the data of the old one; the cache has both."""
+    records = [_released(repository, version) for version in ("1.0.0", "1.1.0")]
+    repository.git("checkout", "--quiet", "HEAD~1")
+    stage = pipeline.read_stage(repository.root, "movies")
+    assert stage is not None
+    assert repository.read(f"{DATA}/users/0.parquet") == "rows of 1.1.0"
+    report = pull(records, [stage], settings(repository))
+    assert (report.restored, report.kept) == ((DATA,), ())
+    assert repository.read(f"{DATA}/users/0.parquet") == "rows of 1.0.0"
+
+
 def test_pull_verify_fetches_damaged_objects_anew(repository: Repository) -> None:
     record = _released(repository, "1.0.0")
     configured = settings(repository)

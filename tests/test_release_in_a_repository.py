@@ -217,6 +217,35 @@ def test_status_of_a_clone_without_data_is_not_altered(shop: Repository, tmp_pat
     assert "altered" not in clone.tdv("status", expect=0).stdout
 
 
+def test_status_says_that_git_left_the_data_of_another_commit(shop: Repository) -> None:
+    shop.git("checkout", "--quiet", "shop@v1.1.0")
+    assert "from another build: datasets/shop/data  tdv pull" in shop.tdv("status", expect=0).stdout
+    assert "restored datasets/shop/data" in shop.tdv("pull", expect=0).stdout
+    assert "datasets/shop/data" not in shop.tdv("status", expect=0).stdout
+
+
+def test_status_of_a_clone_needs_neither_data_nor_remote(shop: Repository, tmp_path: Path) -> None:
+    clone = shop.clone(tmp_path / "clone")
+    shutil.rmtree(tmp_path / "storage")
+    assert clone.tdv("status", expect=0).stdout == "shop  v1.2.0  nothing to do\n"
+
+
+def test_retired_dataset_keeps_its_releases_and_holds_up_nothing(shop: Repository) -> None:
+    """Spec, sources and what DVC's files say of it are gone; the records stay, and what they promise."""
+    for name in ("dataset.yaml", "snapshot.yaml", "seeds", "scenarios"):
+        shop.git("rm", "-rq", "--", f"datasets/shop/{name}")
+    said = shop.tdv("check", "--base", "origin/main", expect=1).stdout
+    assert "still there is its stage in dvc.yaml and its artifact in dvc.yaml" in said
+    for name in ("dvc.yaml", "dvc.lock"):
+        shop.git("rm", "-q", "--", name)
+    shop.commit("Retire the shop")
+    shop.tdv("check", "--base", "origin/main", expect=0)
+    for command in (("build",), ("validate",), ("status",), ("tag",), ("verify",)):
+        shop.tdv(*command, expect=0)
+    shop.tdv("checkout", "shop@v1.1.0", expect=0)
+    assert "shop has no datasets/shop/dataset.yaml any more" in shop.tdv("build", "shop", expect=10).stderr
+
+
 def test_status_reads_a_broken_tdv_yaml(shop: Repository) -> None:
     shop.write({"tdv.yaml": "defualt: {dataset: shop}\n"})
     assert "tdv.yaml" in shop.tdv("status", expect=3).stderr

@@ -16,8 +16,7 @@ from tdv.errors import RemoteError, TdvError
 from tdv.model.release import Artifact, Record
 from tdv.model.spec import DatasetSpec
 from tdv.store import changelog, pipeline
-from tdv.store.artifacts import data_path, summary_path
-from tdv.store.dvc_files import load
+from tdv.store.artifacts import data_path, summary_digest, summary_path
 from tdv.store.line_ends import unlike_committed
 
 _SHOWN: Final = 5
@@ -45,10 +44,7 @@ class WorkTree:
 
     def digest(self) -> str:
         """What snapshot.yaml says was built, "" without one; raises `DocumentError`."""
-        path = self._root / summary_path(self.dataset)
-        if not path.is_file():
-            return ""
-        return str(load(path.read_bytes(), summary_path(self.dataset)).get("digest", ""))
+        return summary_digest(self._root, self.dataset)
 
     # -- the rules
 

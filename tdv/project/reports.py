@@ -15,6 +15,8 @@ from tdv.model.reference import repository_of
 from tdv.project import sources as build_sources
 from tdv.project import standings, states
 from tdv.project.releases import Published, published, rivals
+from tdv.store import pipeline
+from tdv.store.artifacts import data_path, summary_digest
 from tdv.store.fingerprint import Fingerprints, stage_status
 from tdv.store.leftovers import leftovers
 from tdv.targets import state as target_state
@@ -71,13 +73,27 @@ def _stage(ports: Ports, dataset: str, prints: Fingerprints) -> verb.StageFacts:
         return verb.StageFacts((), built=True, digest=None)
     sources = build_sources.find(ports, ports.spec(dataset)).deps
     looked = stage_status(ports.root, dataset, prints)
-    # What is not there at all was not pulled yet.
-    altered = tuple(path for path in looked.outs if (ports.root / path).exists())
+    # What is not there at all was not pulled yet; what the cache has was built, too, and Git moved on.
+    there = {path: prints.entry(path) for path in looked.outs}
+    former = tuple(path for path, entry in there.items() if entry and ports.cache.has_all(entry.md5))
+    altered = tuple(path for path, entry in there.items() if entry and path not in former)
     try:
-        digest = states.workspace(ports, dataset).digest
+        digest = _digest(ports, dataset)
     except TdvError:
-        return verb.StageFacts(sources, built=False, digest=None)
-    return verb.StageFacts(sources, looked.sources_unchanged, digest, altered)
+        digest = None
+    built = looked.sources_unchanged and digest is not None
+    return verb.StageFacts(sources, built, digest, altered, former)
+
+
+def _digest(ports: Ports, dataset: str) -> str | None:
+    """What was built last, from what Git has: its data may be anywhere."""
+    stage = pipeline.read_stage(ports.root, dataset)
+    entry = stage.out(data_path(dataset)) if stage else None
+    if entry is None:
+        return None
+    records = (release.record for release in ports.book.releases(dataset))
+    known = next((record.digest for record in records if record.artifact.md5 == entry.md5), None)
+    return known or summary_digest(ports.root, dataset) or None
 
 
 def _gone(ports: Ports) -> dict[str, list[verb.Notice]]:

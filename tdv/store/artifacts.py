@@ -21,6 +21,7 @@ from tdv.model.manifest import Manifest
 from tdv.model.release import Artifact, Record, TableSummary
 from tdv.store import pipeline
 from tdv.store.cache import Cache
+from tdv.store.dvc_files import load
 from tdv.store.pipeline import Entry, StageLock
 
 SUMMARY: Final = "snapshot.yaml"
@@ -34,6 +35,12 @@ def data_path(dataset: str) -> str:
 def summary_path(dataset: str) -> str:
     """``datasets/movies/snapshot.yaml``"""
     return f"datasets/{dataset}/{SUMMARY}"
+
+
+def summary_digest(root: Path, dataset: str) -> str:
+    """The digest that the work tree's snapshot.yaml says was built, "" without one; raises `DocumentError`."""
+    path = root / summary_path(dataset)
+    return str(load(path.read_bytes(), summary_path(dataset)).get("digest", "")) if path.is_file() else ""
 
 
 def open_artifact(cache: Cache, md5: str, manifest: str | None = None) -> Snapshot:
