@@ -209,7 +209,7 @@ def test_gitlab_file_is_included(tmp_path: Path, origin: Path) -> None:
 
 def test_again_writes_nothing_and_keeps_what_somebody_changed(tmp_path: Path) -> None:
     made = Repository.create(tmp_path / "repo")
-    assert len(made.tdv("init", "--ci", "github", "--json").json()["created"]) == 4
+    assert len(made.tdv("init", "--ci", "github", "--json").json()["created"]) == 5
     assert made.tdv("init", "--ci", "github").stdout == "Everything is there already.\n"
     made.write({"ci/tdv/review.sh": "mine\n"})
     assert made.tdv("init", "--ci", "github", "--json").json()["kept"] == ["ci/tdv/review.sh"]
@@ -250,3 +250,42 @@ def runs(node: Any) -> Iterator[str]:
     elif isinstance(node, list):
         for item in node:
             yield from runs(item)
+
+
+@pytest.mark.parametrize("forge_name", ["github", "gitlab"])
+def test_each_project_of_a_repository_is_reviewed_and_tagged(tmp_path: Path, forge_name: str) -> None:
+    made = Repository.create(tmp_path / "work", {"README.md": "Two services\n"})
+    for project in ("services/web", "my-shop"):
+        inner = Repository(made.root / project)
+        inner.root.mkdir(parents=True)
+        inner.tdv("init", expect=0)
+        inner.write({"datasets/shop/dataset.yaml": SPEC, SEED: "id,name\n1,ada\n"}).tdv("build", expect=0)
+        inner.tdv("init", "--ci", forge_name, expect=0)
+        made.commit(project)
+        inner.tdv("release", "shop", "1.0.0", expect=0)
+    made.git("clone", "--quiet", "--bare", str(made.root), str(tmp_path / "origin.git"))
+    made.git("remote", "add", "origin", (tmp_path / "origin.git").as_uri())
+    made.git("fetch", "--quiet", "origin")
+    made.write({f"services/web/{SEED}": "id,name\n1,ada\n2,bob\n"}).commit("Not built")
+    made.write({f"my-shop/{SEED}": "id,name\n1,ada\n3,eve\n"})
+    Repository(made.root / "my-shop").tdv("build", expect=0)
+    made.commit("Eve")
+    command = ("bash", "ci/tdv/review.sh", "origin/main", "out", forge_name)
+    assert run(*command, cwd=made.root, env={"PATH": TOOLS}).exit_code == 1
+    shown = made.read("out/check.md")
+    assert shown.index("## `my-shop`") < shown.index("✅ Test data") < shown.index("## `services/web`")
+    assert "services/web/datasets/shop/dataset.yaml" in made.read("out/annotations")
+    assert "eve" in made.read("out/diff.md")
+    assert "eve" in made.read("out/review-1.html")
+    if forge_name == "gitlab":
+        (issue,) = json.loads(made.read("out/annotations"))
+        assert issue["location"]["path"] == "services/web/datasets/shop/dataset.yaml"
+        script = "\n".join(template(made, "ci/tdv.gitlab-ci.yml")["tdv-tag"]["script"][3:])
+    else:
+        steps = template(made, ".github/workflows/test-data.yml")["jobs"]["tag"]["steps"]
+        script = step_of(steps, "Tag what was released")["run"]
+    outcome = run("bash", "-eo", "pipefail", "-c", script, cwd=made.root, env={"PATH": TOOLS})
+    assert outcome.exit_code == 0, outcome
+    there = run("git", "tag", cwd=tmp_path / "origin.git").stdout
+    assert "services/web=shop@v1.0.0" in there
+    assert "my-shop=shop" in there

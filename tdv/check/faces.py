@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 from tdv.check.ports import RULES, Checked, Verdict
@@ -56,9 +57,13 @@ def markdown(checked: Checked) -> str:
 
 
 def annotated(checked: Checked, forge: Forge) -> str:
-    """What the forge shows beside the files of a pull request."""
+    """What the forge shows beside the files of a pull request; it counts their paths from the top of the repository."""
+    verdicts = (
+        replace(verdict, file=f"{checked.place}{verdict.file}") if verdict.file else verdict
+        for verdict in checked.verdicts
+    )
     makers: Mapping[Forge, Callable[[Checked], str]] = {"github": _github, "gitlab": _gitlab}
-    return makers[forge](checked)
+    return makers[forge](replace(checked, verdicts=tuple(verdicts)))
 
 
 def _table(failed: tuple[Verdict, ...]) -> Iterator[str]:

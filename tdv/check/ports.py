@@ -82,10 +82,12 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The answer of the gate; `base` is the name that was compared with."""
+    """The answer of the gate; `base` is the name that was compared with, `place` the directory of the project in its
+    repository, ``services/web/``, from which the files of verdicts count."""
 
     base: str
     verdicts: tuple[Verdict, ...]
+    place: str = ""
 
     @property
     def ok(self) -> bool:

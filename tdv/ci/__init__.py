@@ -25,10 +25,15 @@ _FILES: Final[Mapping[Forge, Mapping[str, str]]] = {
     "github": {
         "ci/tdv/action.yml": "action.yml",
         "ci/tdv/review.sh": "review.sh",
+        "ci/tdv/projects.sh": "projects.sh",
         ".github/workflows/test-data.yml": "test-data.yml",
         ".github/workflows/test-data-comment.yml": "test-data-comment.yml",
     },
-    "gitlab": {"ci/tdv/review.sh": "review.sh", "ci/tdv.gitlab-ci.yml": "tdv.gitlab-ci.yml"},
+    "gitlab": {
+        "ci/tdv/review.sh": "review.sh",
+        "ci/tdv/projects.sh": "projects.sh",
+        "ci/tdv.gitlab-ci.yml": "tdv.gitlab-ci.yml",
+    },
 }
 
 

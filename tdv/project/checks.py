@@ -7,6 +7,7 @@ cold at most once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -47,7 +48,9 @@ def check(ports: Ports, base: str | None, *, rebuild: bool) -> verb.Checked:
     options = verb.CheckOptions(base or _default_base(ports), rebuild, ports.settings.policy.merge)
     checked = verb.check(asked, options)
     prints.save()
-    return checked
+    return replace(
+        checked, place=ports.git.answer("rev-parse", "--show-prefix").decode("utf-8", "surrogateescape").strip()
+    )
 
 
 def _default_base(ports: Ports) -> str:
