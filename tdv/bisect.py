@@ -102,7 +102,7 @@ class _Search:
         if not 0 <= code <= _WORST:
             raise Refused(
                 f"The command ended with {code} at {self._dataset}@v{version}, so that nothing can be said about it",
-                hint="0 means good, 1 to 124 bad, 125 cannot be judged.",
+                hint="0 means good, 125 that it cannot be judged, any other up to 127 bad.",
                 version=version,
                 exit_code=code,
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -120,3 +121,15 @@ def test_target_is_the_one_named(shop: Repository) -> None:
 )
 def test_bad_calls(shop: Repository, words: list[str], code: int) -> None:
     assert shop.tdv_process("bisect", *words).exit_code == code
+
+
+def test_version_that_the_target_cannot_hold_is_named(tmp_path: Path) -> None:
+    made = Repository.create(tmp_path / "repo").prepared()
+    made.write({"datasets/shop/dataset.yaml": SPEC.replace("age: {type: int64}", "age: {type: float64}")})
+    for version, age in (("1.0.0", "NaN"), ("1.0.1", "99")):
+        made.write({"datasets/shop/seeds/users.csv": f"id,age\n1,{age}\n"}).tdv("build", expect=0)
+        made.commit(age).tdv("release", "shop", version, expect=0)
+    outcome = made.tdv_process("bisect", "--", "false", expect=16)
+    assert "shop@v1.0.0 cannot be restored: " in outcome.stderr
+    assert 'tdv bisect "shop@>1.0.0"' in outcome.stderr
+    assert made.tdv_process("bisect", "shop@>1.0.0", "--", "false", expect=1).stdout.splitlines()[0] == "v1.0.1  bad"

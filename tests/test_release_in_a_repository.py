@@ -121,6 +121,7 @@ def test_version_that_is_tagged_on_another_branch_is_refused(shop: Repository) -
     shop.tdv("release", "shop", "1.0.1", expect=0)
     shop.tdv("tag", expect=0)
     shop.git("switch", "--quiet", "--create", "other", "shop@v1.0.0")
+    assert "It has a tag: `tdv adopt shop@v1.0.1`" in shop.tdv("show", "shop@v1.0.1", expect=10).stderr
     shop.write({"datasets/shop/seeds/users.csv": "id,email\n500,other@example.test\n"}).commit()
     for version in ("1.0.1", "auto"):
         refused = shop.tdv("release", "shop", version, expect=11)

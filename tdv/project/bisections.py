@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tdv import bisect as verb
-from tdv.errors import NotFound, UsageError
+from tdv.errors import DataError, NotFound, UsageError
 from tdv.model.ranges import Range
 from tdv.model.version import parse_version
 from tdv.project import restores, states
@@ -57,7 +57,7 @@ class _Attempt:
             directory=self.wish.directory,
         )
         url = restores.target_of(self.ports, asked).url
-        restores.checkout(self.ports, asked, self.moment, self.execution_id)
+        self._restore(asked, version)
         environ = {**self.ports.environ, self.wish.variable: url, "TDV_TARGET": url, "TDV_VERSION": version}
         try:
             done = subprocess.run(
@@ -68,6 +68,13 @@ class _Attempt:
                 f"{self.wish.command[0]} cannot be run: {exc.strerror}", hint="Name a program: tdv bisect -- pytest -x"
             ) from exc
         return done.returncode
+
+    def _restore(self, asked: restores.CheckoutWish, version: str) -> None:
+        try:
+            restores.checkout(self.ports, asked, self.moment, self.execution_id)
+        except DataError as exc:
+            hint = f'Leave it out, as in tdv bisect "{self.dataset}@>{version}" -- COMMAND; or use another target.'
+            raise DataError(f"{self.dataset}@v{version} cannot be restored: {exc.message}", hint=hint) from exc
 
 
 def bisect(ports: Ports, wish: BisectWish, moment: datetime, execution_id: str) -> verb.Bisection:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from tdv.documents.words import did_you_mean
 from tdv.errors import Incompatible, IntegrityError, NotFound, RemoteError, UsageError
 from tdv.model.ranges import Range
-from tdv.model.reference import Ref, qualified
+from tdv.model.reference import Ref, qualified, repository_of
 from tdv.model.release import Artifact, Origin, Record, Release
 
 if TYPE_CHECKING:
@@ -113,6 +113,12 @@ def release(ports: Ports, dataset: str, wanted: str) -> Release:
         found = ports.library.release(dataset, version)
         if allowed.exact or not found.yanked:
             return found
+    if allowed.exact and repository_of(dataset) is None:
+        tagged = {tag.version for tag in ports.git.tags(dataset) if tag.kind == "version"}
+        if str(allowed.exact) in tagged:
+            name = f"{dataset}@v{allowed.exact}"
+            hint = f"It has a tag: `tdv adopt {name}` brings its record in."
+            raise NotFound(f"There is no release {name} on this branch", hint=hint, dataset=dataset, version=wanted)
     raise _nothing(dataset, wanted, versions, fitting)
 
 
