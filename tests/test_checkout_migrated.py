@@ -201,7 +201,7 @@ def test_empty_postgresql_database_gets_the_application_schema(
 ) -> None:
     project.write(settings(empty_postgresql, owns))
     until(project, "0002")
-    project.tdv("checkout", "--dry-run", expect=0)
+    assert "apply the migrations up to 0002" in project.tdv("checkout", "--dry-run", expect=0).stdout
     assert project.tdv("checkout", "--json", expect=0).json()["releases"][0]["version"] == "1.0.0"
     expected = [(1, "ada", "none"), (2, None, "none")]
     assert run_sql(empty_postgresql, "SELECT id, name, note FROM users ORDER BY id") == expected

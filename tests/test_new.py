@@ -297,6 +297,21 @@ def test_what_a_spec_cannot_say_is_named(place: Place, tmp_path: Path) -> None:
     assert [row["n"] for row in seeds["c"].to_pylist()] == ["many", "7"]
 
 
+def test_tables_of_migration_tools_are_no_data(place: Place, tmp_path: Path) -> None:
+    path = database(
+        tmp_path / "app.db",
+        """
+        CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY);
+        CREATE TABLE schema_migrations (id INTEGER PRIMARY KEY);
+        CREATE TABLE notes (id INTEGER PRIMARY KEY, migration INTEGER REFERENCES schema_migrations);
+        """,
+    )
+    target = open_target(config.load(place.root, {}).target(f"sqlite:///{path}"), place.root / ".tdv")
+    made = scaffold(place, NewOptions("shop", NOW, target.inspect()))
+    assert made.tables == ("schema_migrations", "notes")  # the first one is referenced, and so is data
+    assert made.notes == ("the table alembic_version: a migration tool keeps it",)
+
+
 def test_whole_numbers_among_others_are_copied_as_numbers(place: Place, tmp_path: Path) -> None:
     path = database(
         tmp_path / "app.db",

@@ -88,7 +88,7 @@ def test_rows_that_a_trigger_of_the_application_changes_are_told(project: Reposi
     project.write({"migrations/0002_louder.up.sql": trigger, "migrate.py": whole})
     message = spans(project, "v1.0.0", expect=13)["1.0.0"]
     assert "does not fit 0002 (migrations/0002_louder.up.sql): " in message
-    assert "came back from SQLite with other rows" in message
+    assert "came back from SQLite with other rows: 'name' has other values" in message
     assert "[CREATE TRIGGER louder" in message
 
 

@@ -99,6 +99,13 @@ def test_target_that_is_named_must_say_what_it_holds(shop: Repository) -> None:
     assert "does not say that it holds a release" in shop.tdv("verify", "--target", "app.db", expect=13).stderr
 
 
+def test_hint_about_an_empty_target_holds_no_password(shop: Repository, empty_redis: str) -> None:
+    password = empty_redis.split(":")[2].split("@")[0]
+    refused = shop.tdv("verify", "--target", empty_redis, expect=13).stderr
+    assert "restores one" in refused
+    assert password not in refused
+
+
 def test_digest_of_no_release_is_broken_in_a_named_target_and_noted_in_the_default_one(shop: Repository) -> None:
     for target in ("app.db", ".tdv/local.db"):
         shop.tdv("checkout", "v1.2.0", "--target", target, expect=0)

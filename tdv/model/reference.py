@@ -39,6 +39,8 @@ class Ref:
     def parse(cls, text: str) -> Ref:
         """Raises `ValueError` with one sentence when `text` is no reference."""
         text = text.strip()
+        if "://" in text:
+            raise ValueError("a URL is no reference")  # without the URL, which may hold a password
         name, at, rest = text.partition("@")
         if at:
             return cls._at(name, rest)

@@ -21,6 +21,7 @@ import pyarrow as pa
 
 from tdv import durable, spec
 from tdv.errors import ConfigError, DocumentError, Refused, UsageError
+from tdv.migrations.tables import without_tools
 from tdv.model.reference import DATASET, Ref
 from tdv.model.schema import DatasetSchema, TableSchema
 from tdv.model.spec import DatasetSpec
@@ -102,7 +103,7 @@ def scaffold(place: Place, options: NewOptions) -> Scaffolded:
             hint=f"Edit {directory}/{spec.FILE}, or choose another name.",
             dataset=options.dataset,
         )
-    schema, notes = fitting(options.schema) if options.schema is not None else (None, ())
+    schema, notes = _copied(options.schema) if options.schema is not None else (None, ())
     with _beside(place.root) as scratch:
         made = scratch / directory
         _write_files(made, replace(options, schema=schema))
@@ -113,6 +114,13 @@ def scaffold(place: Place, options: NewOptions) -> Scaffolded:
     pipeline.ensure_stage(place.root, place.stage(loaded))
     tables = tuple(table.name for table in loaded.tables)
     return Scaffolded(options.dataset, directory, files, tables, seeds, (*options.omitted, *notes))
+
+
+def _copied(schema: DatasetSchema) -> tuple[DatasetSchema, tuple[str, ...]]:
+    """What of a database's schema goes into the spec, and a sentence about what does not."""
+    data, tools = without_tools(schema)
+    fitted, notes = fitting(data)
+    return fitted, (*tools, *notes)
 
 
 def _check_name(name: str) -> None:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from tdv import verify as verb
-from tdv.config.address import FILES
+from tdv.config.address import FILES, without_credentials
 from tdv.errors import IntegrityError, NotFound, StoreError, TdvError, UsageError
 from tdv.project import locks, obtain, spans, states
 from tdv.project.builds import scratch
@@ -143,14 +143,15 @@ class _Held:
         self._ports = ports
         self._named = target is not None
         self._target = open_target(settings, ports.state)
+        restoring = f"tdv checkout REF --target {without_credentials(target or '')}"
         if self._named and not _exists(settings.url):
-            raise NotFound(f"There is no {settings.shown}", hint=f"`tdv checkout REF --target {target}` makes it.")
+            raise NotFound(f"There is no {settings.shown}", hint=f"`{restoring}` makes it.")
         self._items = self._target.held()
         self.notes: list[str] = []
         if self._named and not self._items:
             raise IntegrityError(
                 f"{settings.shown} does not say that it holds a release: its table or file _tdv_state is missing",
-                hint=f"`tdv checkout REF --target {target}` restores one.",
+                hint=f"`{restoring}` restores one.",
             )
 
     def all(self) -> tuple[verb.HeldRows, ...]:

@@ -115,7 +115,7 @@ def unfit(load: Load, problem: TdvError) -> Refused:
     ways = [_served(item) for item in load.items]
     return Refused(
         f"{named} does not fit the schema at migration {load.schema.revision}: {problem.message}",
-        hint=f"Name a version that fits, or {' or '.join(ways)}.",
+        hint=f"Name a version that fits, give its spec the types of the schema, or {' or '.join(ways)}.",
         revision=load.schema.revision,
         reason=problem.message,
     )

@@ -38,10 +38,28 @@ def check(read: Reader, tables: Iterable[TableContent], place: str) -> None:
         if digest != table.digest:
             raise IntegrityError(
                 f"table {table.name!r} came back from {place} with other rows: "
-                f"{rows} rows with digest {digest}, expected {table.rows} rows with {table.digest}",
-                hint="Look for triggers and defaults on the table; nothing was kept of this load.",
+                + (_changed_columns(read, table) or f"{rows} and not {table.rows}, or others in their place"),
+                hint="Look for triggers, defaults and column types that round; nothing was kept of this load.",
                 table=table.name,
             )
+
+
+def _changed_columns(read: Reader, table: TableContent) -> str:
+    """Names the columns with other values, where the keys say that the rows are the same ones; else ""."""
+    schema = table.schema
+    sent, came = _column_digests(table.batches(), schema), _column_digests(read(schema), schema)
+    changed = [name for name in schema.column_names if sent[name] != came[name]]
+    if not schema.key or not changed or set(changed) & set(schema.key):
+        return ""
+    return f"{', '.join(map(repr, changed))} {'has' if len(changed) == 1 else 'have'} other values"
+
+
+def _column_digests(batches: Iterable[pa.Table], schema: TableSchema) -> dict[str, str]:
+    digesters = {item.name: TableDigester(TableSchema(schema.name, (item,))) for item in schema.columns}
+    for batch in batches:
+        for name, digester in digesters.items():
+            digester.update(batch.select([name]))
+    return {name: digester.finish() for name, digester in digesters.items()}
 
 
 def target_digest(target: Target, schema: DatasetSchema) -> str:

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
 
 import pyarrow as pa
 
 from tdv.content.arrow import one_chunk
 from tdv.content.text import to_text
 from tdv.errors import IntegrityError
+from tdv.migrations.tables import is_of_a_tool
 from tdv.model.schema import Column, DatasetSchema, TableSchema
 from tdv.spec.fitting import fitting
 from tdv.upgrade.columns import changed, constrained, with_values
@@ -23,15 +23,6 @@ from tdv.upgrade.names import Names
 
 Read = Callable[[TableSchema], pa.Table]
 """The rows of a table of the database; raises `IntegrityError` for values that are none of their type."""
-
-_OF_TOOLS: Final = frozenset(
-    {
-        "alembic_version", "django_migrations", "flyway_schema_history", "databasechangelog", "databasechangeloglock",
-        "schema_migrations", "ar_internal_metadata", "goose_db_version", "_prisma_migrations", "knex_migrations",
-        "knex_migrations_lock", "sqlite_sequence",
-    }
-)  # fmt: skip
-"""Where migration tools keep what they did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +108,7 @@ class _Looking:
     # -- which table is which
 
     def _is_new(self, name: str) -> bool:
-        return name not in self._before and name not in self._declared and name.lower() not in _OF_TOOLS
+        return name not in self._before and name not in self._declared and not is_of_a_tool(name)
 
     def _places(self) -> dict[str, str]:
         """The name of each table after, by the name before, for those that are still there."""

@@ -46,3 +46,9 @@ def test_references_are_read(text: str, ref: Ref) -> None:
 def test_what_is_no_reference_is_refused(text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=reason):
         Ref.parse(text)
+
+
+def test_url_is_no_reference_and_not_repeated() -> None:
+    with pytest.raises(ValueError, match="a URL is no reference") as caught:
+        Ref.parse("postgresql://ada:hidden@host/app")
+    assert "hidden" not in str(caught.value)

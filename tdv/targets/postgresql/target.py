@@ -60,6 +60,7 @@ class PostgresqlTarget(OnServer):
 
     def plan(self, load: Load) -> Plan:
         with self.failures():
+            from tdv.targets.postgresql.catalogue import is_empty
             from tdv.targets.postgresql.loading import counts
 
             with self._maintained() as whole:
@@ -69,7 +70,7 @@ class PostgresqlTarget(OnServer):
                     return Plan((way, *migrates(load), *restores(load)))
             with self._connected() as connection:
                 deleted = counts(connection, load, self.settings.also_empty)
-            made = migrates(load) if way is not None else ()
+                made = migrates(load) if way is not None or is_empty(connection) else ()
             way = way or f"replace the rows of the datasets' tables in one transaction: {self.shown}"
             return Plan((way, *deletions(deleted), *made, *restores(load)))
 
