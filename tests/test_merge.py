@@ -344,6 +344,21 @@ def test_marked_row_in_the_work_tree(shop: Repository) -> None:
     assert shop.tdv("merge", "dvc.yaml").exit_code == 10
 
 
+def test_rows_merge_by_key_while_the_spec_is_in_conflict(shop: Repository) -> None:
+    spec = "datasets/shop/dataset.yaml"
+    two_branches(
+        shop,
+        {spec: SPEC + "description: One\n", SEED: USERS.replace("ada,36", "Ada,36")},
+        {spec: SPEC + "description: Two\n", SEED: USERS.replace("36", "37")},
+    )
+    for name in ("merge.tdv.driver", "merge.tdv.name"):
+        shop.git("config", "--unset-all", name)
+    merge_branch(shop)
+    files = {file["path"]: file["conflicts"] for file in shop.tdv("merge", "--json", expect=1).json()["files"]}
+    assert files[SEED] == []
+    assert shop.read(SEED) == USERS.replace("ada,36", "Ada,37")
+
+
 def test_files_that_tdv_reads_and_does_not_merge_are_named(shop: Repository) -> None:
     spec = "datasets/shop/dataset.yaml"
     shop.write({"tdv.yaml": "datasets: {shop: '*'}\n", "tdv.lock": "a: 1\n", "app.py": "1\n"}).commit()

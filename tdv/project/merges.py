@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tdv import durable
 from tdv import merge as verb
 from tdv.documents import parse
-from tdv.documents.markers import clashes
+from tdv.documents.markers import clashes, our_side
 from tdv.errors import DocumentError, NotFound, UsageError
 from tdv.model.lock import FILE
 from tdv.project import rivals
@@ -143,11 +143,15 @@ def _before_datasets(path: str) -> str:
 
 
 def _key(root: Path, dataset: str, table: str) -> tuple[str, ...]:
-    """The key of a table as the work tree's spec or one that it extends says; () where none says it."""
+    """The key of a table as the work tree's spec or one that it extends says; () where none says it.
+
+    Of a spec that is in conflict itself our side counts: without a key, an edited row would become two.
+    """
     for _ in range(_DEEPEST):
         path = root / "datasets" / dataset / "dataset.yaml"
         try:
-            data = parse(path.read_bytes(), path.name).data
+            text = path.read_bytes()
+            data = parse(our_side(text) if clashes(text) else text, path.name).data
         except (OSError, DocumentError):
             return ()
         data = data if isinstance(data, dict) else {}
