@@ -14,6 +14,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tdv.content.json_null import holds_json_null
 from tdv.content.order import ordered
 from tdv.content.text import json_text, to_plain, to_text
 from tdv.model.schema import TableSchema
@@ -40,7 +41,7 @@ def seed_text(rows: pa.Table, schema: TableSchema) -> SeedText | None:
     rows = ordered(rows, schema) if schema.key else rows
     as_lines = any(_is_unsafe(_array(rows, column.name), column.type) for column in schema.columns)
     for column in schema.columns:
-        if (as_lines or column.type.is_nested) and _holds_json_null(_array(rows, column.name), column.type):
+        if (as_lines or column.type.is_nested) and holds_json_null(_array(rows, column.name), column.type):
             return None
     if as_lines:
         return SeedText(".jsonl", _json_lines(rows, schema))
@@ -53,17 +54,6 @@ def _array(rows: pa.Table, name: str) -> pa.Array:
 
 def _is_unsafe(array: pa.Array, kind: LogicalType) -> bool:
     return kind.name == "string" and not is_safe_in_csv(array)
-
-
-def _holds_json_null(array: pa.Array, kind: LogicalType) -> bool:
-    if kind.name == "json":
-        return bool(pc.any(pc.equal(array, "null"), min_count=0).as_py())
-    if kind.element is not None:
-        return _holds_json_null(array.flatten(), kind.element)
-    if kind.name == "struct":
-        children = zip(array.flatten(), kind.fields, strict=True)
-        return any(_holds_json_null(child, inner) for child, (_, inner) in children)
-    return False
 
 
 def csv_lines(names: Sequence[str], columns: Sequence[pa.Array]) -> list[str]:

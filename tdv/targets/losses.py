@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import pyarrow as pa
+
+from tdv.content.json_null import holds_json_null
 from tdv.errors import DataError
-from tdv.model.schema import TableSchema
+from tdv.model.schema import Column, TableSchema
 from tdv.model.types import LogicalType
 from tdv.targets.protocol import Content, Item, Load, Loss
 from tdv.targets.survey import refuse_twice
@@ -48,6 +51,12 @@ def accepted(load: Load, losses: Mapping[str, Loss], engine: str) -> list[tuple[
     refuse_twice((item.dataset, table.name) for item, content in contents for table in content.tables)
     refuse_types((table.schema for _, content in contents for table in content.tables), losses, engine)
     return contents
+
+
+def refuse_inner_null(array: pa.Array, column: Column, table: str, engine: str) -> None:
+    """Raises `DataError` for JSON's null in a list or struct that is written as JSON, where NULL is a null, too."""
+    if column.type.is_nested and holds_json_null(array, column.type):
+        raise refused_value(table, column.name, "JSON's null in a list or struct: it would come back as NULL", engine)
 
 
 def refused_value(table: str, column: str, what: str, engine: str) -> DataError:

@@ -20,14 +20,14 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from tdv.content import parquet
-from tdv.content.arrow import arrow_schema
+from tdv.content.arrow import arrow_schema, one_chunk
 from tdv.content.redact import shown
 from tdv.content.text import Parsed, from_plain, from_text, parse_json, to_plain, to_text
 from tdv.errors import IntegrityError
 from tdv.model.schema import TableSchema
 from tdv.model.types import LogicalType
 from tdv.targets.files import statements
-from tdv.targets.losses import refused_value
+from tdv.targets.losses import refuse_inner_null, refused_value
 
 _BATCH: Final = 65_536
 _QUOTED: Final = r'^$|[",\r\n]|^\s|\s$'
@@ -48,6 +48,7 @@ def write_csv(batches: Iterable[pa.Table], table: TableSchema, path: Path) -> No
         names = pa.array(table.column_names, pa.string())
         file.write(",".join(_quoted(names).to_pylist()).encode() + b"\n")
         for batch in _pieces(batches):
+            _refuse_inner_nulls(batch, table, "CSV")
             columns = [
                 _quoted(to_text(batch.column(column.name), column.type)).fill_null("") for column in table.columns
             ]
@@ -80,6 +81,7 @@ def write_jsonl(batches: Iterable[pa.Table], table: TableSchema, path: Path) -> 
     documents = [column.name for column in table.columns if column.type.name == "json"]
     with open(path, "xb") as file:
         for batch in _pieces(batches):
+            _refuse_inner_nulls(batch, table, "JSON Lines")
             for name in documents:
                 _refuse_null_document(batch.column(name), name, table)
             columns = [
@@ -187,6 +189,11 @@ def _json(column: pa.ChunkedArray, kind: LogicalType, key: str) -> pa.Array:
         plain = [json.dumps(value, ensure_ascii=False, separators=(",", ":")) for value in to_plain(array, kind)]
         texts = pa.array(plain, pa.string())
     return pc.binary_join_element_wise(key, texts.fill_null("null"), "")
+
+
+def _refuse_inner_nulls(batch: pa.Table, table: TableSchema, form: str) -> None:
+    for column in table.columns:
+        refuse_inner_null(one_chunk(batch.column(column.name)), column, table.name, form)
 
 
 def _refuse_null_document(column: pa.ChunkedArray, name: str, table: TableSchema) -> None:

@@ -21,7 +21,7 @@ from tdv.content.arrow import arrow_schema, arrow_type, one_chunk
 from tdv.content.text import from_plain, from_text, json_text, to_plain, to_text
 from tdv.model.schema import Column, TableSchema
 from tdv.model.types import LogicalType
-from tdv.targets.losses import refused_value
+from tdv.targets.losses import refuse_inner_null, refused_value
 from tdv.targets.misread import lacking, misread
 from tdv.targets.mongodb.losses import DECIMAL_DIGITS
 from tdv.targets.mongodb.names import ID, REST
@@ -90,6 +90,7 @@ def _encoded(array: pa.Array, column: Column, table: TableSchema) -> list[Any]:
     if kind.name == "json":
         return [_ABSENT if text is None else _of_json(json.loads(text), column, table) for text in array.to_pylist()]
     make = _MAKERS.get(kind.name)
+    refuse_inner_null(array, column, table.name, "MongoDB")
     if kind.is_nested or kind.name == "time" or _is_text(kind):
         values, make = to_plain(array, kind), None
     elif kind.name in _MOMENTS:

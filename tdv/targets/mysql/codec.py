@@ -19,7 +19,7 @@ from tdv.content.text import from_text, to_text
 from tdv.model.schema import Column, TableSchema
 from tdv.model.types import LogicalType
 from tdv.targets import delimited
-from tdv.targets.losses import refused_value
+from tdv.targets.losses import refuse_inner_null, refused_value
 from tdv.targets.misread import misread
 from tdv.targets.sql import quote
 
@@ -134,6 +134,7 @@ def _refuse_years(array: pa.Array, limits: tuple[Any, Any], column: Column, tabl
 
 
 def _text(array: pa.Array, column: Column, table: str) -> pa.Array:
+    refuse_inner_null(array, column, table, _ENGINE)
     return to_text(array, column.type)
 
 

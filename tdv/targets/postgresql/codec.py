@@ -20,7 +20,7 @@ from tdv.content.text import from_text, to_text
 from tdv.model.schema import Column, TableSchema
 from tdv.model.types import LogicalType
 from tdv.targets import delimited
-from tdv.targets.losses import refused_value
+from tdv.targets.losses import refuse_inner_null, refused_value
 from tdv.targets.misread import misread
 from tdv.targets.postgresql.types import is_array
 from tdv.targets.sql import quote
@@ -85,6 +85,7 @@ def _binary(array: pa.Array, column: Column, table: str) -> pa.Array:
 def _nested(array: pa.Array, column: Column, table: str) -> pa.Array:
     kind = column.type
     if not is_array(kind):
+        refuse_inner_null(array, column, table, _ENGINE)
         return _string(to_text(array, kind), column, table)
     assert kind.element is not None
     flat = array.flatten()

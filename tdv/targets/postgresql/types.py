@@ -29,7 +29,7 @@ LOSSES: Final[Mapping[str, Loss]] = {
     "timestamptz": Loss("native", "timestamptz"),
     "uuid": Loss("native", "uuid"),
     "json": Loss("native", "jsonb", "numbers from 1e21 on that are written as floats are refused"),
-    "list": Loss("native", "type[]", "lists of lists and of structs are encoded as jsonb"),
+    "list": Loss("native", "type[]", "lists of lists, of structs and of JSON are encoded as jsonb"),
     "struct": Loss("encoded", "jsonb", "an object"),
 }
 _NATIVE: Final[Mapping[str, str]] = {

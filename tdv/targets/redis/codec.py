@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from tdv.content.arrow import arrow_schema, one_chunk
 from tdv.content.text import from_text, to_text
 from tdv.model.schema import Column, TableSchema
-from tdv.model.types import LogicalType
+from tdv.targets.losses import refuse_inner_null
 from tdv.targets.misread import lacking, misread
 
 _NULL: Final = -1
@@ -33,7 +33,7 @@ class Block:
 
 def commands(rows: pa.Table, table: TableSchema, prefix: str, first: int) -> Block:
     """One ``HSET`` per row; `first` is the number of the first row of a table without a key."""
-    stored = [_stored(one_chunk(rows.column(column.name)), column.type) for column in table.columns]
+    stored = [_stored(one_chunk(rows.column(column.name)), column, table) for column in table.columns]
     fields = [_field(column.name, array) for column, array in zip(table.columns, stored, strict=True)]
     words = np.full(rows.num_rows, 2 + 2 * len(stored), np.int64)
     for array in stored:
@@ -61,7 +61,9 @@ def decode(lengths: bytes, values: bytes, table: TableSchema) -> tuple[pa.Array,
     return names, pa.Table.from_arrays(arrays, schema=arrow_schema(table))
 
 
-def _stored(array: pa.Array, kind: LogicalType) -> pa.Array:
+def _stored(array: pa.Array, column: Column, table: TableSchema) -> pa.Array:
+    refuse_inner_null(array, column, table.name, "Redis")
+    kind = column.type
     texts = array if kind.name in ("string", "binary", "uuid", "json") else to_text(array, kind)
     return texts if pa.types.is_binary(texts.type) else texts.cast(pa.binary())
 

@@ -17,7 +17,7 @@ from tdv.content.arrow import arrow_type
 from tdv.content.text import from_text, to_text
 from tdv.model.schema import Column
 from tdv.model.types import LogicalType
-from tdv.targets.losses import refused_value
+from tdv.targets.losses import refuse_inner_null, refused_value
 from tdv.targets.sqlite.ddl import is_number
 
 Storage = Literal["integer", "real", "number", "text", "blob"]
@@ -63,6 +63,7 @@ def encode(array: pa.Array, column: Column, table: str) -> pa.Array:
         raise refused_value(table, column.name, "NaN: it stores NULL instead", "SQLite")
     if kind.name in _DAYS:
         _refuse_years(array, column, table)
+    refuse_inner_null(array, column, table, "SQLite")
     encoder = _ENCODERS.get(kind.name)
     if is_number(kind):
         return _number(array, kind)
