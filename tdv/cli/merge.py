@@ -20,7 +20,7 @@ def command(
     ] = None,
     json: Json = False,
 ) -> int:
-    """Merge by meaning what Git left in conflict: dvc.lock by stage, seeds and scenarios by row and cell.
+    """Merge what Git left in conflict: dvc.lock by stage, seeds and scenarios by cell.
 
     Forges run no merge drivers; this does the same by hand. What clashes is
     marked around its row and named; exits with 1 while something does.
