@@ -353,7 +353,7 @@ def test_clients_run_a_script_from_a_pipe(engine: Engine, tmp_path: Path, pair: 
     text = script(old, new, engine.dialect)
     command = client(engine.name, url)
     if shutil.which(command[0]) is None:
-        pytest.skip(f"{command[0]} is not installed")
+        pytest.skip(f"there is no program {command[0]} on this machine")
     done = subprocess.run(command, input=text.encode(), capture_output=True, check=False, env={"LC_ALL": "C"})
     assert (done.returncode, done.stderr) == (0, b"")
     assert target_digest(place, new.manifest.schema) == new.manifest.content
