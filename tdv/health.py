@@ -111,7 +111,8 @@ def _rows(target: Target, item: Expected, found: Held) -> Iterator[HealthCheck]:
             yield HealthCheck("rows", item.dataset, table.name, False, exc.message)
             continue
         ok = digest == table.digest
-        message = f"{rows} rows" if ok else f"other rows than were loaded: {rows}, expected {table.rows}"
+        changed = "other values than were loaded" if rows == table.rows else f"{rows} rows, expected {table.rows}"
+        message = f"{rows} rows" if ok else changed
         yield HealthCheck("rows", item.dataset, table.name, ok, message)
     if not isinstance(target, Schemaless):
         yield from _keys(target, item.dataset, content.schema)

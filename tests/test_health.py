@@ -95,6 +95,14 @@ def test_changed_rows_are_located(shop: Repository, statement: str, found: list[
     assert wrong(shop) == found
 
 
+def test_changed_values_are_told_from_another_number_of_rows(shop: Repository) -> None:
+    shop.tdv("checkout", "--target", URL, expect=0)
+    change(shop, "UPDATE orders SET total = total + 1 WHERE id = 1")
+    assert "other values than were loaded" in shop.tdv("health", URL, expect=1).stdout
+    change(shop, "DELETE FROM orders WHERE id = 1")
+    assert " rows, expected " in shop.tdv("health", URL, expect=1).stdout
+
+
 def test_lost_uniqueness_is_found(shop: Repository) -> None:
     shop.tdv("checkout", "--target", URL, expect=0)
     for statement in (

@@ -292,6 +292,7 @@ def test_mistakes_are_told_in_a_sentence(
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines([message])
     result.stdout.no_fnmatch_line("*Traceback*")
+    result.stdout.no_fnmatch_line("*another exception*")
 
 
 def test_outside_of_a_repository_nothing_is_said_or_imported(pytester: pytest.Pytester) -> None:

@@ -17,6 +17,7 @@ from typer import Abort, Exit
 from typer._click.exceptions import ClickException, NoArgsIsHelpError
 
 from tdv.cli import terminal
+from tdv.cli.passwords import without_passwords
 from tdv.errors import Bug, DocumentError, TargetError, TdvError, UsageError
 
 INTERRUPTED: Final = 130
@@ -38,7 +39,7 @@ def guard(call: Callable[[], Any], *, as_json: bool) -> int:
         error = _as_error(problem)
         report(error, as_json=as_json)
         if terminal.is_verbose() and error.__cause__ is not None:
-            terminal.say("".join(traceback.format_exception(error.__cause__)).rstrip())
+            terminal.say(without_passwords("".join(traceback.format_exception(error.__cause__)).rstrip()))
         return error.exit_code
     return result if isinstance(result, int) else 0
 
@@ -68,22 +69,23 @@ def report(error: TdvError, *, as_json: bool) -> None:
     if as_json:
         plain: dict[str, Any] = {
             "code": error.code,
-            "message": error.message,
-            "hint": error.hint,
+            "message": without_passwords(error.message),
+            "hint": without_passwords(error.hint) if error.hint else error.hint,
             "exit_code": error.exit_code,
         }
         if isinstance(error, DocumentError):
             plain["problems"] = [
-                {"file": p.file, "line": p.line, "key": p.key, "message": p.message} for p in error.problems
+                {"file": p.file, "line": p.line, "key": p.key, "message": without_passwords(p.message)}
+                for p in error.problems
             ]
         terminal.json({"error": plain})
         return
     if isinstance(error, UsageError) and error.hint is None:
-        terminal.say(error.message)
+        terminal.say(without_passwords(error.message))
         return
-    terminal.error(error.message)
+    terminal.error(without_passwords(error.message))
     if isinstance(error, DocumentError) and len(error.problems) > 1:
         for problem in error.problems:
-            terminal.say(f"  {terminal.clean(str(problem))}")
+            terminal.say(f"  {terminal.clean(without_passwords(str(problem)))}")
     if error.hint:
-        terminal.hint(error.hint)
+        terminal.hint(without_passwords(error.hint))

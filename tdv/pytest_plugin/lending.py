@@ -122,5 +122,6 @@ def ask_of(request: pytest.FixtureRequest) -> Ask:
         try:
             ask = ask.or_else(asked(*marker.args, **marker.kwargs))
         except TypeError as exc:
-            pytest.fail(f"pytest.mark.tdv: {str(exc).replace('asked() ', '')}\n{_ALLOWED}", pytrace=False)
+            wrong = f"pytest.mark.tdv: {str(exc).replace('asked() ', '')}\n{_ALLOWED}"
+            raise pytest.fail.Exception(wrong, pytrace=False) from None
     return ask.or_else(run_of(request).default)

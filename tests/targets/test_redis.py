@@ -240,7 +240,7 @@ def test_password_is_never_shown(tmp_path: Path, empty_redis: str) -> None:
 @pytest.mark.parametrize(
     ("url", "said"),
     [
-        ("redis://127.0.0.1:1/0", "cannot be reached"),
+        ("redis://127.0.0.1:1/0", "cannot be reached, or went away: Connection refused"),
         ("redis://:secret@127.0.0.1:port/0", "cannot be read"),
         ("{}/5000", "no database of this number"),
     ],

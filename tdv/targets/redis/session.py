@@ -206,7 +206,13 @@ def _translated(exc: redis.RedisError, shown: str) -> TargetError | IntegrityErr
             return TargetError(f"Redis refuses on {shown}: {reason}", hint=hint)
     if isinstance(exc, redis.ConnectionError | redis.TimeoutError):
         return TargetError(
-            f"{shown} cannot be reached, or went away: {type(exc).__name__}",
+            f"{shown} cannot be reached, or went away: {_reason(exc)}",
             hint="Look whether the server runs, and at host and port; `tdv serve-db redis` starts one.",
         )
     return TargetError(f"Redis failed on {shown}: {text.partition(',')[0]}", hint="Look at the server's log.")
+
+
+def _reason(exc: redis.RedisError) -> str:
+    """What the system says, as "Connection refused"; the driver's text repeats host and port."""
+    cause = exc.__cause__ or exc.__context__
+    return (cause.strerror if isinstance(cause, OSError) else None) or type(exc).__name__
