@@ -97,11 +97,12 @@ class Shown:
             yield RowChange("changed", {name: other[name] for name in key}, _without(one, key), _without(other, key))
 
     def _changed(self) -> Iterator[RowChange]:
-        keys = self._plain(self._table.keys.slice(0, self._limit), self._table.common.columns)
+        common = self._table.common
+        keys = self._plain(self._table.keys.slice(0, self._limit), common.columns)
         before: list[dict[str, Any]] = [{} for _ in keys]
         after: list[dict[str, Any]] = [{} for _ in keys]
         for name, cell in self._table.cells.items():
-            kind = self._table.common.column(name).type
+            kind = common.column(name).type
             for place, old, new in zip(
                 cell.rows.to_pylist(), to_plain(cell.before, kind), to_plain(cell.after, kind), strict=True
             ):

@@ -121,10 +121,11 @@ class _Script:
 
     def _changes(self, table: TableDiff, place: str) -> Iterator[str]:
         """Changed cells."""
-        keys = [table.common.column(name) for name in table.common.key]
+        common = table.common
+        keys = [common.column(name) for name in common.key]
         cells: dict[int, list[tuple[str, str]]] = {}
         for name, cell in table.cells.items():
-            (values,) = self._columns([cell.after], [table.common.column(name)], table)
+            (values,) = self._columns([cell.after], [common.column(name)], table)
             for row, value in zip(cell.rows.to_pylist(), values, strict=True):
                 cells.setdefault(row, []).append((name, value))
         for number, row in enumerate(self._rows(table.keys, keys, table) if cells else ()):

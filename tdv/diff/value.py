@@ -33,8 +33,9 @@ def common_type(old: LogicalType, new: LogicalType) -> LogicalType | None:
 def common_schema(old: TableSchema, new: TableSchema) -> TableSchema:
     """The columns whose values can be compared, in their wider types; without a key where keys cannot be."""
     columns = []
+    before = {column.name: column.type for column in old.columns}
     for column in new.columns:
-        kind = common_type(old.column(column.name).type, column.type) if column.name in old.column_names else None
+        kind = common_type(before[column.name], column.type) if column.name in before else None
         if kind is not None:
             columns.append(replace(column, type=kind))
     names = {column.name for column in columns}
@@ -44,7 +45,8 @@ def common_schema(old: TableSchema, new: TableSchema) -> TableSchema:
 
 def own_columns(schema: TableSchema, common: TableSchema) -> tuple[str, ...]:
     """The columns of `schema` that `common` lacks."""
-    return tuple(name for name in schema.column_names if name not in common.column_names)
+    shared = frozenset(common.column_names)
+    return tuple(name for name in schema.column_names if name not in shared)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
