@@ -163,7 +163,8 @@ def _float_total(array: pa.Array) -> float:
     """The exactly rounded sum; infinities give what IEEE 754 gives for them."""
     values = array.drop_null().to_numpy(zero_copy_only=False)
     if np.isinf(values).any():
-        return float(values[np.isinf(values)].sum())
+        with np.errstate(invalid="ignore"):  # both infinities give NaN, which is no cause for a warning
+            return float(values[np.isinf(values)].sum())
     try:
         return math.fsum(values)
     except OverflowError:
