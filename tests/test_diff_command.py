@@ -3,6 +3,7 @@ import shutil
 import sqlite3
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from tdv import documents
@@ -219,6 +220,34 @@ def test_sql_is_for_the_engine_that_is_asked_for_or_of_the_target(repo: Reposito
     assert "-- For MySQL" in made.tdv("diff", url, "shop", "--sql", "--dialect", "mariadb", expect=0).stdout
     assert "Use one of sqlite, duckdb" in made.tdv("diff", "--sql", "--dialect", "oracle", expect=2).stderr
     assert "Add --sql" in made.tdv("diff", "--dialect", "mysql", expect=2).stderr
+
+
+@pytest.mark.parametrize("option", ["--where=id > 1", "--columns=age", "--ignore=age", "--tolerance=1", "--limit=1"])
+def test_sql_says_what_does_not_apply_to_it(repo: RepositoryBuilder, option: str) -> None:
+    answer = shop(repo).tdv("diff", "--sql", option, expect=2)
+    assert f"{option.partition('=')[0]} does not apply" in answer.stderr
+    assert not answer.stdout
+
+
+def test_sql_widens_the_narrower_types_of_a_target_that_others_made(repo: RepositoryBuilder) -> None:
+    columns = "id: {type: int64}, price: {type: 'decimal(12,3)'}, sold: {type: timestamp}"
+    made = repo(
+        {
+            "datasets/shop/dataset.yaml": f"dataset: shop\ntables: {{prices: {{key: [id], columns: {{{columns}}}}}}}\n",
+            "datasets/shop/seeds/prices.csv": "id,price,sold\n1,1.005,2026-01-01T10:00:00\n",
+        }
+    ).prepared()
+    made.tdv("build", "shop", expect=0)
+    path = made.root / "app.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(
+            "CREATE TABLE prices (id INTEGER PRIMARY KEY, price DECIMAL(10, 2) NOT NULL, sold DATE NOT NULL)"
+        )
+        connection.execute("INSERT INTO prices VALUES (1, 1.00, '2026-01-01')")
+    script = made.tdv("diff", f"duckdb:///{path}", "shop@workspace", "--sql", expect=0).stdout
+    with duckdb.connect(str(path)) as connection:
+        connection.execute(script)
+    made.tdv("diff", f"duckdb:///{path}", "shop@workspace", "--exit-code", expect=0)
 
 
 def test_show_private_shows_values(repo: RepositoryBuilder) -> None:

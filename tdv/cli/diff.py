@@ -62,6 +62,20 @@ def command(
 
     if dialect is not None and not sql:
         raise UsageError("--dialect is about --sql", hint="Add --sql, or leave out --dialect.")
+    narrowing = {
+        "--where": where is not None,
+        "--columns": bool(columns),
+        "--ignore": bool(ignore),
+        "--tolerance": tolerance > 0,
+        "--limit": limit is not None,
+        "--exit-code": exit_code,
+    }
+    if sql and any(narrowing.values()):
+        option = next(name for name, is_given in narrowing.items() if is_given)
+        raise UsageError(
+            f"--sql turns A into B as a whole, and {option} does not apply to it",
+            hint=f"Leave out {option}; --table narrows a script to some tables.",
+        )
     face = Face.chosen(stat=stat, markdown=markdown, html=html, sql=sql, json=json, jsonl=jsonl)
     shown = ReportOptions(
         tables=tuple(table or ()),

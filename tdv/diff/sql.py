@@ -153,7 +153,7 @@ class _Script:
         """Rows that come."""
         assert table.new is not None
         columns = table.new.columns
-        start = f"INSERT INTO {place} ({listed(table.new.column_names)}) VALUES"
+        start = f"INSERT INTO {place} ({listed(table.new.column_names)}){self._dialect.overriding(table.new)} VALUES"
         for batch in rows:
             for row in self._rows(batch, columns, table):
                 yield f"{start} ({', '.join(row)})"

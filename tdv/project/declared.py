@@ -17,6 +17,8 @@ from tdv.targets.dialect import Dialect
 from tdv.targets.protocol import Target
 
 _TABLE: Final = "table "
+_WATCH_LENGTHS: Final = ("postgresql", "mysql")
+"""The engines in which the length of a text that a column declares is more than a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +44,21 @@ class Declared:
 
     def _column(self, column: Column, table: TableSchema) -> Column:
         found = table.column(column.name)
-        is_held = common_type(found.type, column.type) is not None or self.dialect.holds(found.type, column.type)
+        # A narrower type refuses values of the state, or rounds them without a word.
+        is_held = common_type(found.type, column.type) == found.type or self.dialect.holds(found.type, column.type)
         kind = column.type if is_held else found.type
-        if table.name not in self.ours:
-            return replace(column, type=kind, nullable=column.nullable and found.nullable)
         rules = replace(column.rules, max_length=found.rules.max_length)
-        return replace(column, type=kind, nullable=found.nullable, rules=rules)
+        if table.name in self.ours:
+            return replace(column, type=kind, nullable=found.nullable, rules=rules)
+        nullable = column.nullable and found.nullable
+        return replace(
+            column, type=kind, nullable=nullable, rules=rules if self._is_short(column, found) else column.rules
+        )
+
+    def _is_short(self, column: Column, found: Column) -> bool:
+        """Whether the column refuses texts of the state for their length."""
+        length, wanted = found.rules.max_length, column.rules.max_length
+        return self.dialect.name in _WATCH_LENGTHS and length is not None and (wanted is None or length < wanted)
 
 
 def _named(reference: Reference, known: Iterable[Reference]) -> Reference:

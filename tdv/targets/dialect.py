@@ -114,6 +114,9 @@ class Dialect(Protocol):
     def holds(self, found: LogicalType, wanted: LogicalType) -> bool:
         """Whether a column that is read as `found` takes the values of `wanted` as they are written here."""
 
+    def overriding(self, table: TableSchema) -> str:
+        """What stands before VALUES so that rows keep the numbers that the engine would give them; else nothing."""
+
     def delete_one(self, table: TableSchema, condition: str) -> str | None:
         """Removes one row of those that are equal; None where the table's columns hide what tells them apart."""
 
@@ -225,6 +228,9 @@ class Rebuilds:
 
     def cast(self, name: str, old: LogicalType, new: LogicalType) -> str | None:
         raise NotImplementedError
+
+    def overriding(self, table: TableSchema) -> str:
+        return ""
 
     def place(self, reshape: Reshape) -> str:
         return reshape.loose.name

@@ -323,13 +323,13 @@ def test_postgresql_keeps_what_others_declared(tmp_path: Path, empty_postgresql:
     run_sql(
         empty_postgresql,
         "CREATE TABLE cities (code text PRIMARY KEY, size integer)",
-        "CREATE TABLE people (id serial PRIMARY KEY, name varchar(20), "
+        "CREATE TABLE people (id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name varchar(20), "
         "city text CONSTRAINT lives REFERENCES cities ON DELETE CASCADE)",
         "CREATE TABLE notes (text text)",
         "CREATE TABLE shops (city text CONSTRAINT sells REFERENCES cities ON DELETE SET NULL)",
         "CREATE VIEW named AS SELECT id, name FROM people",
         "INSERT INTO cities VALUES ('g', 1), ('w', NULL)",
-        "INSERT INTO people VALUES (1, 'it''s', 'w'), (2, NULL, NULL), (3, 'c', 'g')",
+        "INSERT INTO people OVERRIDING SYSTEM VALUE VALUES (1, 'it''s', 'w'), (2, NULL, NULL), (3, 'c', 'g')",
         "INSERT INTO notes VALUES ('a'), ('a'), ('a'), ('b'), (NULL), (NULL)",
         "INSERT INTO shops VALUES ('w')",
     )

@@ -62,6 +62,10 @@ class PostgresqlDialect:
     def holds(self, found: LogicalType, wanted: LogicalType) -> bool:
         return holds(self, found, wanted)
 
+    def overriding(self, table: TableSchema) -> str:
+        # Others may have declared the counter of a key as GENERATED ALWAYS.
+        return " OVERRIDING SYSTEM VALUE" if _counters(table) else ""
+
     def delete_one(self, table: TableSchema, condition: str) -> str | None:
         place = quote(table.name)
         return f"DELETE FROM {place} WHERE ctid = (SELECT ctid FROM {place} WHERE {condition} LIMIT 1)"
