@@ -57,6 +57,16 @@ def test_whatever_was_touched_is_brought_back(place: Place, owned: bool, touch: 
     assert place.sql("INSERT INTO users (email, at) VALUES ('new', now()) RETURNING id") == [(6,)]
 
 
+@pytest.mark.parametrize(("keys", "following"), [([-12], 1), ([-3, 32767], None), ([], 1)])
+def test_keys_at_and_beyond_the_bounds_of_a_sequence(place: Place, keys: list[int], following: int | None) -> None:
+    small = table("small", {"id": "int16", "name": "string?"})
+    rows = pa.table({"id": pa.array(keys, pa.int16()), "name": pa.array(["x"] * len(keys), pa.string())})
+    place.checkout_tables({small: rows})
+    assert sorted(place.sql("SELECT id FROM small")) == [(key,) for key in keys]
+    if following is not None:
+        assert place.sql("INSERT INTO small (name) VALUES ('new') RETURNING id") == [(following,)]
+
+
 def test_connection_that_meets_a_swap_reaches_the_new_database(place: Place, postgresql_server: Server) -> None:
     """Whoever connects while the names are exchanged waits, and is then told that the old database is gone."""
     place.owned().checkout()

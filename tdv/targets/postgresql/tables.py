@@ -30,7 +30,7 @@ SELECT conrelid::regclass::text, quote_ident(conname), pg_get_constraintdef(oid)
   WHERE contype = 'f' AND conparentid = 0 AND conrelid = ANY(%s::regclass[]) ORDER BY conname
 """
 _SEQUENCES: Final = """
-SELECT s.oid::regclass::text, a.attname, q.seqmax, q.seqincrement, q.seqstart
+SELECT s.oid::regclass::text, a.attname, q.seqmin, q.seqmax, q.seqincrement, q.seqstart
   FROM pg_attribute a
   LEFT JOIN pg_attrdef e ON e.adrelid = a.attrelid AND e.adnum = a.attnum
   JOIN pg_depend d ON d.classid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
@@ -39,7 +39,7 @@ SELECT s.oid::regclass::text, a.attname, q.seqmax, q.seqincrement, q.seqstart
   JOIN pg_class s ON s.oid = CASE d.classid WHEN 'pg_class'::regclass THEN d.objid ELSE d.refobjid END
       AND s.relkind = 'S'
   JOIN pg_sequence q ON q.seqrelid = s.oid
-  WHERE a.attrelid = %s::regclass AND a.attnum > 0 AND NOT a.attisdropped GROUP BY 1, 2, 3, 4, 5
+  WHERE a.attrelid = %s::regclass AND a.attnum > 0 AND NOT a.attisdropped GROUP BY 1, 2, 3, 4, 5, 6
 """
 _AS_TEXT: Final = frozenset({"e"})
 """Enumerations hold text, or refuse it by themselves."""
@@ -70,13 +70,13 @@ def foreign_keys(connection: Connection, places: Sequence[str]) -> list[ForeignK
 
 
 def set_sequences(connection: Connection, place: str) -> None:
-    """Lets each sequence of a table's columns go on after the greatest value; undone with the transaction."""
-    for sequence, column, most, step, start in execute(connection, _SEQUENCES, place):
+    """Lets each sequence of a table's columns go on after the greatest value, as far as its bounds let it; undone with
+    the transaction."""
+    for sequence, column, least, most, step, start in execute(connection, _SEQUENCES, place):
         extreme = "max" if step > 0 else "min"
         ((last,),) = execute(connection, f"SELECT {extreme}({quote(column)}) FROM {place}")
         following = start if last is None else last + step
-        value = min(following, most) if step > 0 else following
-        execute(connection, f"ALTER SEQUENCE {sequence} RESTART WITH {int(value)}")
+        execute(connection, f"ALTER SEQUENCE {sequence} RESTART WITH {int(max(least, min(following, most)))}")
 
 
 def _holds(their: Theirs, column: Column) -> bool:
