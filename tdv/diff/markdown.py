@@ -160,26 +160,40 @@ def _table(page: _Page, table: TableReport) -> None:
     if page.fits(statistics, room):
         page.add("", statistics)
     shown = _fill(page, _blocks(table), room)
-    if shown < table.total:
-        _note(page, f"*{shown:,} of {table.total:,} rows shown*")
+    if shown.whole < table.total:
+        _note(page, f"*{shown.of(table.total, 'rows')}*")
     if table.kept is not None:
         shown = _fill(page, _kept(table.kept), room)
-        if shown < table.kept.count:
-            _note(page, f"*{shown:,} of {table.kept.count:,} rows of both states shown*")
+        if shown.whole < table.kept.count:
+            _note(page, f"*{shown.of(table.kept.count, 'rows of both states')}*")
     page.lines += tail
     page.size += _size(tail)
 
 
-def _fill(page: _Page, blocks: Iterable[tuple[list[str], int]], room: int) -> int:
-    """Adds lines as long as they fit; returns how many rows are shown whole."""
+@dataclass(frozen=True, slots=True)
+class _Filled:
+    """How many rows are shown whole, and whether one more is shown in part."""
+
+    whole: int
+    in_part: bool = False
+
+    def of(self, total: int, rows: str) -> str:
+        """In words; `rows` says what they are."""
+        if self.in_part and self.whole == 0:
+            return f"part of 1 of {total:,} {rows} shown"
+        return f"{self.whole:,} of {total:,} {rows} shown{', and part of the next' if self.in_part else ''}"
+
+
+def _fill(page: _Page, blocks: Iterable[tuple[list[str], int]], room: int) -> _Filled:
+    """Adds lines as long as they fit."""
     shown = 0
     for lines, rows in blocks:
-        for line in lines:
+        for number, line in enumerate(lines):
             if not page.fits([line], room):
-                return shown
+                return _Filled(shown, in_part=bool(rows and number))
             page.add("", [line])
         shown += rows
-    return shown
+    return _Filled(shown)
 
 
 def _note(page: _Page, text: str) -> None:

@@ -94,6 +94,14 @@ def test_markdown_stays_below_the_limit_and_says_what_is_missing(rows: int, colu
     assert text.count("<details>") == text.count("</details>")
 
 
+@pytest.mark.parametrize(
+    ("rows", "columns", "said"),
+    [(10, 5_000, "part of 1 of 10 rows shown"), (10, 500, r"\d of 10 rows shown, and part of the next")],
+)
+def test_markdown_says_of_a_row_that_is_cut_that_part_of_it_is_shown(rows: int, columns: int, said: str) -> None:
+    assert re.search(rf"^\*{said}\*$", markdown([many(rows, columns)]), re.MULTILINE)
+
+
 @pytest.mark.parametrize("limit", [2_500, 3_000, 5_000, 20_000])
 def test_markdown_of_any_limit_is_whole(tmp_path: Path, limit: int) -> None:
     text = markdown([hostile(tmp_path), many(50, 50)], limit)
