@@ -229,6 +229,40 @@ def test_sql_says_what_does_not_apply_to_it(repo: RepositoryBuilder, option: str
     assert not answer.stdout
 
 
+def measured(repo: RepositoryBuilder, before: str, after: str) -> Repository:
+    """A built dataset of one released state and another one."""
+    columns = "id: {type: int64}, note: {type: string}, level: {type: float64}"
+    seeds = "datasets/shop/seeds/levels.csv"
+    made = repo(
+        {
+            "datasets/shop/dataset.yaml": f"dataset: shop\ntables: {{levels: {{key: [id], columns: {{{columns}}}}}}}\n",
+            seeds: f"id,note,level\n{before}",
+        }
+    ).prepared()
+    made.tdv("build", "shop", expect=0)
+    made.commit("Build")
+    made.tdv("release", "shop", "1.0.0", expect=0)
+    made.write({seeds: f"id,note,level\n{after}"})
+    made.tdv("build", "shop", expect=0)
+    return made
+
+
+def test_sql_prints_nothing_where_a_value_cannot_be_written(repo: RepositoryBuilder) -> None:
+    made = measured(repo, "1,a,1.5\n2,b,2.5\n", "2,c,2.5\n3,d,NaN\n")
+    answer = made.tdv("diff", "--sql", "--dialect", "sqlite")
+    assert answer.exit_code != 0
+    assert "NaN" in answer.stderr
+    assert not answer.stdout
+
+
+def test_sql_of_any_length_is_printed_whole(repo: RepositoryBuilder) -> None:
+    note = "é" * 1_000_000
+    made = measured(repo, "1,a,1.5\n", f'1,"{note}",1.5\n')
+    lines = made.tdv("diff", "--sql", "--dialect", "sqlite", expect=0).stdout.split("\n")
+    assert [note in line for line in lines].count(True) == 1
+    assert lines[-2] == "COMMIT;"
+
+
 def test_sql_widens_the_narrower_types_of_a_target_that_others_made(repo: RepositoryBuilder) -> None:
     columns = "id: {type: int64}, price: {type: 'decimal(12,3)'}, sold: {type: timestamp}"
     made = repo(

@@ -55,7 +55,7 @@ def command(
       tdv diff sqlite:///app.db shop@v1.2.0 --sql
       tdv diff v1.0.0 v1.1.0 --sql --dialect postgresql | psql
     """
-    from tdv.cli.differences import Face, show, show_lines
+    from tdv.cli.differences import Face, show, show_lines, show_script
     from tdv.errors import UsageError
     from tdv.model.diff_report import ReportOptions
     from tdv.project.comparisons import DiffWish
@@ -90,8 +90,7 @@ def command(
     project = open_project(ctx)
     wish = DiffWish(old, new, base, shown, dialect=dialect)
     if face.name == "sql":
-        for line in project.diff_sql(wish):
-            terminal.out_exact(line)
+        show_script(project.diff_sql(wish))
         return 0
     if face.name == "jsonl":
         return int(show_lines(project.diff_stream(wish), shown.limit) and exit_code)

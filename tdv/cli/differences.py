@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, Final
 
 from tdv.cli import terminal
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from tdv.project.comparisons import DiffStream
 
 _LEVELS: Final = {"major": "red", "minor": "yellow", "patch": "green", "none": "dim"}
+_HELD: Final = 1 << 20
+"""Bytes of a script that are held in memory; a longer one waits in a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +59,18 @@ def show_lines(streams: Iterator[DiffStream], limit: int | None) -> bool:
             terminal.json_line({"dataset": stream.report.dataset, "table": table, **row.to_plain()})
         differs |= stream.report.differs or stream.report.stale
     return differs
+
+
+def show_script(lines: Iterator[str]) -> None:
+    """Prints statements once all of them are known: an engine at the end of a pipe runs each as it comes, and would be
+    left with half a script where a later value cannot be written."""
+    with SpooledTemporaryFile(_HELD, "w+", encoding="utf-8", newline="\n") as script:
+        with terminal.waiting("comparing"):
+            for line in lines:
+                script.write(f"{line}\n")
+        script.seek(0)
+        for line in script:
+            terminal.out_exact(line.removesuffix("\n"))
 
 
 def _print_notes(reports: tuple[DiffReport, ...]) -> None:
