@@ -1,14 +1,15 @@
 """How the values of each changed column shifted: facts, a histogram, and one number.
 
 In: both states of a table. Out: `ColumnShift`s of the columns whose digests differ. Always holds: columns with
-equal digests are not read; of a private column only counts are told unless asked for; of a key or a reference, whose
-values name rows and measure nothing, neither mean nor histogram.
+equal digests are not read; at most `_CELLS` values of a state are held, or one column of a part; of a private column
+only counts are told unless asked for; of a key or a reference, whose values name rows and measure nothing, neither mean
+nor histogram.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
@@ -28,6 +29,7 @@ from tdv.model.types import LogicalType
 _BINS: Final = 20
 _VALUES: Final = 12
 """More different values than this get no bar each."""
+_CELLS: Final = 1 << 19
 _SCALED: Final = frozenset({"int16", "int32", "int64", "float64", "decimal", "date", "timestamp", "timestamptz"})
 _NAMED: Final = frozenset({"bool", "string"})
 Counts = npt.NDArray[np.int64]
@@ -35,28 +37,69 @@ Counts = npt.NDArray[np.int64]
 
 def column_shifts(pair: Pair, *, reveal: bool) -> Iterator[ColumnShift]:
     """The columns whose values are not the same in both states, in the newer order, those that are gone last."""
-    before, after = pair.old.schema, pair.new.schema
-    for name in dict.fromkeys((*after.column_names, *before.column_names)):
-        old = before.column(name) if name in before.column_names else None
-        new = after.column(name) if name in after.column_names else None
-        if old is None or new is None or _leaves(pair.old.manifest, name) != _leaves(pair.new.manifest, name):
-            yield _shift(pair, old, new, reveal=reveal)
+    before = {column.name: column for column in pair.old.schema.columns}
+    after = {column.name: column for column in pair.new.schema.columns}
+    names = [
+        name
+        for name in {**after, **before}
+        if not (name in before and name in after)
+        or _leaves(pair.old.manifest, name) != _leaves(pair.new.manifest, name)
+    ]
+    both = (
+        _Values(pair.old, [name for name in names if name in before]),
+        _Values(pair.new, [name for name in names if name in after]),
+    )
+    for name in names:
+        yield _shift(pair, both, (before.get(name), after.get(name)), reveal=reveal)
+
+
+@dataclass(slots=True)
+class _Values:
+    """The values of one state; `names` are the columns that are asked for, in this order.
+
+    Each opening of a file costs by all of its columns, so that those of a table of few rows are read several at once.
+    """
+
+    side: Side
+    names: list[str]
+    held: dict[str, list[pa.Array]] = field(default_factory=dict)
+
+    def of(self, name: str) -> Iterator[pa.Array]:
+        """Part by part."""
+        at_once = _CELLS // max(1, self.side.manifest.rows)
+        if at_once < 2:
+            return (one_chunk(part.column(0)) for part in self._parts([name]))
+        if name not in self.held:
+            start = self.names.index(name)
+            names = self.names[start : start + at_once]
+            self.held = {}
+            for part in self._parts(names):
+                for column in names:
+                    self.held.setdefault(column, []).append(one_chunk(part.column(column)))
+        return iter(self.held[name])
+
+    def _parts(self, names: list[str]) -> Iterator[pa.Table]:
+        return self.side.snapshot.batches(self.side.schema.name, names)
+
+
+Both = tuple[_Values, _Values]
 
 
 def _leaves(table: TableManifest, column: str) -> list[str]:
     return [part.columns[column] for part in table.parts]
 
 
-def _shift(pair: Pair, old: Column | None, new: Column | None, *, reveal: bool) -> ColumnShift:
+def _shift(pair: Pair, both: Both, columns: tuple[Column | None, Column | None], *, reveal: bool) -> ColumnShift:
+    old, new = columns
     column = new or old
     assert column is not None
     is_private = any(item is not None and item.privacy for item in (old, new)) and not reveal
-    facts = [_facts(side, item, is_private) for side, item in ((pair.old, old), (pair.new, new))]
+    facts = [_facts(values, item, is_private) for values, item in zip(both, columns, strict=True)]
     bars: tuple[Bar, ...] = ()
     if _names_rows(pair, column.name):
         facts = [{name: value for name, value in side.items() if name != "mean"} for side in facts]
     elif old and new and not is_private and column.name in pair.common.column_names:
-        bars = _histogram(pair, pair.common.column(column.name).type, column.name, facts)
+        bars = _histogram(both, pair.common.column(column.name).type, column.name, facts)
     kinds = dict.fromkeys(str(item.type) for item in (old, new) if item)
     before, after = facts
     return ColumnShift(column.name, " → ".join(kinds), before, after, bars, _distance(bars))
@@ -68,44 +111,39 @@ def _names_rows(pair: Pair, column: str) -> bool:
     return any(column in {*schema.key, *(c for ref in schema.references for c in ref.columns)} for schema in schemas)
 
 
-def _facts(side: Side, column: Column | None, is_private: bool) -> dict[str, Any]:
+def _facts(values: _Values, column: Column | None, is_private: bool) -> dict[str, Any]:
     if column is None:
         return {}
     looked_at = replace(column, privacy="private" if is_private else None)
-    is_unique = side.schema.key == (column.name,)
+    is_unique = values.side.schema.key == (column.name,)
     facts: Facts | None = None
-    for array in _arrays(side, column.name):
+    for array in values.of(column.name):
         fresh = facts_of(array, looked_at, facts, is_unique=is_unique)
         facts = fresh if facts is None else merged(facts, fresh)
     assert facts is not None
     return {"count": facts.rows, **described(facts, looked_at)}
 
 
-def _arrays(side: Side, name: str) -> Iterator[pa.Array]:
-    for part in side.snapshot.batches(side.schema.name, [name]):
-        yield one_chunk(part.column(0))
-
-
-def _histogram(pair: Pair, kind: LogicalType, name: str, facts: list[dict[str, Any]]) -> tuple[Bar, ...]:
+def _histogram(both: Both, kind: LogicalType, name: str, facts: list[dict[str, Any]]) -> tuple[Bar, ...]:
     if kind.name in _SCALED:
-        return _scaled(pair, kind, name)
+        return _scaled(both, kind, name)
     few = all(isinstance(item["distinct"], int) and item["distinct"] <= _VALUES for item in facts)
-    return _named(pair, kind, name) if kind.name in _NAMED and few else ()
+    return _named(both, kind, name) if kind.name in _NAMED and few else ()
 
 
-def _named(pair: Pair, kind: LogicalType, name: str) -> tuple[Bar, ...]:
+def _named(both: Both, kind: LogicalType, name: str) -> tuple[Bar, ...]:
     counts: dict[str, list[int]] = {}
-    for index, side in enumerate((pair.old, pair.new)):
-        for array in _arrays(side, name):
+    for index, values in enumerate(both):
+        for array in values.of(name):
             for item in pc.value_counts(to_text(array.drop_null(), kind)).to_pylist():
                 counts.setdefault(item["values"], [0, 0])[index] += item["counts"]
     ordered = sorted(counts.items(), key=lambda item: (-max(item[1]), item[0]))
     return tuple(Bar(label, old, new) for label, (old, new) in ordered)
 
 
-def _scaled(pair: Pair, kind: LogicalType, name: str) -> tuple[Bar, ...]:
+def _scaled(both: Both, kind: LogicalType, name: str) -> tuple[Bar, ...]:
     """Bins of equal width between the smallest and the largest value of both states."""
-    ends = [_ends(_numbers(side, name, kind)) for side in (pair.old, pair.new)]
+    ends = [_ends(_numbers(values, name, kind)) for values in both]
     low, high = min(end[0] for end in ends), max(end[1] for end in ends)
     if not low <= high:
         return ()
@@ -114,7 +152,7 @@ def _scaled(pair: Pair, kind: LogicalType, name: str) -> tuple[Bar, ...]:
     if is_whole and high - low < _BINS:
         bins = int(high - low) + 1
         low, high = low - 0.5, high + 0.5
-    counts = [_count(_numbers(side, name, kind), low, high, bins) for side in (pair.old, pair.new)]
+    counts = [_count(_numbers(values, name, kind), low, high, bins) for values in both]
     labels = _labels(np.linspace(low, high, bins + 1), kind, is_whole=is_whole)
     return tuple(
         Bar(start, int(old), int(new), end if end != start else "")
@@ -131,15 +169,15 @@ def _labels(edges: npt.NDArray[np.float64], kind: LogicalType, *, is_whole: bool
         yield _label(float(start), kind), _label(float(end), kind)
 
 
-def _numbers(side: Side, name: str, kind: LogicalType) -> Iterator[npt.NDArray[np.float64]]:
-    for array in _arrays(side, name):
+def _numbers(values: _Values, name: str, kind: LogicalType) -> Iterator[npt.NDArray[np.float64]]:
+    for array in values.of(name):
         wide = array.cast(arrow_type(kind))
         if kind.name == "date":
             wide = wide.cast(pa.int32())
         elif kind.name.startswith("timestamp"):
             wide = wide.cast(pa.int64())
-        values = wide.drop_null().cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-        yield values[np.isfinite(values)]
+        numbers = wide.drop_null().cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+        yield numbers[np.isfinite(numbers)]
 
 
 def _ends(arrays: Iterable[npt.NDArray[np.float64]]) -> tuple[float, float]:

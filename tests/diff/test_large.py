@@ -11,9 +11,12 @@ from tdv.content.digest import leaves
 from tdv.content.snapshot import Snapshot
 from tdv.diff import COUNTS, compare, diff
 from tdv.diff.algebra import apply, invert
+from tdv.diff.pair import Pair
+from tdv.diff.statistics import column_shifts
 from tdv.model.diff import TableChange
 from tdv.model.schema import TableSchema
 from tdv.snapshot import SnapshotOptions, TableRows, write
+from tests.diff.states import States, opened
 from tests.snapshots import column
 
 ROWS = 400_000
@@ -70,13 +73,56 @@ def test_unchanged_parts_and_columns_are_not_read(tmp_path: Path) -> None:
     sums[5] = 0
     new = written(tmp_path / "new", NUMBERED, rows.set_column(2, "sum", pa.array(sums)))
     read: list[str] = []
-
-    def noting(snapshot: Snapshot) -> Snapshot:
-        def locate(file: str) -> Path:
-            read.append(file)
-            return snapshot.locate(file)
-
-        return Snapshot(snapshot.manifest, locate)
-
-    assert diff(noting(old), noting(new), COUNTS).tables["rows"].change == TableChange(changed=1, cells={"sum": 1})
+    before, after = noting(old, read), noting(new, read)
+    assert diff(before, after, COUNTS).tables["rows"].change == TableChange(changed=1, cells={"sum": 1})
     assert sorted(read) == sorted(s.manifest.tables[0].parts[0].file for s in (old, new))
+
+
+def test_statistics_read_several_columns_of_a_wide_table_at_once(tmp_path: Path) -> None:
+    names = [f"c{number}" for number in range(300)]
+    schema = TableSchema("wide", (column("id", "int64"), *(column(name, "int64") for name in names)), key=("id",))
+    numbers = np.arange(3_000)
+    read: list[str] = []
+
+    def state(name: str, more: int) -> Snapshot:
+        columns = {name: pa.array(numbers + number + more) for number, name in enumerate(names)}
+        return noting(written(tmp_path / name, schema, pa.table({"id": pa.array(numbers), **columns})), read)
+
+    shifts = list(column_shifts(Pair.of(state("old", 0), state("new", 7), "wide"), reveal=False))
+    assert [shift.column for shift in shifts] == names
+    for number, shift in enumerate(shifts):
+        assert (shift.before["min"], shift.after["max"]) == (number, 3_006 + number)
+        assert [sum(bar.before for bar in shift.bars), sum(bar.after for bar in shift.bars)] == [3_000, 3_000]
+    assert len(read) < 10
+
+
+def test_statistics_count_the_rows_of_all_parts(tmp_path: Path) -> None:
+    rows = table(NUMBERED)
+    old = written(tmp_path / "old", NUMBERED, rows)
+    new = written(tmp_path / "new", NUMBERED, rows.set_column(2, "sum", pa.array(np.arange(ROWS) * 7 + 1)))
+    check_sums(old, new, ROWS)
+
+
+def test_statistics_count_the_rows_of_all_parts_that_are_read_at_once() -> None:
+    rows = [{"id": number, "note": "n", "sum": number * 7} for number in range(50)]
+    later = [{**row, "sum": number * 7 + 1} for number, row in enumerate(rows)]
+    with opened(States(((NUMBERED, rows),)), States(((NUMBERED, later),))) as (old, new):
+        check_sums(old, new, 50)
+
+
+def check_sums(old: Snapshot, new: Snapshot, rows: int) -> None:
+    """The statistics of a column that grew by one in each row, in several parts."""
+    assert len(new.manifest.tables[0].parts) > 1
+    (shift,) = column_shifts(Pair.of(old, new, "rows"), reveal=False)
+    assert (shift.before["max"], shift.after["max"]) == (7 * rows - 7, 7 * rows - 6)
+    assert sum(bar.after for bar in shift.bars) == rows
+
+
+def noting(snapshot: Snapshot, read: list[str]) -> Snapshot:
+    """The same, which notes in `read` what files are opened."""
+
+    def locate(file: str) -> Path:
+        read.append(file)
+        return snapshot.locate(file)
+
+    return Snapshot(snapshot.manifest, locate)
