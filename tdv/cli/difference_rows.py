@@ -12,6 +12,7 @@ from typing import Any, Final
 from tdv.cli import terminal
 from tdv.cli.layout import Sides
 from tdv.cli.text import cell_text, counted
+from tdv.faces.keys import keys_told_apart
 from tdv.faces.text import cell_sides, told_apart
 from tdv.model.diff_report import ColumnShift, KeptRows, RowChange, ScenarioChange, TableReport
 
@@ -30,10 +31,9 @@ def print_table(table: TableReport) -> None:
     if table.statistics:
         _print_statistics(table.statistics)
         return
-    _print_whole(table)
-    _print_cells(
-        [(row, {name: (name, name) for name in row.before or ()}) for row in table.rows if row.kind == "changed"]
-    )
+    rows = keys_told_apart(table.rows)
+    _print_whole(table, [row for row in rows if row.kind != "changed"])
+    _print_cells([(row, {name: (name, name) for name in row.before or ()}) for row in rows if row.kind == "changed"])
     _print_left_out(table.left_out, "more row")
     if table.kept is not None:
         _print_kept(table.kept)
@@ -49,9 +49,8 @@ def _print_left_out(count: int, what: str) -> None:
         terminal.out(terminal.styled(f"  … {counted(count, what)}", "dim"))
 
 
-def _print_whole(table: TableReport) -> None:
+def _print_whole(table: TableReport, rows: list[RowChange]) -> None:
     """Added and removed rows under the names of the columns."""
-    rows = [row for row in table.rows if row.kind != "changed"]
     if not rows:
         return
     names = list(dict.fromkeys(name for row in rows for name in (row.after or row.before or {})))

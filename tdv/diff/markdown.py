@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tdv.diff.visible import brief, place_of, value_text
+from tdv.faces.keys import keys_told_apart
 from tdv.faces.markdown import WIDEST, code, plain
 from tdv.faces.text import cell_sides, told_apart
 from tdv.model.diff import LEVELS
@@ -204,7 +205,8 @@ def _note(page: _Page, text: str) -> None:
 
 def _blocks(table: TableReport) -> Iterator[tuple[list[str], int]]:
     """Lines that belong together, and how many rows they show."""
-    whole = [row for row in table.rows if row.kind != "changed"]
+    rows = keys_told_apart(table.rows)
+    whole = [row for row in rows if row.kind != "changed"]
     if whole:
         names = list(dict.fromkeys(name for row in whole for name in (row.after or row.before or {})))
         shown = names[:_COLUMNS]
@@ -215,7 +217,7 @@ def _blocks(table: TableReport) -> Iterator[tuple[list[str], int]]:
         for row in whole:
             yield [_whole_row(row, shown)], 1
         yield [""], 0
-    changed = [row for row in table.rows if row.kind == "changed"]
+    changed = [row for row in rows if row.kind == "changed"]
     if changed:
         yield list(_CELLS), 0
         for row in changed:

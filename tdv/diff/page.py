@@ -14,6 +14,7 @@ from typing import Any, Final
 from tdv.diff.visible import brief, place_of, value_text
 from tdv.durable import write_text
 from tdv.faces.html import document, escaped
+from tdv.faces.keys import keys_told_apart
 from tdv.faces.text import cell_sides, told_apart
 from tdv.model.diff import LEVELS
 from tdv.model.diff_report import (
@@ -207,7 +208,7 @@ def _rows(table: TableReport) -> Iterator[str]:
     shown = {name: " class='number'" if table.is_numeric(name) else "" for name in names[:_COLUMNS]}
     yield "<div class='scroll'><table class='rows'><thead><tr><th class='sign'>"
     yield "".join(f"<th{style}>{escaped(name)}" for name, style in shown.items()) + "</tr></thead><tbody>"
-    for row in table.rows:
+    for row in keys_told_apart(table.rows):
         cells = "".join(f"<td{style}>{_cell(row, name)}" for name, style in shown.items())
         yield f"<tr data-kind='{row.kind}'><td class='sign {row.kind}'>{_SIGNS[row.kind]}{cells}</tr>"
     yield "</tbody></table></div>"

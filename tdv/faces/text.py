@@ -22,8 +22,8 @@ def visible(text: str, widest: int | None = None) -> str:
 
 def told_apart(before: Any, after: Any) -> tuple[Any, Any]:
     """Both values of a cell; texts that differ and look the same, as an é of one letter and of two, as escapes."""
-    if isinstance(before, str) and isinstance(after, str) and before != after and _folded(before) == _folded(after):
-        return _escaped(before), _escaped(after)
+    if isinstance(before, str) and isinstance(after, str) and before != after and folded(before) == folded(after):
+        return escaped_letters(before), escaped_letters(after)
     return before, after
 
 
@@ -32,9 +32,11 @@ def cell_sides(before: Any, after: Any) -> tuple[Any, ...]:
     return (before,) if before == after and type(before) is type(after) else told_apart(before, after)
 
 
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
+    """What texts that look the same have in common."""
     return unicodedata.normalize("NFKC", text)
 
 
-def _escaped(text: str) -> str:
+def escaped_letters(text: str) -> str:
+    """`text` with an escape for each letter that another one could look like."""
     return text.encode("ascii", "backslashreplace").decode("ascii")

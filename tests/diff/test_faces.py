@@ -7,6 +7,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from tdv import documents
+from tdv.cli.differences import print_report
 from tdv.diff.markdown import LIMIT, markdown
 from tdv.diff.page import page
 from tdv.diff.report import report
@@ -151,6 +152,23 @@ def test_texts_that_look_the_same_are_told_apart() -> None:
     for text in (rendered(markdown([found])).text, Page(page([found])).text):
         assert "\\xe9" in text
         assert "e\\u0301" in text
+
+
+def test_keys_that_look_the_same_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    one, two = "\u00e9", "e\u0301"
+    rows = (
+        RowChange("added", {"name": two}, None, {"name": two, "age": 5}),
+        RowChange("changed", {"name": one}, {"age": 1}, {"age": 2}),
+        RowChange("changed", {"name": "\u00fc"}, {"age": 3}, {"age": 4}),
+    )
+    table = TableReport("users", TableChange(1, 0, 2, {"age": 2}), 2, 3, ("name",), ("name", "age"), rows)
+    found = DiffReport("shop", "a", "b", (), (), (table,))
+    print_report(found)
+    for text in (capsys.readouterr().out, rendered(markdown([found])).text, Page(page([found])).text):
+        assert "e\\u0301" in text
+        assert "\\xe9" in text
+        assert "\u00fc" in text
+        assert one not in text
 
 
 def test_every_hostile_value_is_told(tmp_path: Path) -> None:
