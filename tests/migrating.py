@@ -155,7 +155,7 @@ def migrating(
     root: Path, *bodies: str, files: Mapping[str, str] = SHOP, url: str = "sqlite:///.tdv/local.db"
 ) -> Repository:
     """A repository with the dataset ``shop`` at 0001, and an application whose migrations go on with `bodies`."""
-    repository = Repository.create(root, {"README.md": "A shop\n"}).prepared()
+    repository = Repository.create(root, {"README.md": "A shop\n", ".gitignore": "__pycache__/\n"}).prepared()
     for name, text in files.items():
         repository.write({name: text.encode()})
     settings = SETTINGS.format(url=url, python=sys.executable)
