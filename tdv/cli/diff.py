@@ -8,6 +8,7 @@ import typer
 
 from tdv.cli import terminal
 from tdv.cli.options import Html, Json, open_project
+from tdv.errors import UsageError
 
 Many = list[str] | None
 
@@ -56,13 +57,10 @@ def command(
       tdv diff v1.0.0 v1.1.0 --sql --dialect postgresql | psql
     """
     from tdv.cli.differences import Face, show, show_lines, show_script
-    from tdv.errors import UsageError
     from tdv.model.diff_report import ReportOptions
     from tdv.project.comparisons import DiffWish
 
-    if dialect is not None and not sql:
-        raise UsageError("--dialect is about --sql", hint="Add --sql, or leave out --dialect.")
-    narrowing = {
+    given = {
         "--where": where is not None,
         "--columns": bool(columns),
         "--ignore": bool(ignore),
@@ -70,12 +68,7 @@ def command(
         "--limit": limit is not None,
         "--exit-code": exit_code,
     }
-    if sql and any(narrowing.values()):
-        option = next(name for name, is_given in narrowing.items() if is_given)
-        raise UsageError(
-            f"--sql turns A into B as a whole, and {option} does not apply to it",
-            hint=f"Leave out {option}; --table narrows a script to some tables.",
-        )
+    _require_fitting(sql, dialect, [name for name, is_given in given.items() if is_given])
     face = Face.chosen(stat=stat, markdown=markdown, html=html, sql=sql, json=json, jsonl=jsonl)
     shown = ReportOptions(
         tables=tuple(table or ()),
@@ -98,6 +91,17 @@ def command(
         reports = project.diff(wish)
     show(face, reports)
     return int(exit_code and any(report.differs or report.stale for report in reports))
+
+
+def _require_fitting(sql: bool, dialect: str | None, narrowing: list[str]) -> None:
+    """A script is about everything: `narrowing` are options that it would leave without effect."""
+    if dialect is not None and not sql:
+        raise UsageError("--dialect is about --sql", hint="Add --sql, or leave out --dialect.")
+    if sql and narrowing:
+        raise UsageError(
+            f"--sql turns A into B as a whole, and {narrowing[0]} does not apply to it",
+            hint=f"Leave out {narrowing[0]}; --table narrows a script to some tables.",
+        )
 
 
 def _listed(text: str) -> tuple[str, ...]:
