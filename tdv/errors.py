@@ -9,6 +9,7 @@ Nothing here imports from tdv.
     │   └── DocumentError     3   one or more `Problem`s in one or more files
     ├── NotFound             10   dataset, version, table, target … that does not exist
     ├── Refused              11   conflict, or what would lose somebody's work
+    │   └── Unfit                 … because the rows do not fit the schema that the application makes
     ├── Incompatible         12   nothing satisfies the ranges
     ├── IntegrityError       13   bytes or rows are not what a release promises
     ├── StoreError           14   Git, DVC or a remote failed
@@ -100,6 +101,12 @@ class Refused(TdvError):
 
     code = "refused"
     exit_code = 11
+
+
+class Unfit(Refused):
+    """The schema that the application's migrations made just now does not take the rows."""
+
+    code = "unfit"
 
 
 class Incompatible(TdvError):

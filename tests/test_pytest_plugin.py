@@ -5,10 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 from xml.etree import ElementTree
 
 import pytest
 
+from tests.migrated import MIGRATOR, migrated
 from tests.repository import Repository
 from tests.shop import released_shop
 
@@ -350,3 +352,36 @@ def test_databases_of_a_killed_run_are_cleaned_up(pytester: pytest.Pytester, sho
     shop.tdv_process("cleanup", expect=0)
     assert leavings(shop) == []
     assert Path(shop.root / ".tdv/images").is_dir()
+
+
+@pytest.mark.parametrize("options", [(), ("-n", "2")])
+def test_schema_that_does_not_take_the_rows_is_made_once(pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
+    project = migrated(pytester.path)
+    project.tdv("compat", "shop@v1.0.0", "--until", "", "-m", "not true", expect=0)
+    counted = "import os\nwith open('applied', 'a') as file:\n    print(os.environ['DATABASE_URL'], file=file)\n"
+    project.write({"migrate.py": counted + dedent(MIGRATOR)})
+    pytester.makepyfile(
+        """
+        import pytest
+
+        # 1.0.0 holds users, which the newest schema calls people.
+        pytestmark = pytest.mark.tdv("shop@v1.0.0")
+
+        @pytest.mark.parametrize("number", range(8))
+        def test_rows(tdv_database, number):
+            pass
+
+        def test_shared(request):
+            request.getfixturevalue("tdv_databases")("shop@1.0.0", target="local")
+
+        @pytest.mark.tdv("shop@v2.0.0")
+        def test_that_fits(tdv_database):
+            assert tdv_database.version == "2.0.0"
+        """
+    )
+    result = pytester.runpytest_subprocess("--tdv-keep", *options)
+    result.assert_outcomes(passed=1, errors=8, failed=1)
+    said = "shop@v1.0.0 does not fit the schema at migration 0003: the schema of the target has no table 'users'"
+    assert result.stdout.str().count(f"\n{said}\nName a version that fits") == 9
+    made = (project.root / "applied").read_text().splitlines()
+    assert len(made) <= 3 if options else len(made) == 2

@@ -1,7 +1,8 @@
 """Wires throwaway databases: what is to be in them, beside which target they go, and which run they belong to.
 
 In: `DatabaseWish`es. Out: `Database`s. Always holds: what a wish means is resolved once per run and process; every
-database of one run carries its execution id, and the run counts as alive until it is closed.
+database of one run carries its execution id, and the run counts as alive until it is closed; what the application's
+schema does not take is found out once.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from tdv.errors import TdvError, UsageError
+from tdv.errors import MigrationError, TdvError, Unfit, UsageError
 from tdv.model.receipt import ReceiptRelease
 from tdv.project import restores, states
 from tdv.project.pool import Pool
@@ -140,9 +141,10 @@ class _Made:
 
 @dataclass(frozen=True, slots=True)
 class _Recipe:
-    """A wish, resolved: what each of its databases holds, and where they are made."""
+    """A wish, resolved: what each of its databases holds, and where they are made; equal `key`s make equal ones."""
 
     load: Load
+    key: tuple[object, ...]
     throwaways: Throwaways
     releases: tuple[ReceiptRelease, ...]
     asked: tuple[str, ...]
@@ -166,6 +168,7 @@ class Databases:
         self._pools: dict[DatabaseWish, Pool[Database]] = {}
         self._of: dict[str, DatabaseWish] = {}
         self._connected: set[DatabaseWish] = set()
+        self._failed: dict[tuple[object, ...], MigrationError | Unfit] = {}
         self._stack = ExitStack()
         self._stack.enter_context(runs.at_work(ports.state, execution_id))
 
@@ -225,7 +228,7 @@ class Databases:
 
     def _make(self, recipe: _Recipe) -> Database:
         name = Name(now(), self.execution_id, f"{self._worker}x{next(self._numbers)}")
-        throwaway = recipe.throwaways.create(name, recipe.load)
+        throwaway = self._throwaway(name, recipe)
         return Database(
             name=throwaway.name,
             url=throwaway.url,
@@ -235,6 +238,18 @@ class Databases:
             execution_id=self.execution_id,
             _made=_Made(throwaway, recipe.throwaways),
         )
+
+    def _throwaway(self, name: Name, recipe: _Recipe) -> Throwaway:
+        """A new database. A schema that cannot be made, or does not take the rows, would be made anew each time to fail
+        in the same way: the first failure stands for all of the run."""
+        failed = self._failed.get(recipe.key)
+        if failed is not None:
+            raise failed.with_traceback(None)
+        try:
+            return recipe.throwaways.create(name, recipe.load)
+        except (MigrationError, Unfit) as problem:
+            self._failed[recipe.key] = problem
+            raise
 
     def _asked(self, wish: DatabaseWish, chosen: restores.Chosen) -> tuple[str, ...]:
         """The datasets that are meant; those that they require came along."""
@@ -261,8 +276,11 @@ class Databases:
         options = CheckoutOptions(
             self._ports.state, now(), self.execution_id, scenarios=wish.scenarios, schema=chosen.schema
         )
+        load = load_of(chosen.wanted, options)
+        versions = [(item.dataset, item.version) for item in load.items]
         return _Recipe(
-            load_of(chosen.wanted, options),
+            load,
+            (chosen.place.url, load.image_key, *versions),
             throwaways,
             tuple(_release(item, wish) for item in chosen.states),
             self._asked(wish, chosen),

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from tdv.errors import Refused, TdvError
+from tdv.errors import Refused, TdvError, Unfit
 from tdv.targets.protocol import MIGRATED, AppSchema, Held, Item, Load
 
 _DIGITS: Final = 32
@@ -108,12 +108,12 @@ def refuse_missing(found: Survey, load: Load, tables: Iterable[str]) -> None:
         )
 
 
-def unfit(load: Load, problem: TdvError) -> Refused:
+def unfit(load: Load, problem: TdvError) -> Unfit:
     """The error for rows that the schema of the application, made just now, does not take."""
     assert load.schema is not None
     named = " and ".join(f"{item.dataset}@{_written(item.version)}" for item in load.items)
     ways = [_served(item) for item in load.items]
-    return Refused(
+    return Unfit(
         f"{named} does not fit the schema at migration {load.schema.revision}: {problem.message}",
         hint=f"Name a version that fits, give its spec the types of the schema, or {' or '.join(ways)}.",
         revision=load.schema.revision,
