@@ -11,7 +11,7 @@ import pytest
 from tdv import documents
 from tdv.check import RULES, Checked, Verdict, annotated, lines, markdown
 from tdv.check.privacy import sounds_private
-from tests.repository import Outcome, Repository
+from tests.repository import Outcome, Repository, run
 
 SPEC = """
 dataset: shop
@@ -146,6 +146,20 @@ def test_appended_amendment_passes_and_a_changed_one_fails(branch: Repository) -
     path.write_text(path.read_text().replace("Wrong", "Who knows"))
     branch.commit("Rewrite history")
     assert set(broken(branch)) == {"amendments-appended"}
+
+
+def test_amendments_of_both_sides_of_a_merge_are_appended(branch: Repository) -> None:
+    branch.tdv("yank", "shop@v1.0.0", "-m", "Mine", expect=0)
+    branch.commit("Mine")
+    branch.git("checkout", "--quiet", "main")
+    branch.tdv("compat", "shop@v1.0.0", "--app", "<2", "-m", "Theirs", expect=0)
+    branch.commit("Theirs")
+    branch.git("checkout", "--quiet", "-")
+    run("git", "merge", "--quiet", "main", cwd=branch.root)
+    branch.tdv("merge", expect=0)
+    branch.git("commit", "--quiet", "-m", "Merge main")
+    assert branch.read("datasets/shop/amendments.yaml").count("- version") == 2
+    assert broken(branch) == {}
 
 
 def test_unreadable_spec_fails_with_its_line(branch: Repository) -> None:

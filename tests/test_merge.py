@@ -227,6 +227,56 @@ def test_stage_that_both_sides_edit_is_marked_in_dvc_yaml() -> None:
     assert "<<<<<<< ours: stage a\n  a:\n    cmd: y\n=======\n" in found.data.decode()
 
 
+AMENDMENTS = "datasets/shop/amendments.yaml"
+
+
+def amended(*days: int, **said: str) -> str:
+    """An amendments file with an entry per day, each about a release of its own unless `said` says what of one."""
+    items = [
+        f"  - version: 1.0.{day}\n    date: 2026-01-{day:02}T00:00:00Z\n    reason: Day\n    yanked: true\n"
+        for day in days
+    ]
+    items += [
+        f"  - version: 1.0.0\n    date: 2026-02-{day[1:]}T00:00:00Z\n    reason: Said\n    {fact}\n"
+        for day, fact in said.items()
+    ]
+    return "format: tdv.amendments/v1\ndataset: shop\namendments:\n" + "".join(items)
+
+
+def test_amendments_of_both_sides_stand_by_date_whichever_side_is_ours() -> None:
+    base, ours, theirs = amended(5), amended(5, 7, 9), amended(5, 6, 9, 8)
+    # Each side keeps its own order, and what both have stands once.
+    assert text(merged(AMENDMENTS, base, ours, theirs)) == amended(5, 6, 7, 9, 8)
+    assert text(merged(AMENDMENTS, base, theirs, ours)) == amended(5, 6, 7, 9, 8)
+    assert text(merged(AMENDMENTS, "", amended(2), amended(1))) == amended(1, 2)
+
+
+@pytest.mark.parametrize("theirs", [amended(6), amended(5, 6).replace("Day", "Never", 1)])
+def test_amendment_altered_or_dropped_by_one_side_is_refused(theirs: str) -> None:
+    found = merged(AMENDMENTS, amended(5), amended(5, 7), theirs)
+    assert found.conflicts == (
+        "amendments that theirs altered or dropped: they are only appended, so keep each as it was",
+    )
+    assert "<<<<<<< ours: amendments\n  - version: 1.0.5" in found.data.decode()
+
+
+def test_amendments_of_one_release_that_differ_are_named_and_stay_readable() -> None:
+    ours = amended(5, d03="compat: {app: '<2'}", d09="yanked: true")
+    theirs = amended(5, d04="compat: {app: '<3'}", d08="yanked: true")
+    found = merged(AMENDMENTS, amended(5), ours, theirs)
+    [conflict] = found.conflicts
+    assert conflict.startswith(
+        "compat of v1.0.0, which both sides set: the later holds, of 2026-02-04T00:00:00Z; git add"
+    )
+    assert found.data.decode().index("'<2'") < found.data.decode().index("'<3'")
+
+
+@given(st.sets(st.integers(1, 28)), st.sets(st.integers(1, 28)), st.sets(st.integers(1, 28)))
+def test_amendments_merge_into_the_union(base: set[int], ours: set[int], theirs: set[int]) -> None:
+    sides = [amended(*sorted(base | side)) for side in (ours, theirs)]
+    assert text(merged(AMENDMENTS, amended(*sorted(base)), *sides)) == amended(*sorted(base | ours | theirs))
+
+
 @pytest.mark.parametrize(
     ("path", "known"),
     [
@@ -235,6 +285,7 @@ def test_stage_that_both_sides_edit_is_marked_in_dvc_yaml() -> None:
         (SEED, True),
         ("sub/" + SCENARIO, True),
         ("datasets/shop/snapshot.yaml", True),
+        ("sub/datasets/shop/amendments.yaml", True),
         ("datasets/shop/releases/1.0.0.yaml", False),
         ("datasets/shop/seeds/users.parquet", False),
         ("seeds/users.csv", False),

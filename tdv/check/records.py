@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tdv.check.ports import Subject, Verdict
+from tdv.store.amendments import Entries
 from tdv.store.base import Base
 from tdv.store.git import Git
 from tdv.store.history import book_at
@@ -83,7 +84,7 @@ class History:
         before = self._git.read_many(self.base.fork, (path,)).get(path, b"")
         place = self._book.root / path
         after = place.read_bytes() if place.is_file() else b""
-        if after.startswith(before if before.endswith(b"\n") or not before else before + b"\n") or after == before:
+        if after == before or Entries.of(after).keeps(Entries.of(before)):
             yield subject.kept("amendments-appended")
             return
         message = f"{path} changes or drops amendments that {self.base.name} has"

@@ -17,8 +17,9 @@ from tdv.merge.texts import Merged, MergeOptions, Unmergeable, Versions
 __all__ = ["MergeOptions", "Merged", "Versions", "is_known", "merge"]
 
 _PLACE: Final = re.compile(r"(?:^|.*/)datasets/(?P<dataset>[^/]+)/(?P<kind>seeds|scenarios)/(?P<name>[^/]+)")
+_AMENDMENTS: Final = re.compile(r"(?:^|.*/)datasets/[^/]+/amendments\.yaml")
 _SUMMARY: Final = re.compile(r"(?:^|.*/)datasets/[^/]+/snapshot\.yaml")
-Kind = Literal["stages", "lock", "summary", "csv", "lines", "rows", "scenario"]
+Kind = Literal["stages", "lock", "summary", "amendments", "csv", "lines", "rows", "scenario"]
 
 
 def is_known(path: str) -> bool:
@@ -44,6 +45,8 @@ def _kind(path: str) -> Kind | None:
         return "stages" if name == "dvc.yaml" else "lock"
     if _SUMMARY.fullmatch(path):
         return "summary"
+    if _AMENDMENTS.fullmatch(path):
+        return "amendments"
     place = _PLACE.fullmatch(path)
     if place is None:
         return None
@@ -59,6 +62,10 @@ def _by_meaning(kind: Kind, versions: Versions, options: MergeOptions) -> Merged
         return merge_stages(versions, generated=kind == "lock", size=options.size)
     if kind == "summary":
         return _summary(versions)
+    if kind == "amendments":
+        from tdv.merge.amendments import merge_amendments
+
+        return merge_amendments(versions, options.size)
     place = _PLACE.fullmatch(options.path)
     assert place is not None
     stem = PurePosixPath(place["name"]).stem

@@ -15,6 +15,7 @@ ATTRIBUTES: Final = (
     "dvc.lock merge=tdv diff=tdv",
     "dvc.yaml merge=tdv",
     "datasets/*/snapshot.yaml merge=tdv diff=tdv",
+    "datasets/*/amendments.yaml merge=tdv",
     "datasets/*/releases/*.yaml diff=tdv",
     "datasets/*/seeds/*.csv merge=tdv",
     "datasets/*/seeds/*.jsonl merge=tdv",
