@@ -17,11 +17,13 @@ Notes = list[dict[str, Any]]
 
 @dataclass
 class FakeForge:
-    """The comments of one pull request; `refuse` maps a method to the status that it gets."""
+    """The comments of one pull request; `refuse` maps a method to the status that it gets; `busy` holds the
+    refusals that come first, each a status and its Retry-After, as many as there are."""
 
     notes: Notes = field(default_factory=list)
     pulls: Notes = field(default_factory=list)
     refuse: dict[str, int] = field(default_factory=dict)
+    busy: list[tuple[int, str]] = field(default_factory=list)
     calls: list[tuple[str, str]] = field(default_factory=list)
     tokens: set[str] = field(default_factory=set)
     elsewhere: str = ""
@@ -62,7 +64,10 @@ class Handler(BaseHTTPRequestHandler):
         query = dict(urllib.parse.parse_qsl(url.query))
         self.forge.calls.append((self.command, url.path))
         self.forge.tokens.add(self.headers.get("Authorization") or self.headers.get("PRIVATE-TOKEN") or "")
-        if self.command in self.forge.refuse:
+        if self.forge.busy and self.command != "GET":
+            status, pause = self.forge.busy.pop(0)
+            self.answer(status, {"message": "Slow down"}, **({"Retry-After": pause} if pause else {}))
+        elif self.command in self.forge.refuse:
             self.answer(self.forge.refuse[self.command], {"message": "Resource not accessible by integration"})
         elif url.path.startswith("/api/v4/"):
             self.gitlab(url.path.removeprefix("/api/v4/"), query, sent)

@@ -106,6 +106,36 @@ def test_broken_forge_is_an_error_without_the_token(job: str, forge: FakeForge, 
     assert outcome.exit_code == 14, outcome
 
 
+THEN = "Thu, 01 Jan 1970 00:00:00 GMT"
+
+
+@pytest.mark.parametrize("busy", [[(429, "0")], [(503, "0"), (429, "0"), (403, "0")], [(429, THEN)]])
+def test_busy_forge_is_asked_again(job: str, forge: FakeForge, tmp_path: Path, busy: list[tuple[int, str]]) -> None:
+    forge.busy = [*busy]
+    assert comment(tmp_path).stdout.startswith("created on #12")
+    assert len(forge.notes) == 1
+    assert len(forge.writes) == len(busy) + 1
+
+
+@pytest.mark.parametrize(
+    ("busy", "tries", "hint"),
+    [
+        ([(429, "0")] * 9, 4, "asks to wait 0 s"),
+        ([(503, "3600")] * 9, 1, "asks to wait 3600 s: run it again after that."),
+        ([(503, "")] * 9, 1, "The forge is busy or has a problem: run it again later."),
+    ],
+)
+def test_forge_that_stays_busy_is_one_sentence(
+    job: str, forge: FakeForge, tmp_path: Path, busy: list[tuple[int, str]], tries: int, hint: str
+) -> None:
+    forge.busy = busy
+    outcome = comment(tmp_path)
+    assert outcome.exit_code != 0
+    assert f"{busy[0][0]} Slow down" in outcome.stderr
+    assert hint in outcome.stderr
+    assert len(forge.writes) == tries
+
+
 def test_next_page_on_another_host_gets_no_token(forge: FakeForge, tmp_path: Path) -> None:
     for number in range(PER_PAGE + 1):
         forge.note(f"Talk {number}")

@@ -2,17 +2,19 @@
 
 In: a method, an address, a JSON body. Out: the status, headers and JSON of the answer. Always holds: the token is sent
 to the host of the forge's own address only, never along a redirection and never into an error; a call ends after a
-minute.
+minute, and is sent again a few times where the forge refused it for now and said for how long.
 """
 
 from __future__ import annotations
 
 import json
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
 from tdv import __version__
@@ -20,6 +22,11 @@ from tdv.errors import ForgeError
 
 _SECONDS: Final = 60
 _MOST_BYTES: Final = 32 * 1024 * 1024
+_TRIES: Final = 4
+_LONGEST_PAUSE: Final = 120
+# GitHub answers 403 or 429 to who writes too fast, GitLab 429. A refusal with Retry-After did nothing, so that a
+# comment that is sent again is not there twice.
+_FOR_NOW: Final = (403, 429, 503)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +64,17 @@ class Client:
             headers["Content-Type"] = "application/json"
         request = urllib.request.Request(address, data, headers, method=method)
         place = f"{method} {urllib.parse.urlsplit(address).path}"
+        for _ in range(_TRIES - 1):
+            try:
+                return self._sent(request, place)
+            except ForgeError as problem:
+                pause = problem.facts.get("pause")
+                if not isinstance(pause, int) or pause > _LONGEST_PAUSE:
+                    raise
+            time.sleep(pause)
+        return self._sent(request, place)
+
+    def _sent(self, request: urllib.request.Request, place: str) -> Answer:
         try:
             with urllib.request.build_opener(_Still).open(request, timeout=_SECONDS) as answer:
                 found = {name.lower(): value for name, value in answer.headers.items()}
@@ -97,6 +115,27 @@ def _refused(problem: urllib.error.HTTPError, place: str) -> ForgeError:
         said = {}
     text = said.get("message") or said.get("error") if isinstance(said, dict) else None
     reason = str(text or problem.reason or "refused").splitlines()[0]
+    pause = _pause(problem)
+    if pause is not None:
+        hint = f"The forge is busy and asks to wait {pause} s: run it again after that."
+        return ForgeError(f"{place}: {problem.code} {reason}", hint=hint, status=problem.code, pause=pause)
     hints = {401: "The token is missing, wrong or has expired.", 403: "The token may not write comments."}
     hint = hints.get(problem.code, "Check the project, the number of the pull request and the token.")
+    if problem.code == 429 or problem.code >= 500:
+        hint = "The forge is busy or has a problem: run it again later."
     return ForgeError(f"{place}: {problem.code} {reason}", hint=hint, status=problem.code)
+
+
+def _pause(problem: urllib.error.HTTPError) -> int | None:
+    """The seconds after which the forge takes the call; None where it refuses for another reason, or does not say."""
+    said = problem.headers.get("Retry-After", "").strip()
+    if problem.code not in _FOR_NOW:
+        return None
+    if said.isdecimal():
+        return int(said)
+    try:
+        # A moment, counted from the forge's own clock.
+        wait = parsedate_to_datetime(said) - parsedate_to_datetime(problem.headers.get("Date", ""))
+    except (TypeError, ValueError):
+        return None
+    return max(0, int(wait.total_seconds()))
