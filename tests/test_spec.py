@@ -21,6 +21,7 @@ from tdv.model.schema import Reference
 from tdv.model.spec import DatasetSpec, GeneratorSpec
 from tdv.model.types import LogicalType
 from tests.documents import SPEC, broken
+from tests.repository import Repository
 
 Write = Callable[[str, str], Path]
 Load = Callable[..., DatasetSpec]
@@ -472,3 +473,18 @@ def test_placed_gives_lines_to_mistakes_that_were_found_later(write: Write, tmp_
         ("other.csv", 1, "elsewhere"),
     ]
     assert error.hint == "mend it"
+
+
+@pytest.mark.parametrize(("tool", "table"), [("alembic", "alembic_version"), ("rails", "Schema_Migrations")])
+def test_table_of_the_own_migration_tool_is_no_data(tmp_path: Path, tool: str, table: str) -> None:
+    columns = "version_num: {type: string, generate: {template: base}}"
+    text = f"dataset: shop\ntables:\n  {table}:\n    rows: 1\n    columns:\n      {columns}\n"
+    made = Repository.create(tmp_path / "repo", {"datasets/shop/dataset.yaml": text})
+    made.tdv("init", expect=0)
+    # Where no tool says where a target stands, the table is one like any other.
+    made.tdv("validate", "shop", expect=0)
+    made.write({"tdv.yaml": f"migrations: {{tool: {tool}, path: migrations}}\n"})
+    for command in ("validate", "build"):
+        said = made.tdv(command, "shop", expect=3).stderr
+        assert f"datasets/shop/dataset.yaml:3: tables.{table}: the migration tool of tdv.yaml keeps the" in said
+        assert "Take the table out of the spec" in said

@@ -1,23 +1,35 @@
 """The tables in which migration tools keep what they did.
 
-In: the schema of a database. Out: the same without those tables. Always holds: a table that another one references
-stays, since it is data.
+In: the schema of a database, or the name of a tool. Out: the same without those tables; their names. Always holds: a
+table that another one references stays, since it is data.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Final
 
 from tdv.model.schema import DatasetSchema
 
-_OF_TOOLS: Final = frozenset(
-    {
-        "alembic_version", "django_migrations", "flyway_schema_history", "databasechangelog", "databasechangeloglock",
-        "schema_migrations", "ar_internal_metadata", "goose_db_version", "_prisma_migrations", "knex_migrations",
-        "knex_migrations_lock", "sqlite_sequence",
-    }
-)  # fmt: skip
+_TABLES: Final[Mapping[str, tuple[str, ...]]] = {
+    "alembic": ("alembic_version",),
+    "dbmate": ("schema_migrations",),
+    "django": ("django_migrations",),
+    "flyway": ("flyway_schema_history",),
+    "golang-migrate": ("schema_migrations",),
+    "goose": ("goose_db_version",),
+    "knex": ("knex_migrations", "knex_migrations_lock"),
+    "liquibase": ("databasechangelog", "databasechangeloglock"),
+    "prisma": ("_prisma_migrations",),
+    "rails": ("schema_migrations", "ar_internal_metadata"),
+}
+_OF_TOOLS: Final = frozenset({"sqlite_sequence"}.union(*_TABLES.values()))
+
+
+def of_tool(tool: str) -> tuple[str, ...]:
+    """The tables, in lower case, in which `tool` keeps what it did; () for one that is not known to have any."""
+    return _TABLES.get(tool, ())
 
 
 def is_of_a_tool(table: str) -> bool:

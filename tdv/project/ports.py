@@ -130,11 +130,13 @@ class Ports:
     def spec(self, dataset: str) -> DatasetSpec:
         """The spec of one dataset; raises `NotFound` with the nearest name, `DocumentError`."""
         from tdv import spec
+        from tdv.migrations.tables import of_tool
 
         path = self.directory(dataset) / "dataset.yaml"
         if not path.is_file():
             raise self._without_spec(dataset) if dataset in self.book.datasets() else self.unknown(dataset)
-        return spec.load(path, self.root)
+        migrations = self.settings.migrations
+        return spec.load(path, self.root, of_tool(migrations.tool) if migrations else ())
 
     def dataset(self, name: str | None) -> str:
         """`name` if there is such a dataset; without a name the default or only one."""

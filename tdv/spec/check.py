@@ -6,7 +6,7 @@ anything up again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from pathlib import Path as FilePath
 from typing import Final
@@ -40,6 +40,14 @@ def check(layers: Layers, root: FilePath, mistakes: Mistakes) -> None:
         _check_table(notes, sheet)
         check_references(notes, sheet, sheets)
         check_generators(notes, sheet)
+
+
+def refuse_of_migrations(layers: Layers, of_migrations: Collection[str], mistakes: Mistakes) -> None:
+    """Notes the tables of the migration tool: their rows would say that a target stands where it does not."""
+    for name in layers.names:
+        if name.casefold() in of_migrations:
+            problem = layers.problem(("tables", name), f"the migration tool of tdv.yaml keeps the table {quoted(name)}")
+            mistakes.add(problem, "Take the table out of the spec: the tool fills it, and it is no data.")
 
 
 def parse_instant(text: str) -> datetime:
