@@ -282,6 +282,7 @@ def test_target_comes_from_the_marker_the_command_line_the_ini_file(
         ('"shop@v9.9.9"', "*There is no release shop@v9.9.9*"),
         ('"shop@v1.1.0", scenario="retri"', "*there is no scenario 'retri'*"),
         ('target="out/"', "*no throwaway databases*"),
+        ('"shop@v1.1.0", scenario="mysql://ada:hush@host/x"', "*no scenario 'mysql://host/x'*"),
         ('targte="ci"', "*pytest.mark.tdv: got an unexpected keyword argument 'targte'*"),
         ('targte="ci"', "*the words scenario=, target= and rollback=*"),
     ],
@@ -295,6 +296,7 @@ def test_mistakes_are_told_in_a_sentence(
     result.stdout.fnmatch_lines([message])
     result.stdout.no_fnmatch_line("*Traceback*")
     result.stdout.no_fnmatch_line("*another exception*")
+    result.stdout.no_fnmatch_line("*hush*")
 
 
 def test_outside_of_a_repository_nothing_is_said_or_imported(pytester: pytest.Pytester) -> None:

@@ -17,8 +17,8 @@ from typer import Abort, Exit
 from typer._click.exceptions import ClickException, NoArgsIsHelpError
 
 from tdv.cli import terminal
-from tdv.cli.passwords import without_passwords
 from tdv.errors import Bug, DocumentError, TargetError, TdvError, UsageError
+from tdv.faces.passwords import without_passwords
 
 INTERRUPTED: Final = 130
 

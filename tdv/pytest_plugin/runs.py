@@ -81,11 +81,12 @@ class Run:
     def header(self) -> list[str]:
         """What a database of this run holds by default, or why there is none."""
         from tdv.errors import TdvError
+        from tdv.faces.passwords import without_passwords
 
         try:
             releases, notes = self.databases.describe(self.wish(self.default))
         except TdvError as exc:
-            return [f"tdv: {exc.message}"]
+            return [f"tdv: {without_passwords(exc.message)}"]
         held = ", ".join(f"{item.dataset} {item.version} ({item.digest[:_DIGITS]})" for item in releases)
         return [f"tdv: {held or 'no release'}", *self._moved, *(f"tdv: {note}" for note in notes)]
 
@@ -161,5 +162,7 @@ def told(call: Callable[[], T]) -> T:
 
 
 def sentence(problem: Any) -> str:
-    """An error of tdv as a test's report shows it: what is wrong, and what mends it."""
-    return f"{problem.message}\n{problem.hint}" if problem.hint else str(problem.message)
+    """An error of tdv as a test's report shows it: what is wrong, and what mends it, without a password."""
+    from tdv.faces.passwords import without_passwords
+
+    return without_passwords(f"{problem.message}\n{problem.hint}" if problem.hint else str(problem.message))
