@@ -14,7 +14,7 @@ import pytest
 from tdv.checkout import Wanted
 from tdv.content.snapshot import Snapshot
 from tdv.durable import locked
-from tdv.errors import IntegrityError, NotFound, Refused, TargetError
+from tdv.errors import IntegrityError, NotFound, Refused, TargetError, UsageError
 from tdv.model.manifest import ScenarioManifest
 from tdv.model.schema import Reference
 from tdv.seeds import scenario_manifests
@@ -158,6 +158,20 @@ def test_missing_part_is_an_integrity_error(tmp_path: Path) -> None:
     found.locate(found.manifest.tables[0].parts[0].file).unlink()
     with pytest.raises(IntegrityError, match="missing"):
         checkout(tmp_path, target(tmp_path, f"sqlite:///{tmp_path}/a.db"), found)
+
+
+@pytest.mark.parametrize(
+    ("url", "message"),
+    [
+        ("sqlite:///{}/a.db?mode=ro", "sqlite targets have no option 'mode'"),
+        ("duckdb:///{}/a.duckdb?access_mode", "duckdb targets have no option 'access_mode'"),
+        ("file://{}/out?format=csv&formt=sql", "file targets have no option 'formt'.*; did you mean 'format'"),
+    ],
+)
+def test_option_that_says_nothing_is_refused(tmp_path: Path, url: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        target(tmp_path, url.format(tmp_path))
+    assert "out of the URL" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("url", ["sqlite:///{}/a.db", "duckdb:///{}/a.duckdb", "file://{}/out?format=csv"])

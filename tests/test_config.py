@@ -304,6 +304,13 @@ def test_policy_never_holds_for_declared_targets_too(load: Load) -> None:
         load(SETTINGS, {"DATABASE_URL": "postgresql://eu.prod.example/x"}).target("ci")
 
 
+@pytest.mark.parametrize("url", ["sqlite:///a#b.db", "duckdb:////a#b.duckdb", "file:///out#x"])
+def test_number_sign_in_the_url_of_a_file_would_cut_its_path(load: Load, url: str) -> None:
+    with pytest.raises(UsageError, match="which ends its path") as caught:
+        load("").target(url)
+    assert caught.value.hint == "Write # as %23."
+
+
 # -- addresses
 
 

@@ -284,6 +284,10 @@ def test_target_comes_from_the_marker_the_command_line_the_ini_file(
         ('target="out/"', "*no throwaway databases*"),
         ('"shop@v1.1.0", scenario="mysql://ada:hush@host/x"', "*no scenario 'mysql://host/x'*"),
         ('targte="ci"', "*pytest.mark.tdv: got an unexpected keyword argument 'targte'*"),
+        ('rollback="yes"', "*pytest.mark.tdv: rollback must be True or False, not 'yes'*"),
+        ("target=1", "*pytest.mark.tdv: target must be text, not 1*"),
+        ("scenario=1", "*pytest.mark.tdv: scenario must be text, not 1*"),
+        ("1.1", "*pytest.mark.tdv: a reference must be text, not 1.1*"),
         ('targte="ci"', "*the words scenario=, target= and rollback=*"),
     ],
 )

@@ -53,6 +53,8 @@ def absolute(text: str, directory: Path) -> str:
     parts = _parsed(text)
     if _engine(parts.scheme) not in FILES:
         return text
+    if "#" in text:
+        raise UsageError("the URL of the target has a # in it, which ends its path", hint="Write # as %23.")
     path = unquote(_written_path(parts))
     if path in ("", ":memory:"):
         return text

@@ -35,5 +35,22 @@ def asked(
     target: str | None = None,
     rollback: bool | None = None,
 ) -> Ask:
-    """What a marker or a factory is called with; raises `TypeError` for any other word."""
-    return Ask(references, (scenario,) if isinstance(scenario, str) else tuple(scenario or ()), target, rollback)
+    """What a marker or a factory is called with; raises `TypeError` for any other word, and for a value of none of
+    these types."""
+    scenarios = scenario if isinstance(scenario, list | tuple) else () if scenario is None else (scenario,)
+    if not (rollback is None or isinstance(rollback, bool)):
+        raise TypeError(f"rollback must be True or False, not {rollback!r}")
+    return Ask(
+        _texts("a reference", references),
+        _texts("scenario", scenarios),
+        None if target is None else _texts("target", (target,))[0],
+        rollback,
+    )
+
+
+def _texts(word: str, values: Sequence[object]) -> tuple[str, ...]:
+    found = tuple(value for value in values if isinstance(value, str))
+    if len(found) < len(values):
+        wrong = next(value for value in values if not isinstance(value, str))
+        raise TypeError(f"{word} must be text, not {wrong!r}")
+    return found

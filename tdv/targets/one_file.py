@@ -20,6 +20,7 @@ from tdv.errors import DataError, IntegrityError, Refused, TargetError, UsageErr
 from tdv.model.schema import TableSchema
 from tdv.targets import disk
 from tdv.targets.images import Image, Images
+from tdv.targets.options import refuse_options
 from tdv.targets.protocol import AppSchema, Held, Load, Outcome, Plan
 from tdv.targets.survey import (
     Survey,
@@ -53,6 +54,7 @@ class OneFile(ABC):
     logs: ClassVar[tuple[str, ...]]
 
     def __init__(self, settings: TargetSettings, work: Path) -> None:
+        refuse_options(settings)
         # SQLite names the files beside a database after its real name.
         self.path = Path(os.path.realpath(path_of(settings.url, settings.shown)))
         self.shown = settings.shown

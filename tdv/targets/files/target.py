@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
-from urllib.parse import parse_qs, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from tdv.config import TargetSettings
 from tdv.content.names import directory_of
@@ -26,6 +26,7 @@ from tdv.targets import disk
 from tdv.targets.files import mark, swap
 from tdv.targets.files.losses import LOSSES
 from tdv.targets.files.mark import Mark
+from tdv.targets.options import format_of
 from tdv.targets.protocol import Capabilities, Content, Held, Load, Loss, Outcome, Plan, TableContent
 
 if TYPE_CHECKING:
@@ -41,10 +42,9 @@ class FilesTarget:
     losses: ClassVar[Mapping[str, Loss]] = LOSSES
 
     def __init__(self, settings: TargetSettings, work: Path) -> None:
-        parts = urlsplit(settings.url)
-        self.path = Path(unquote(parts.path))
+        self.path = Path(unquote(urlsplit(settings.url).path))
         self.shown = settings.shown
-        self._asked = parse_qs(parts.query).get("format", [""])[-1]
+        self._asked = format_of(settings)
         if self._asked not in ("", *FORMATS):
             raise UsageError(f"there is no format {self._asked!r} of files", hint=f"Use one of {', '.join(FORMATS)}.")
         self._work = work
