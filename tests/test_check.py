@@ -11,6 +11,7 @@ import pytest
 from tdv import documents
 from tdv.check import RULES, Checked, Verdict, annotated, lines, markdown
 from tdv.check.privacy import sounds_private
+from tests.conftest import RepositoryBuilder
 from tests.repository import Outcome, Repository, run
 
 SPEC = """
@@ -385,6 +386,16 @@ def test_report_is_written_beside_the_answer(branch: Repository) -> None:
     outcome = gate(branch, "--format", "github", "--report", "check.md")
     assert outcome.stdout.strip() == ""
     assert branch.read("check.md").startswith("### ✅ Test data: all 3 rules hold")
+
+
+def test_project_without_releases_and_changes_says_that_nothing_changed(repo: RepositoryBuilder) -> None:
+    made = repo().prepared().write({"datasets/shop/dataset.yaml": SPEC, SEED: "id,name\n1,ada\n"})
+    made.tdv("build", expect=0)
+    made.commit("Shop")
+    outcome = gate(made, "--report", "check.md")
+    assert (outcome.exit_code, outcome.stdout) == (0, "")
+    assert outcome.stderr == "No test data changed since main\n"
+    assert made.read("check.md") == "### ✅ Test data: nothing changed\n\nCompared with `main`.\n"
 
 
 def test_project_below_the_top_of_its_repository(tmp_path: Path) -> None:

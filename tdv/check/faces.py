@@ -43,6 +43,8 @@ def lines(checked: Checked) -> list[str]:
 def markdown(checked: Checked) -> str:
     """A heading with the verdict, the broken rules as a table, and all rules folded away."""
     failed = checked.failed
+    if not checked.verdicts:
+        return f"### ✅ Test data: nothing changed\n\nCompared with `{_code(checked.base)}`.\n"
     if checked.ok:
         title = f"### ✅ Test data: all {len(checked.verdicts)} rules hold"
     else:

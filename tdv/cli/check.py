@@ -61,7 +61,8 @@ def command(
         for line in check.lines(checked):
             terminal.out(terminal.styled(line, "red") if line.startswith("FAIL") else line)
         kept = sum(verdict.ok for verdict in checked.verdicts)
-        terminal.note(f"{kept} of {counted(len(checked.verdicts), 'rule')} hold")
+        held = f"{kept} of {counted(len(checked.verdicts), 'rule')} hold"
+        terminal.note(held if checked.verdicts else f"No test data changed since {terminal.clean(checked.base)}")
     else:
         terminal.out(check.annotated(checked, shape.value).rstrip("\n"))
     return 0 if checked.ok else 1
