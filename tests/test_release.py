@@ -121,6 +121,8 @@ def test_version_below_the_end_of_its_line_is_refused(shelf: Shelf) -> None:
 def test_prerelease_becomes_the_release_with_the_same_data(shelf: Shelf) -> None:
     shelf.releases(("1.0.0", {1: "a"}), ("2.0.0-rc.1", {2: "b"}))
     assert shelf.release("2.0.0").record.version == "2.0.0"
+    section = shelf.repository.read("CHANGELOG.md").partition("## shop v2.0.0 ")[2].splitlines()
+    assert section[2].startswith("The same data as v2.0.0-rc.1: 1 row in 1 table, digest `tdv1:")
 
 
 def test_uncommitted_sources_are_refused(shelf: Shelf) -> None:

@@ -81,7 +81,7 @@ def _section(record: Record, findings: Sequence[Finding]) -> str:
     lines = [f"## {record.dataset} v{record.version} ({record.released[:10]})", ""]
     if record.notes:
         lines += [*map(_notes_line, record.notes.strip().splitlines()), ""]
-    lines += [_summary(record), ""]
+    lines += [_summary(record, findings), ""]
     ordered = sorted(findings, key=lambda finding: -LEVELS.index(finding.level))
     lines += [_item(finding) for finding in ordered[:_MOST]]
     if len(ordered) > _MOST:
@@ -89,14 +89,18 @@ def _section(record: Record, findings: Sequence[Finding]) -> str:
     return "\n".join(lines).rstrip("\n") + "\n"
 
 
-def _summary(record: Record) -> str:
+def _summary(record: Record, findings: Sequence[Finding]) -> str:
     rows = sum(table.rows for table in record.tables.values())
     holds = f"{_count(rows, 'row')} in {_count(len(record.tables), 'table')}, digest `{record.digest[:17]}…`."
     change = record.change
     if change.since is None:
         return f"First release: {holds}"
+    if not findings and not (change.added or change.removed or change.changed):
+        # As of a release candidate that turned out right.
+        return f"The same data as v{change.since}: {holds}"
     counts = f"rows: {change.added} added, {change.removed} removed, {change.changed} changed"
-    return f"{change.bump.capitalize()} change since v{change.since}; {counts}. {holds[0].upper()}{holds[1:]}"
+    word = "Change without a level" if change.bump == "none" else f"{change.bump.capitalize()} change"
+    return f"{word} since v{change.since}; {counts}. {holds[0].upper()}{holds[1:]}"
 
 
 def _count(number: int, noun: str) -> str:
