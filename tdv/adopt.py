@@ -62,7 +62,12 @@ def adopt(git: Git, book: ReleaseBook, dataset: str, version: str) -> Adopted:
             tag=tag.name,
         )
     if version in book.versions(dataset):
-        _refuse_other(book, record, found[path])
+        if book.record_bytes(dataset, version) != found[path]:
+            shown = f"git show '{git.tag_name(tag.name)}:./{path}'"
+            raise Refused(
+                f"There is another record of {record.reference} here than the tag's commit holds",
+                hint=f"Compare {path} with `{shown}`.",
+            )
         return Adopted(record, tag.commit, ())
     durable.write_bytes(book.root / path, found[path])
     log = book.root / changelog.FILE
@@ -84,11 +89,3 @@ def _tag(git: Git, dataset: str, version: str) -> Tag:
         return next(tag for tag in git.tags(dataset) if tag.name == name)
     hint = f"git ls-remote --tags origin '{git.tag_name(dataset)}@*' shows what the remote has."
     raise NotFound(f"There is no tag {name}", hint=hint, tag=name)
-
-
-def _refuse_other(book: ReleaseBook, record: Record, data: bytes) -> None:
-    if book.record_bytes(record.dataset, record.version) != data:
-        raise Refused(
-            f"There is another record of {record.reference} here than the tag's commit holds",
-            hint=f"Compare {record_path(record.dataset, record.version)} with `git show {record.reference}`.",
-        )

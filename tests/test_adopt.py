@@ -32,10 +32,30 @@ def test_record_and_section_come_byte_for_byte(shelf: Shelf) -> None:
     assert adopt(shelf.git, shelf.book, "shop", "1.0.1").files == ()
 
 
+@pytest.mark.parametrize("command", [["checkout"], ["resolve"], ["show"]])
+def test_release_with_a_tag_alone_is_told_of_adopt(shelf: Shelf, command: list[str]) -> None:
+    shelf.repository.write({"tdv.yaml": ""})
+    outcome = shelf.repository.tdv(*command, "shop@v1.0.1", expect=10)
+    assert "There is no release shop@v1.0.1 on this branch" in outcome.stderr
+    assert "hint: It has a tag: `tdv adopt shop@v1.0.1` brings its record in." in outcome.stderr
+
+
+def test_dataset_that_is_known_by_its_tag_alone_can_be_adopted(shelf: Shelf) -> None:
+    git = shelf.repository.git
+    git("switch", "--quiet", "--orphan", "new")
+    shelf.repository.write({"tdv.yaml": ""}).commit("Begin anew")
+    outcome = shelf.repository.tdv("checkout", "shop@v1.0.1", expect=10)
+    assert "hint: It is tagged on another branch: `tdv adopt shop@v1.0.1` brings a release in." in outcome.stderr
+    shelf.repository.tdv("adopt", "shop@v1.0.1", expect=0)
+    assert shelf.repository.tdv("resolve", "shop@v1.0.1", expect=0).exit_code == 0
+
+
 def test_another_record_here_is_not_overwritten(shelf: Shelf) -> None:
     shelf.repository.write({"datasets/shop/releases/1.0.1.yaml": "mine\n"})
-    with pytest.raises(Refused, match="another record"):
+    with pytest.raises(Refused, match="another record") as caught:
         adopt(shelf.git, shelf.book, "shop", "1.0.1")
+    path = "datasets/shop/releases/1.0.1.yaml"
+    assert caught.value.hint == f"Compare {path} with `git show 'shop@v1.0.1:./{path}'`."
 
 
 def test_tag_that_promises_something_else_is_refused(shelf: Shelf) -> None:

@@ -89,6 +89,16 @@ def test_tags_of_a_project_are_adopted_fetched_and_promoted(top: Repository, tmp
     assert (older.root / WEB / "datasets/shop/releases/1.1.0.yaml").exists()
 
 
+def test_hint_of_a_record_that_differs_runs_in_its_project(top: Repository) -> None:
+    web = Repository(top.root / WEB)
+    web.tdv("tag", expect=0)
+    record = web.read("datasets/shop/releases/1.0.0.yaml")
+    web.write({"datasets/shop/releases/1.0.0.yaml": record.replace("First", "Mine")})
+    hint = web.tdv("adopt", "shop@v1.0.0", "--json", expect=11).json()["error"]["hint"]
+    command = hint.partition("`")[2].partition("`")[0]
+    assert run("sh", "-c", command, cwd=web.root).stdout == record
+
+
 def test_tags_of_data_are_no_tags_of_the_app(top: Repository) -> None:
     web = Repository(top.root / WEB)
     web.tdv("tag", expect=0)

@@ -7,6 +7,7 @@ read before it is asked for, and nothing heavy is imported here.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -15,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from tdv import config
 from tdv.documents.words import nearest
-from tdv.errors import NotFound
+from tdv.errors import GitError, NotFound
+from tdv.model.reference import DATASET
 from tdv.store.records import ReleaseBook
 
 if TYPE_CHECKING:
@@ -171,10 +173,19 @@ class Ports:
         hint = f"`git log -- {file}` shows when it went; `tdv log {dataset}` lists the releases, which stay."
         return NotFound(f"{dataset} has no {file} any more", hint=hint, dataset=dataset)
 
+    def _tagged(self, dataset: str) -> str | None:
+        """A version of a dataset that has a tag in this clone."""
+        with suppress(GitError):
+            tags = self.git.tags(dataset) if DATASET.fullmatch(dataset) else ()
+            return next((tag.version for tag in reversed(tags) if tag.kind == "version"), None)
+        return None
+
     def unknown(self, dataset: str) -> NotFound:
         """The error for a dataset that does not exist."""
         known = self.book.datasets()
         near = nearest(dataset, known)
         listed = f"There are {', '.join(known)}." if known else f"Make it with `tdv new {dataset}`."
         hint = f"Did you mean {near}?" if near else listed
+        if (version := self._tagged(dataset)) is not None:
+            hint = f"It is tagged on another branch: `tdv adopt {dataset}@v{version}` brings a release in."
         return NotFound(f"There is no dataset {dataset!r}", hint=hint, dataset=dataset)

@@ -216,7 +216,7 @@ class Project:
         from tdv import adopt
         from tdv.project import states
 
-        dataset, version = states.exact(self.ports, ref)
+        dataset, version = states.adoptable(self.ports, ref)
         return adopt.adopt(self.ports.git, self.ports.book, dataset, version)
 
     def _release(self, ref: str) -> Record:

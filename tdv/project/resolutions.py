@@ -82,6 +82,7 @@ def asked(ports: Ports, refs: tuple[str, ...] = ()) -> Mapping[str, tuple[Asked,
 def _of_settings(ports: Ports, name: str, text: str) -> Asked:
     """The range of one dataset in tdv.yaml, or the version that stands in the stage it names."""
     if not text.startswith("#"):
+        states.refuse_unadopted(ports, name, text)
         return Asked(text, SETTINGS)
     if repository_of(name) is not None:
         raise ConfigError(
@@ -99,6 +100,7 @@ def _of_call(ports: Ports, refs: tuple[str, ...]) -> Mapping[str, tuple[Asked, .
             item = Asked(states.promoted(ports, dataset, ref.value).version, text)
         elif ref.kind == "range":
             dataset = states.named(ports, ref)
+            states.refuse_unadopted(ports, dataset, ref.value)
             item = Asked(ref.value, CALL)
         else:
             raise UsageError(f"{text!r} is no release", hint="Releases are resolved: write movies, or movies@^1.1.")

@@ -113,13 +113,35 @@ def release(ports: Ports, dataset: str, wanted: str) -> Release:
         found = ports.library.release(dataset, version)
         if allowed.exact or not found.yanked:
             return found
-    if allowed.exact and repository_of(dataset) is None:
-        tagged = {tag.version for tag in ports.git.tags(dataset) if tag.kind == "version"}
-        if str(allowed.exact) in tagged:
-            name = f"{dataset}@v{allowed.exact}"
-            hint = f"It has a tag: `tdv adopt {name}` brings its record in."
-            raise NotFound(f"There is no release {name} on this branch", hint=hint, dataset=dataset, version=wanted)
+    refuse_unadopted(ports, dataset, wanted)
     raise _nothing(dataset, wanted, versions, fitting)
+
+
+def refuse_unadopted(ports: Ports, dataset: str, wanted: str) -> None:
+    """Raises `NotFound` where `wanted` is one version of this repository that has a tag and no record here."""
+    try:
+        version = Range.parse(wanted).exact
+    except ValueError:
+        return
+    if version is None or repository_of(dataset) is not None or str(version) in ports.book.versions(dataset):
+        return
+    if str(version) in tagged(ports, dataset):
+        name = f"{dataset}@v{version}"
+        hint = f"It has a tag: `tdv adopt {name}` brings its record in."
+        raise NotFound(f"There is no release {name} on this branch", hint=hint, dataset=dataset, version=str(version))
+
+
+def tagged(ports: Ports, dataset: str) -> tuple[str, ...]:
+    """The versions of a dataset that have a tag in this clone."""
+    return tuple(tag.version for tag in ports.git.tags(dataset) if tag.kind == "version")
+
+
+def adoptable(ports: Ports, text: str) -> tuple[str, str]:
+    """Dataset and version of a reference that names one version, of a dataset that may be known by its tags alone."""
+    ref = parse(text)
+    if ref.repository is None and ref.dataset and tagged(ports, ref.dataset):
+        return ref.dataset, _version(ref, text)
+    return exact(ports, text)
 
 
 def exact(ports: Ports, text: str) -> tuple[str, str]:

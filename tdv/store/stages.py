@@ -55,7 +55,7 @@ def _promotion(tag: Tag, tagged: str) -> Promotion:
     if tagged and tag.promotes and tagged != tag.promotes:
         raise IntegrityError(
             f"The tag {tag.name} promotes v{tag.promotes}, and stands on the commit of v{tagged}",
-            hint=f"It was moved or forged: git show '{tag.name}' says by whom; delete it and promote again.",
+            hint=f"It was moved or forged: git show {tag.object[:12]} says by whom; delete it and promote again.",
             tag=tag.name,
         )
     return Promotion(tag.dataset, tag.stage, tagged or tag.promotes, tag.digest, tag)
