@@ -18,10 +18,9 @@ from typing import Final
 
 from tdv.errors import GitError, NotFound, Refused
 from tdv.store import tags as gto
-from tdv.store.git_process import GitProcess, locked
+from tdv.store.git_process import GitProcess, locked, moved
 from tdv.store.process import environment, last_line
 
-_OPTION: Final = "-"
 _ANCESTOR: Final = re.compile(r"[~^@]")
 _RAW: Final = re.compile(rb":[0-7]+ [0-7]+ [0-9a-f]+ (?P<new>[0-9a-f]+) [A-Z]\0(?P<path>[^\0]+)")
 _OBJECT: Final = re.compile(rb"[0-9a-f]{40,64} (?P<type>blob|tree|commit|tag) (?P<size>[0-9]+)")
@@ -56,6 +55,7 @@ class Git:
         self.root = root
         place = {} if directory is None else {"GIT_DIR": str(directory), "GIT_WORK_TREE": str(root)}
         self._git = GitProcess(root, {**environment(environ), **place})
+        self._commits: set[str] = set()
 
     # -- what there is
 
@@ -86,10 +86,14 @@ class Git:
 
     def resolve(self, revision: str) -> str:
         """The commit that `revision` names; raises `NotFound`."""
-        if not revision.startswith(_OPTION):
+        if revision in self._commits:  # a commit names itself for ever, and asking costs 5 ms
+            return revision
+        if not revision.startswith("-"):
             done = self._git.start("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}")
             if done.returncode == 0:
-                return done.stdout.decode().strip()
+                commit = done.stdout.decode().strip()
+                self._commits.add(commit)
+                return commit
         hint = "`git fetch` brings what the remote has; `git log` and `git tag` list what is here."
         if self.is_shallow():
             name = _ANCESTOR.split(revision)[0]
@@ -334,7 +338,7 @@ class Git:
         the files stay as they are and the hint is the command that commits them.
         """
         if expected_head is not None and self.head() != expected_head:
-            raise _moved(expected_head, self.head())
+            raise moved(expected_head, self.head())
         self._refuse_ignored(paths)
         changes = self.changes(paths)
         if not changes:
@@ -353,7 +357,7 @@ class Git:
         commit = self.head()
         parent = self._git.text("rev-list", "--parents", "-n", "1", commit).split()[1:]
         if expected_head is not None and parent != [expected_head]:
-            raise _moved(expected_head, " ".join(parent))
+            raise moved(expected_head, " ".join(parent))
         return commit
 
     def _refuse_ignored(self, paths: Sequence[str]) -> None:
@@ -393,8 +397,3 @@ def _commit_of(line: str) -> str:
     """The commit of one line of for-each-ref; a tag of something else than a commit has none."""
     oid, kind, *peeled = line.split()
     return oid if kind == "commit" else (peeled[0] if peeled else "")
-
-
-def _moved(expected: str, found: str) -> Refused:
-    hint = "Somebody committed meanwhile; run the command again on the new commit."
-    return Refused(f"HEAD moved from {expected[:12]} to {found[:12]}", hint=hint, expected=expected, found=found)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from tdv.errors import GitError, NotFound
+from tdv.errors import GitError, NotFound, Refused
 from tdv.store.process import last_line
 
 _LOCK: Final = re.compile(rb"Unable to create '(?P<path>[^'\n]+\.lock)': File exists")
@@ -62,6 +62,12 @@ def locked(stderr: bytes) -> str:
     """The lock file that another Git process holds or left behind, ""."""
     found = _LOCK.search(stderr)
     return found["path"].decode("utf-8", "replace") if found else ""
+
+
+def moved(expected: str, found: str) -> Refused:
+    """HEAD is not where it was."""
+    hint = "Somebody committed meanwhile; run the command again on the new commit."
+    return Refused(f"HEAD moved from {expected[:12]} to {found[:12]}", hint=hint, expected=expected, found=found)
 
 
 def _hint(verb: str, stderr: bytes) -> str:

@@ -83,6 +83,19 @@ def test_show_read_many_and_ls_tree(repository: Repository) -> None:
         git.show("HEAD", "x")
 
 
+def test_commit_is_looked_up_once(repository: Repository, tmp_path: Path) -> None:
+    trace = tmp_path / "trace"
+    git = Git(repository.root, {**os.environ, "GIT_TRACE": str(trace)})
+    commit = git.resolve("HEAD")
+    assert git.show(commit, "a.txt") == git.show(commit, "a.txt") == b"one\n"
+    asked = [line.rpartition("trace: built-in: git ")[2].split()[0] for line in trace.read_text().splitlines()]
+    assert asked == ["rev-parse", "cat-file", "cat-file"]
+    repository.write({"a.txt": "new\n"}).commit()
+    assert git.show("HEAD", "a.txt") == b"new\n"
+    with pytest.raises(NotFound, match="no commit"):
+        git.read_many("1" * 40, ["a.txt"])
+
+
 def test_paths_count_from_a_root_below_the_top(repository: Repository) -> None:
     git = _git(repository.root / "d")
     assert git.show("HEAD", "b.txt") == b"two\n"
