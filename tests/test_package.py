@@ -80,8 +80,8 @@ def test_version_is_printed() -> None:
     assert (outcome.exit_code, outcome.stdout) == (0, f"tdv {tdv.__version__}\n")
 
 
-def loaded_by(arguments: list[str], directory: Path) -> set[str]:
-    """The heavy libraries in `sys.modules` after a command in a process of its own."""
+def loaded_by(arguments: list[str], directory: Path, watched: tuple[str, ...] = HEAVY) -> set[str]:
+    """The libraries that are `watched` in `sys.modules` after a command in a process of its own."""
     program = (
         "import sys\nfrom tdv.cli.app import run\n"
         f"code = run({arguments!r})\n"
@@ -89,7 +89,7 @@ def loaded_by(arguments: list[str], directory: Path) -> set[str]:
     )
     outcome = run(sys.executable, "-c", program, cwd=directory)
     assert outcome.exit_code == 0, outcome
-    return set(outcome.stderr.splitlines()[-1].split()) & set(HEAVY)
+    return set(outcome.stderr.splitlines()[-1].split()) & set(watched)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["checkout", "--help"]], ids=" ".join)
@@ -118,5 +118,6 @@ def test_commands_with_nothing_to_do_load_nothing_heavy(repo: RepositoryBuilder)
     made.commit("A dataset")
     made.tdv("release", "small", "1.0.0", "-m", "First", expect=0)
     made.tdv("checkout", "v1.0.0", expect=0)
-    assert loaded_by(["checkout", "v1.0.0"], made.root) == set()
+    assert loaded_by(["checkout", "v1.0.0"], made.root, (*HEAVY, "yaml")) == set()
     assert loaded_by(["diff", "v1.0.0", "workspace"], made.root) == set()
+    assert loaded_by(["diff", "small@git:HEAD", "small@workspace"], made.root, (*HEAVY, "yaml")) == set()

@@ -16,6 +16,7 @@ from typing import Any, Final
 from tdv import durable
 from tdv.documents.markers import refuse
 from tdv.errors import DocumentError, Problem, StoreError
+from tdv.store import plain_yaml
 
 MEND: Final = "Mend the file by hand, or take it back from Git, then run the command again."
 
@@ -36,6 +37,11 @@ def load(data: bytes, file: str) -> Mapping[str, Any]:
 
     The last ones are remembered: whoever looks at each of 300 datasets in turn asks for one file 300 times.
     """
+    plain = plain_yaml.read(data)
+    return _load_any(data, file) if plain is None else plain
+
+
+def _load_any(data: bytes, file: str) -> Mapping[str, Any]:
     import yaml
 
     refuse(data, file)
