@@ -96,7 +96,7 @@ def _restored(wanted: Sequence[Wanted], target: Target, options: CheckoutOptions
         target.settle()
         # The load is complete: without what would be remembered, the next checkout only takes longer.
         with suppress(OSError):
-            state.remember(options.work, target, outcome.held)
+            state.remember(options.work, target, outcome)
     return _receipt(outcome.action, outcome.held, wanted, target, options.execution_id)
 
 

@@ -200,10 +200,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a load did, and what the target holds now; "unchanged" where all rows were read and are the right ones."""
+    """What a load did, and what the target holds now; "unchanged" where all rows were read and are the right ones.
+
+    `proof` is what `Target.proof` gave before anybody else could write; None where it has to be asked for.
+    """
 
     action: Literal["loaded", "cloned", "unchanged"]
     held: tuple[Held, ...]
+    proof: Any | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tdv.targets import disk
-from tdv.targets.protocol import Held, Target
+from tdv.targets.protocol import Held, Outcome, Target
 
 FORMAT: Final = "tdv.target-state/v1"
 
@@ -46,13 +46,13 @@ def untouched(work: Path, target: Target) -> tuple[Held, ...] | None:
         return None
 
 
-def remember(work: Path, target: Target, held: tuple[Held, ...]) -> None:
+def remember(work: Path, target: Target, outcome: Outcome) -> None:
     """Keeps what `target` holds together with the proof that it does; call it under the target's lock."""
     plain: dict[str, Any] = {
         "format": FORMAT,
         "target": target.shown,
-        "proof": target.proof(),
-        "held": [item.to_plain() for item in held],
+        "proof": target.proof() if outcome.proof is None else outcome.proof,
+        "held": [item.to_plain() for item in outcome.held],
     }
     disk.write(state_file(work, target), json.dumps(plain, ensure_ascii=False, indent=1, sort_keys=True) + "\n")
 

@@ -7,14 +7,18 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 import pyarrow as pa
 import pytest
 
+from tdv.checkout import CheckoutOptions, load_of
 from tdv.errors import DataError, PluginMissing, Refused, TargetBusy, TargetError
 from tdv.servers.server import Server
+from tdv.targets import state
+from tdv.targets.postgresql.target import PostgresqlTarget
+from tdv.targets.protocol import Outcome
 from tdv.targets.verification import target_digest
 from tdv.testing import NOW, USERS, checkout, snapshot, table, users, wanted
 from tests.targets.builders import target
@@ -82,6 +86,25 @@ def test_connection_that_meets_a_swap_reaches_the_new_database(place: Place, pos
         swap.commit()
         assert [item.dataset for item in held.result()] == ["shop"]
     run_sql(postgresql_server.url, f'DROP DATABASE "{name}_old"')
+
+
+@pytest.mark.parametrize("without_driver", [True, False])
+def test_clone_is_proved_before_anybody_else_can_write(place: Place, *, without_driver: bool) -> None:
+    """A write between the moment that the clone has its name and the proof would be part of what is remembered."""
+    place.owned().checkout()
+    load = load_of([wanted(snapshot(place.directory, {USERS: users(5)}))], CheckoutOptions(place.directory, NOW, "r"))
+    if without_driver:
+        outcome = place.target.load(load)
+    else:
+        with cast(PostgresqlTarget, place.target)._maintained() as whole:
+            assert whole is not None
+            outcome = cast(Outcome, whole.replace(load))
+    assert outcome.action == "cloned"
+    assert outcome.proof is not None
+    assert outcome.proof == place.target.proof()
+    place.sql("UPDATE users SET age = 9 WHERE id = 1")
+    state.remember(place.directory, place.target, outcome)
+    assert state.untouched(place.directory, place.target) is None
 
 
 def test_open_session_forbids_the_proof(place: Place) -> None:

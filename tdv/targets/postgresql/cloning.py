@@ -16,11 +16,13 @@ from typing import Any, Final
 
 from tdv.config import TargetSettings
 from tdv.errors import TdvError
+from tdv.targets.beside import Beside
 from tdv.targets.postgresql import databases, wire
 from tdv.targets.postgresql.authentication import Unsupported
 from tdv.targets.postgresql.catalogue import held_in, write_state
 from tdv.targets.postgresql.light import opened
-from tdv.targets.postgresql.statements import Speaking, lock_at_once
+from tdv.targets.postgresql.proof import proof
+from tdv.targets.postgresql.statements import Speaking, execute, lock_at_once
 from tdv.targets.postgresql.templates import Template, Templates, key_of
 from tdv.targets.protocol import Held, Load, Outcome
 
@@ -29,6 +31,8 @@ NEVER: Final = frozenset({"postgres", "template0", "template1"})
 _MAINTENANCE: Final = "postgres"
 _CLONE: Final = "tdv_clone_"
 _DIGITS: Final = 12
+MayGo = Callable[[Speaking], bool]
+"""Whether the database of a session may be replaced."""
 
 
 class Cloning:
@@ -51,32 +55,59 @@ class Cloning:
         template = self._templates.find(key_of(load.image_key, locale, options))
         if template is None or databases.in_use(self._admin, self._name):
             return None
-        with self._connect(self._name) as connection:
-            held = held_in(connection)
-        if not is_known(held, tables_of(template), load):
-            return None
-        return self.put(template, load, "cloned", there=True)
+        tables = tables_of(template)
+        return self._put(template, load, "cloned", lambda old: is_known(held_in(old), tables, load))
 
     def put(self, template: Template, load: Load, action: Any, *, there: bool) -> Outcome | None:
         """Does it whatever is in the database; None where somebody is connected to it."""
+        return self._put(template, load, action, (lambda _: True) if there else None)
+
+    def _put(self, template: Template, load: Load, action: Any, may_go: MayGo | None) -> Outcome | None:
+        """Does it where the old database may go; `may_go` is None where there is none."""
         self.sweep()
         new = f"{prefix_of(self._name)}{os.urandom(4).hex()}"
         held = load.stamped(template.held)
-        self._templates.clone(template, new)
+        swapped = False
         try:
-            with self._connect(new) as connection:
-                write_state(connection, held)
-            if there:
-                databases.carry_over(self._admin, self._name, new)
-            databases.wait_until_left(self._admin, new)
-            swapped = databases.swap(self._admin, new, self._name, f"{new}_old")
+            belongings = self._cloned(template, new, may_go)
+            if belongings is not None:
+                proved = self._stamp(new, held)
+                for statement in belongings:
+                    execute(self._admin, statement)
+                databases.wait_until_left(self._admin, new)
+                swapped = databases.swap(self._admin, new, self._name, f"{new}_old")
         except BaseException:
             # The next run drops it, where this one cannot.
             with suppress(Exception):
                 databases.try_drop(self._admin, new)
             raise
         databases.try_drop(self._admin, f"{new}_old" if swapped else new)
-        return Outcome(action, held) if swapped else None
+        return Outcome(action, held, proved) if swapped else None
+
+    def _cloned(self, template: Template, new: str, may_go: MayGo | None) -> tuple[str, ...] | None:
+        """Makes the clone, by far the longest step, and looks at the old database meanwhile.
+
+        Returns the statements that give the clone what belongs to the old one; None where that may not go.
+        """
+
+        def looked() -> tuple[str, ...] | None:
+            if may_go is None:
+                return ()
+            with self._connect(self._name) as old:
+                return databases.belongings(old, self._name, new) if may_go(old) else None
+
+        looking = Beside(looked)
+        try:
+            self._templates.clone(template, new)
+        finally:
+            looking.wait()
+        return looking.result()
+
+    def _stamp(self, new: str, held: Iterable[Held]) -> Any | None:
+        """Writes into a clone what it holds; returns its proof, which nobody else could write before."""
+        with self._connect(new) as connection:
+            write_state(connection, held)
+            return proof(connection)
 
     def sweep(self) -> None:
         """Drops clones that killed runs left; the lock of the target is held."""

@@ -106,7 +106,8 @@ def in_use(admin: Speaking, name: str) -> bool:
     return bool(
         execute(
             admin,
-            "SELECT 1 FROM pg_stat_activity WHERE datname = %s AND coalesce(backend_type, '') <> 'autovacuum worker'",
+            "SELECT 1 FROM pg_stat_get_activity(NULL) WHERE datid = (SELECT oid FROM pg_database WHERE datname = %s) "
+            "AND coalesce(backend_type, '') <> 'autovacuum worker'",
             name,
         )
     )
@@ -144,10 +145,9 @@ def try_drop(admin: Speaking, name: str) -> None:
         drop(admin, name)
 
 
-def carry_over(admin: Speaking, old: str, new: str) -> None:
-    """Gives a database the owner, rights, settings, limit and comment of another one."""
-    for statement in (*_ownership(admin, old, new), *_rights(admin, old, new), *_settings(admin, old, new)):
-        execute(admin, statement)
+def belongings(connection: Speaking, old: str, new: str) -> tuple[str, ...]:
+    """The statements that give a database the owner, rights, settings, limit and comment of another one."""
+    return (*_ownership(connection, old, new), *_rights(connection, old, new), *_settings(connection, old, new))
 
 
 def _share_blocks(admin: Speaking) -> None:
@@ -156,9 +156,9 @@ def _share_blocks(admin: Speaking) -> None:
         execute(admin, "SET file_copy_method = clone")
 
 
-def _ownership(admin: Speaking, old: str, new: str) -> Iterator[str]:
+def _ownership(connection: Speaking, old: str, new: str) -> Iterator[str]:
     ((owner, is_mine, limit, comment),) = execute(
-        admin,
+        connection,
         "SELECT pg_get_userbyid(datdba), datdba = current_user::regrole, datconnlimit, "
         "shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s",
         old,
@@ -171,9 +171,9 @@ def _ownership(admin: Speaking, old: str, new: str) -> Iterator[str]:
         yield f"COMMENT ON DATABASE {quote(new)} IS {text(comment)}"
 
 
-def _rights(admin: Speaking, old: str, new: str) -> Iterator[str]:
+def _rights(connection: Speaking, old: str, new: str) -> Iterator[str]:
     rows: list[tuple[Any, ...]] = execute(
-        admin,
+        connection,
         "SELECT a.privilege_type, a.is_grantable, CASE a.grantee WHEN 0 THEN NULL ELSE pg_get_userbyid(a.grantee) END "
         "FROM pg_database, aclexplode(datacl) a WHERE datname = %s",
         old,
@@ -186,9 +186,9 @@ def _rights(admin: Speaking, old: str, new: str) -> Iterator[str]:
         yield f"GRANT {privilege} ON DATABASE {quote(new)} TO {grantee}{option}"
 
 
-def _settings(admin: Speaking, old: str, new: str) -> Iterator[str]:
+def _settings(connection: Speaking, old: str, new: str) -> Iterator[str]:
     rows = execute(
-        admin,
+        connection,
         "SELECT CASE setrole WHEN 0 THEN NULL ELSE pg_get_userbyid(setrole) END, unnest(setconfig) "
         "FROM pg_db_role_setting s JOIN pg_database d ON d.oid = s.setdatabase WHERE datname = %s",
         old,

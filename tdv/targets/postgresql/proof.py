@@ -17,25 +17,28 @@ from tdv.targets.postgresql.ddl import STATE
 from tdv.targets.postgresql.settings import USUAL
 
 if TYPE_CHECKING:
-    from tdv.targets.postgresql.session import Connection
+    from tdv.targets.postgresql.statements import Speaking
 
 SINCE: Final = 150_000
 """The first version that hands counts in before a session that asks for it answers, and after ten idle seconds."""
 _HANDED_IN: Final = "12 seconds"
+_MADE_ANEW: Final = ("XX000", "42P01", "42703")
+"""What the server says of tables that somebody makes anew at this moment."""
 _IS_THERE: Final = f"SELECT to_regclass('{STATE}') IS NOT NULL"
+_THIS: Final = "(SELECT oid FROM pg_database WHERE datname = current_database())"
 _PROOF: Final = f"""
 WITH held AS (
   SELECT to_regclass(quote_ident(current_schema()) || '.' || quote_ident(t)) AS oid, t
     FROM {STATE}, json_object_keys(tables::json) AS t),
 others AS (
-  SELECT 1 FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name <> 'tdv'
+  SELECT 1 FROM pg_stat_get_activity(NULL)
+    WHERE datid = {_THIS} AND pid <> pg_backend_pid() AND application_name <> 'tdv'
       AND coalesce(backend_type, '') <> 'autovacuum worker'
       AND NOT (coalesce(state, '') = 'idle' AND state_change < now() - interval '{_HANDED_IN}'))
 SELECT json_build_array(
     pg_postmaster_start_time(),
-    (SELECT oid FROM pg_database WHERE datname = current_database()),
-    (SELECT stats_reset FROM pg_stat_database WHERE datname = current_database()),
+    {_THIS},
+    pg_stat_get_db_stat_reset_time({_THIS}),
     (SELECT md5(string_agg(s::text, chr(10) ORDER BY dataset)) FROM {STATE} s),
     (SELECT json_agg(json_build_array(c.oid, c.relfilenode, c.xmin,
         pg_stat_get_tuples_inserted(c.oid), pg_stat_get_tuples_updated(c.oid), pg_stat_get_tuples_deleted(c.oid),
@@ -46,7 +49,7 @@ SELECT json_build_array(
       ORDER BY c.oid) FROM held JOIN pg_class c USING (oid)))::text
   WHERE current_setting('track_counts')::boolean
     AND NOT EXISTS (SELECT 1 FROM others)
-    AND NOT EXISTS (SELECT 1 FROM pg_prepared_xacts WHERE database = current_database())
+    AND NOT EXISTS (SELECT 1 FROM pg_prepared_xact() WHERE dbid = {_THIS})
     AND NOT EXISTS (SELECT 1 FROM held LEFT JOIN pg_class c USING (oid)
       WHERE c.oid IS NULL OR c.relkind <> 'r' OR c.relhassubclass)
 """
@@ -69,24 +72,19 @@ def proof_without_driver(url: str, environ: Mapping[str, str]) -> Any | None:
     return rows[0][0] if rows else None
 
 
-def proof(connection: Connection) -> Any | None:
+def proof(connection: Speaking) -> Any | None:
     """What `Target.proof` promises; None for a database without tdv's state, for one in use, and before version 15."""
-    from psycopg import errors
+    from tdv.targets.postgresql.statements import execute, tolerating
 
-    from tdv.targets.postgresql.statements import execute
-
-    if connection.info.server_version < SINCE:
-        return None
-    try:
-        ((there,),) = execute(connection, _IS_THERE)
-        rows = execute(connection, _PROOF) if there else []
-    except (errors.InternalError, errors.UndefinedTable, errors.UndefinedColumn):
-        # Somebody makes the tables anew at this moment.
-        return None
+    rows: list[tuple[Any, ...]] = []
+    if connection.info.server_version >= SINCE:
+        with tolerating(*_MADE_ANEW):
+            ((there,),) = execute(connection, _IS_THERE)
+            rows = execute(connection, _PROOF) if there else []
     return rows[0][0] if rows else None
 
 
-def hand_in(connection: Connection) -> None:
+def hand_in(connection: Speaking) -> None:
     """Makes the counts of this session part of every later proof."""
     from tdv.targets.postgresql.statements import execute
 
