@@ -27,8 +27,10 @@ pytest.importorskip("redis")
 
 import redis
 
-from tdv.targets.redis import lock
+from tdv.targets.redis import images, loading, lock
+from tdv.targets.redis.codec import Block, commands
 from tdv.targets.redis.rows import Seen
+from tdv.targets.redis.session import Session
 
 PAIRS = table("pairs", {"a": "string", "b": "string", "note": "string?"}, key=("a", "b"))
 PAIR_ROWS = pa.table(
@@ -201,6 +203,70 @@ def test_full_memory_leaves_the_old_rows(place: Place) -> None:
         place.client.config_set("maxmemory", 0)
     assert place.holds(5)
     assert not place.client.keys("_tdv_staged*")
+
+
+@pytest.mark.parametrize("owned", [False, True])
+def test_staged_row_that_went_meanwhile_is_missed(place: Place, monkeypatch: pytest.MonkeyPatch, owned: bool) -> None:
+    """As where the server makes room for other rows."""
+    if owned:
+        place.owned()
+    place.checkout()
+    module = images if owned else loading
+    fill = module.fill
+
+    def filled(session: Session, *words: Any) -> None:
+        fill(session, *words)
+        assert session.call("DEL", f"{words[-1]}users:1")
+
+    monkeypatch.setattr(module, "fill", filled)
+    with pytest.raises(TargetError, match="did not keep all rows"):
+        place.checkout(7, "2.0.0")
+    assert place.holds(5)
+    assert not place.client.keys("_tdv_staged*")
+
+
+def test_other_answer_is_told_and_leaves_the_session_in_order(place: Place) -> None:
+    with closing(Session(place.url)) as session:
+        block = commands(users(3), USERS, "users:", 1)
+        assert session.pour([block])
+        place.client.flushdb()
+        answer = bytes(block.answer)
+        for wrong in (answer.replace(b"user2", b"other"), answer.replace(b"$-1", b"$0\r\n"), b":" + answer):
+            place.client.flushdb()
+            assert not session.pour([Block(block.data, memoryview(wrong))])
+            assert session.call("DBSIZE") == 3
+        # Fields that were there before are no new ones.
+        assert not session.pour([block])
+
+
+def test_refusal_among_the_answers_is_told_without_its_words(place: Place) -> None:
+    place.client.set("users:2", "no hash")
+    with closing(Session(place.url)) as session:
+        with pytest.raises(redis.ResponseError) as caught:
+            session.pour([commands(users(3), USERS, "users:", 1)])
+        assert str(caught.value) == "WRONGTYPE"
+        assert session.call("DBSIZE") == 3
+
+
+def test_user_who_may_not_read_rows_back_changes_nothing(tmp_path: Path, place: Place) -> None:
+    place.checkout()
+    place.client.execute_command("ACL SETUSER", "some", "on", ">pw", "+@all", "-hmget", "~*")
+    url = place.url.replace("//default:", "//some:").replace(place.url.split(":")[2].split("@")[0], "pw")
+    try:
+        with pytest.raises(TargetError, match="the user may not do this"):
+            checkout(tmp_path / "other", target(tmp_path, url), wanted(snapshot(tmp_path, {USERS: users(2)}), "2.0.0"))
+    finally:
+        place.client.acl_deluser("some")
+    assert place.holds(5)
+    assert not place.client.keys("_tdv_staged*")
+
+
+def test_values_of_any_length_come_back(tmp_path: Path, place: Place) -> None:
+    """Redis keeps a hash with a value of more than 64 bytes in another form, without the order of its fields."""
+    texts = [size * "é" for size in (0, 32, 33, 300_000)]
+    found = snapshot(tmp_path, {LOG: pa.table({"line": texts, "size": [1, None, 2, 3]}, schema=arrow_schema(LOG))})
+    checkout(tmp_path, place.target, found)
+    assert target_digest(place.target, found.manifest.schema) == found.manifest.content
 
 
 def test_replica_is_refused(place: Place) -> None:

@@ -16,16 +16,16 @@ from tests.targets.test_redis import Place
 pytest.importorskip("redis")
 
 from tdv.targets import state
-from tdv.targets.redis import images, loading
+from tdv.targets.redis import images, loading, session
 from tdv.targets.redis.images import Images
 from tdv.targets.redis.session import Session
 
 PLACES: dict[str, tuple[Any, str]] = {
-    "before rows": (loading, "fill"),
-    "among rows": (Session, "pour"),
-    "before reading back": (loading, "check"),
+    "before rows": (Session, "pour"),
+    "among rows": (session, "_other"),
     "before the rows come into place": (loading, "_plan"),
     "before the image": (Images, "_made"),
+    "before the image is listed": (Images, "_list"),
     "before the image is complete": (images.Image, "label"),
     "before the copy": (Images, "copy"),
     "before it is remembered": (state, "remember"),

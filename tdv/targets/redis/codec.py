@@ -1,7 +1,8 @@
 """Rows as commands for Redis, and back.
 
 In: canonical Arrow tables, or columns as a script packs them. Out: the other. Always holds: NULL is a field that is
-not there, the empty text is an empty field; the commands of a block are made by Arrow for all rows at once.
+not there, the empty text is an empty field; the commands of a block are made by Arrow for all rows at once, with what
+the server answers where it keeps exactly these rows.
 """
 
 from __future__ import annotations
@@ -21,32 +22,38 @@ from tdv.targets.misread import lacking, misread
 
 _NULL: Final = -1
 _LINE: Final = b"\r\n"
+_NIL: Final = b"$-1\r\n"
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Commands as Redis reads them, and the name of the last key that they write."""
+    """Commands as Redis reads them, and what it answers where it keeps exactly these rows."""
 
     data: memoryview
-    last: bytes
+    answer: memoryview
 
 
 def commands(rows: pa.Table, table: TableSchema, prefix: str, first: int) -> Block:
-    """One ``HSET`` per row; `first` is the number of the first row of a table without a key."""
+    """For each row ``HSET``, and ``HMGET`` of it; `first` is the number of the first row of a table without a key."""
     stored = [_stored(one_chunk(rows.column(column.name)), column, table) for column in table.columns]
-    fields = [_field(column.name, array) for column, array in zip(table.columns, stored, strict=True)]
-    words = np.full(rows.num_rows, 2 + 2 * len(stored), np.int64)
+    values = [_bulk(array) for array in stored]
+    asked = [_word(column.name) for column in table.columns]
+    fields = [_joined(name, value).fill_null(b"") for name, value in zip(asked, values, strict=True)]
+    count = np.full(rows.num_rows, len(stored), np.int64)
     for array in stored:
         if array.null_count:
-            words -= 2 * array.is_null().to_numpy(zero_copy_only=False)
+            count -= array.is_null().to_numpy(zero_copy_only=False)
     names = _names(dict(zip(table.column_names, stored, strict=True)), table, first)
     if not table.key:
         # A row of NULLs alone would be a hash without fields, which Redis does not keep.
-        words += 2
+        count += 1
         fields.append(pa.scalar(b"$0\r\n\r\n$0\r\n\r\n", pa.binary()))
-    whole = pc.binary_join_element_wise(prefix.encode(), names, b"")
-    data = _joined(b"*", _digits(pa.array(words)), b"\r\n$4\r\nHSET\r\n", _bulk(whole), *fields)
-    return Block(_bytes(data), whole[-1].as_py())
+    key = _bulk(_joined(prefix.encode(), names))
+    written = _joined(b"*", _digits(pa.array(2 + 2 * count)), b"\r\n$4\r\nHSET\r\n", key, *fields)
+    data = _joined(written, b"*%d\r\n$5\r\nHMGET\r\n" % (2 + len(asked)), key, b"".join(asked))
+    kept = (value.fill_null(_NIL) for value in values)
+    answer = _joined(b":", _digits(pa.array(count)), b"\r\n*%d\r\n" % len(values), *kept)
+    return Block(_bytes(data), _bytes(answer))
 
 
 def decode(lengths: bytes, values: bytes, table: TableSchema) -> tuple[pa.Array, pa.Table]:
@@ -77,11 +84,9 @@ def _names(stored: dict[str, pa.Array], table: TableSchema, first: int) -> pa.Ar
     return pc.binary_join_element_wise(*parts, b":")
 
 
-def _field(name: str, values: pa.Array) -> pa.Array:
-    """Name and value of a field, nothing where it is NULL."""
-    written = name.encode()
-    field = _joined(b"$%d\r\n%s\r\n" % (len(written), written), _bulk(values))
-    return field.fill_null(b"") if field.null_count else field
+def _word(text: str) -> bytes:
+    written = text.encode()
+    return b"$%d\r\n%s\r\n" % (len(written), written)
 
 
 def _bulk(values: pa.Array) -> pa.Array:

@@ -14,14 +14,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+import redis
+
 from tdv.model.schema import TableSchema
 from tdv.targets.protocol import Held, Load
 from tdv.targets.redis import scripts
 from tdv.targets.redis.catalogue import Marks, schemas_of
-from tdv.targets.redis.loading import Work, contents_of, stage
+from tdv.targets.redis.loading import Work, contents_of
 from tdv.targets.redis.lock import locked
 from tdv.targets.redis.names import LOCK, OWN, literally, rows_of
-from tdv.targets.redis.session import Session
+from tdv.targets.redis.rows import fill
+from tdv.targets.redis.session import LACKS, Session
 
 FORMAT: Final = "tdv.redis-image/v1"
 LAYOUT: Final = 1
@@ -110,7 +113,7 @@ class Images:
             if found is not None:
                 return found
             self.drop(f"{OWN}image:{key}")
-            image = self._made(Work(self._session, own, work.scratch), load)
+            image = self._made(Work(self._session, own), load)
         self._collect(key)
         return image
 
@@ -153,19 +156,24 @@ class Images:
         schemas = schemas_of(content for _, content in contents)
         image = Image(_key(load), held, schemas, sum(table.rows for table in tables), int(time.time()))
         try:
-            stage(work, tables, image.prefix)
+            for table in tables:
+                fill(work.session, work.lock, table, image.prefix)
+            self._list(image, work)
         except Exception:
             self._give_up(image)
             raise
-        words = (literally(image.prefix) + "*", image.index, len(image.prefix))
-        for _ in self._session.slices(scripts.LIST, *words):
-            work.lock.renew()
         self._session.call("HSET", _LABELS, image.key, image.label())
         return image
 
-    def _give_up(self, image: Image) -> None:
-        import redis
+    def _list(self, image: Image, work: Work) -> None:
+        """Makes the set of an image's rows, which must be all of them."""
+        words = (literally(image.prefix) + "*", image.index, len(image.prefix))
+        for _ in self._session.slices(scripts.LIST, *words):
+            work.lock.renew()
+        if self._session.call("SCARD", image.index) != image.rows:
+            raise redis.ResponseError(LACKS)
 
+    def _give_up(self, image: Image) -> None:
         try:
             self.drop(image.name)
         except redis.RedisError:

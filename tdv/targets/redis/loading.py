@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from tdv.content.order import ordered_stream
 from tdv.model.schema import TableSchema
 from tdv.targets.losses import accepted
 from tdv.targets.protocol import Content, Held, Item, Load, TableContent
@@ -21,23 +19,18 @@ from tdv.targets.redis import scripts
 from tdv.targets.redis.catalogue import Marks, held_in, schemas_in, schemas_of, survey
 from tdv.targets.redis.lock import Lock
 from tdv.targets.redis.losses import LOSSES
-from tdv.targets.redis.names import STAGED, Rows, literally, refuse_names, rows_of
-from tdv.targets.redis.rows import counts, fill, read
+from tdv.targets.redis.names import STAGED, literally, refuse_names, rows_of
+from tdv.targets.redis.rows import counts, fill
 from tdv.targets.redis.session import Session
 from tdv.targets.survey import Survey, refuse_strangers
-from tdv.targets.verification import check
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What a load needs besides its rows: a session, a lock that is held, a directory for sorting."""
+    """What a load needs besides its rows: a session, and a lock that is held."""
 
     session: Session
     lock: Lock
-    scratch: Path
 
 
 def contents_of(load: Load) -> list[tuple[Item, Content]]:
@@ -67,31 +60,19 @@ def present(session: Session, load: Load) -> list[tuple[str, int]]:
     return [(table.name, count) for table, count in found if count]
 
 
-def stage(work: Work, tables: Iterable[TableContent], before: str) -> None:
-    """Writes rows under names that begin with `before`, and reads them back."""
-    loaded = list(tables)
-    for table in loaded:
-        fill(work.session, work.lock, table, before)
-
-    def back(table: TableSchema) -> Iterator[pa.Table]:
-        for rows in read(work.session, table, before):
-            work.lock.renew()
-            yield rows
-
-    check(lambda table: ordered_stream(back(table), table, work.scratch), loaded, "Redis")
-
-
 def replace_rows(work: Work, load: Load) -> tuple[tuple[Held, ...], Any]:
     """Replaces the rows of the datasets' tables; gives what is held then, and how the server was in that moment."""
     looked(work.session, load, tables_of(load))
     contents = contents_of(load)
     work.session.sweep(literally(STAGED) + "*")
     before = f"{STAGED}{os.urandom(6).hex()}:"
+    tables = [table for _, content in contents for table in content.tables]
     try:
-        stage(work, (table for _, content in contents for table in content.tables), before)
+        for table in tables:
+            fill(work.session, work.lock, table, before)
         held = tuple(load.mark(item, content.tables) for item, content in contents)
         marks = Marks.of(held, schemas_of(content for _, content in contents))
-        plan = {**_plan(work.session, load, before), **marks.to_plain()}
+        plan = {**_plan(work.session, load, tables), **marks.to_plain()}
         seen = work.session.run(scripts.PUBLISH, work.lock.name, work.lock.value, before, json.dumps(plan))
     except Exception:
         _swept(work.session, before)
@@ -110,18 +91,15 @@ def _swept(session: Session, before: str) -> None:
         return
 
 
-def _plan(session: Session, load: Load, before: str) -> dict[str, Any]:
-    """Which keys go: the rows of the tables to load, and of those that these datasets had."""
+def _plan(session: Session, load: Load, tables: Iterable[TableContent]) -> dict[str, Any]:
+    """How many rows come, and which keys go: the rows of these tables, and of those that these datasets had."""
     known = schemas_in(session)
     old = {name for held in held_in(session) if held.dataset in load.datasets for name in held.tables}
-    new = {table.name: table for table, _ in tables_of(load)}
-    rows = {rows_of(table) for table in (*new.values(), *(known[name] for name in old if name in known))}
+    new = {table.name: table for table in tables}
+    gone = [known[name] for name in old if name in known]
+    rows = {rows_of(table) for table in (*(table.schema for table in new.values()), *gone)}
     return {
-        "rows": [_words(item) for item in sorted(rows, key=lambda item: (item.prefix, item.parts))],
-        "staged": literally(before) + "*",
+        "places": sorted((item.prefix, item.parts) for item in rows),
+        "count": sum(table.rows for table in new.values()),
         "gone": sorted(old - set(new)),
     }
-
-
-def _words(rows: Rows) -> dict[str, Any]:
-    return {"prefix": rows.prefix, "parts": rows.parts, "pattern": rows.pattern}

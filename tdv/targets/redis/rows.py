@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from tdv.errors import IntegrityError
 from tdv.model.schema import TableSchema
 from tdv.targets.ahead import ahead
 from tdv.targets.protocol import TableContent
 from tdv.targets.redis import scripts
 from tdv.targets.redis.codec import Block, commands, decode
 from tdv.targets.redis.lock import Lock
-from tdv.targets.redis.names import Rows, rows_of
+from tdv.targets.redis.names import OWN, Rows, rows_of
 from tdv.targets.redis.session import Session
 
 if TYPE_CHECKING:
@@ -30,7 +31,10 @@ _SLICE: Final = 1_000
 
 
 def fill(session: Session, lock: Lock, content: TableContent, before: str) -> None:
-    """Writes the rows of a table under names that begin with `before`."""
+    """Writes the rows of a table under names that begin with `before`, and reads each of them back.
+
+    The same bytes as were sent are the same rows; raises `IntegrityError` for others.
+    """
     schema = content.schema
     prefix = rows_of(schema, before).prefix
 
@@ -43,15 +47,20 @@ def fill(session: Session, lock: Lock, content: TableContent, before: str) -> No
             lock.renew()
             yield block
 
-    session.pour(sent(), f"{before}%")
+    if not session.pour(sent()):
+        raise IntegrityError(
+            f"table {content.name!r} came back from Redis with other rows",
+            hint=f"Look what else writes keys that begin with {OWN}; nothing was kept of this load.",
+            table=content.name,
+        )
 
 
-def read(session: Session, table: TableSchema, before: str = "") -> Iterator[pa.Table]:
+def read(session: Session, table: TableSchema) -> Iterator[pa.Table]:
     """The rows of a table in canonical form, in any order.
 
     Raises `IntegrityError` for a value of no such type, and for a key of a row's name that is no hash.
     """
-    rows = rows_of(table, before)
+    rows = rows_of(table)
     seen = Seen()
     words = (rows.pattern, _SLICE, len(rows.prefix.encode()), rows.parts, *table.column_names)
     parsed = ahead(lambda answer: decode(answer[0], answer[1], table), session.slices(scripts.READ, *words))

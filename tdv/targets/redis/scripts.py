@@ -14,7 +14,7 @@ if redis.replicate_commands then redis.replicate_commands() end
 local function each(pattern, work)
   local cursor = '0'
   repeat
-    local found = redis.call('SCAN', cursor, 'MATCH', pattern, 'COUNT', 1000)
+    local found = redis.call('SCAN', cursor, 'MATCH', pattern, 'COUNT', 100)
     cursor = found[1]
     for _, key in ipairs(found[2]) do work(key) end
   until cursor == '0'
@@ -119,26 +119,39 @@ PUBLISH: Final = (
     + """
 local plan = cjson.decode(ARGV[4])
 if not guarded(ARGV[1], ARGV[2]) then return redis.error_reply('TDVLOST') end
-for _, rows in ipairs(plan.rows) do
-  redis.call('HSET', ARGV[3] .. '%', '', '')
-  redis.call('RENAME', ARGV[3] .. '%', rows.prefix .. '%')
-  redis.call('UNLINK', rows.prefix .. '%')
+local staged, sub, places = ARGV[3], string.sub, {}
+for _, place in ipairs(plan.places) do
+  local prefix, parts = unpack(place)
+  redis.call('HSET', staged .. '%', '', '')
+  redis.call('RENAME', staged .. '%', prefix .. '%')
+  redis.call('UNLINK', prefix .. '%')
+  places[prefix] = places[prefix] or {}
+  places[prefix][parts - 1] = true
 end
-for _, rows in ipairs(plan.rows) do
-  each(rows.pattern, function(key)
-    local _, colons = string.gsub(string.sub(key, #rows.prefix + 1), ':', '')
-    if colons == rows.parts - 1 then redis.call('UNLINK', key) end
-  end)
+local function is_row(key)
+  local colon = string.find(key, ':', 1, true)
+  local wanted = colon and places[sub(key, 1, colon)]
+  if not wanted then return false end
+  local _, colons = string.gsub(sub(key, colon + 1), ':', '')
+  return wanted[colons]
 end
-each(plan.staged, function(key) redis.call('RENAMENX', key, string.sub(key, #ARGV[3] + 1)) end)
+local count, has_rows = 0, false
+each('*', function(key)
+  if sub(key, 1, #staged) == staged then count = count + 1 else has_rows = has_rows or is_row(key) end
+end)
+if count ~= plan.count then return redis.error_reply('TDVLACKS') end
+if has_rows then
+  each('*', function(key) if is_row(key) then redis.call('UNLINK', key) end end)
+end
+each(staged .. '*', function(key) redis.call('RENAMENX', key, sub(key, #staged + 1)) end)
 for _, name in ipairs(plan.gone) do redis.call('HDEL', '_tdv_schema', name) end
 mark(plan.state, plan.schemas)
 redis.call('DEL', ARGV[1])
 return looked()
 """
 )
-"""Puts staged rows in the place of a table's: the lock, its value, what stands before the names of staged rows, and a
-plan. Removes the lock and answers as `LOOK`."""
+"""Puts staged rows in the place of a table's, if all of them are there: the lock, its value, what stands before the
+names of staged rows, and a plan. Removes the lock and answers as `LOOK`."""
 
 CLONE: Final = (
     _START

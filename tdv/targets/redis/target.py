@@ -86,7 +86,7 @@ class RedisTarget(OnServer):
         with self.failures():
             from tdv.targets.redis.throwaway import RedisThrowaways
 
-            return RedisThrowaways(self.settings, self.fresh_scratch(), self.failures)
+            return RedisThrowaways(self.settings, self.failures)
 
     def read(self, table: TableSchema) -> Iterator[pa.Table]:
         with self.failures():
@@ -118,7 +118,7 @@ class RedisTarget(OnServer):
         from tdv.targets.redis.names import LOCK
 
         with self._connected() as session, locked(session, LOCK, f"the target {self.shown}") as lock:
-            yield Work(session, lock, self.fresh_scratch())
+            yield Work(session, lock)
 
     @contextmanager
     def _connected(self) -> Iterator[Session]:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit
 
@@ -38,9 +37,8 @@ class RedisThrowaways:
     keeps_connection: ClassVar[bool] = True
     takes_long: ClassVar[bool] = False
 
-    def __init__(self, settings: TargetSettings, scratch: Path, failures: Failures) -> None:
+    def __init__(self, settings: TargetSettings, failures: Failures) -> None:
         self._settings = settings
-        self._scratch = scratch
         self._failures = failures
 
     def create(self, name: Name, load: Load) -> Throwaway:
@@ -97,7 +95,7 @@ class RedisThrowaways:
             closing(Session(self._settings.url, images.database)) as session,
             locked(session, f"{LOCK}:throwaways", "the images of the server") as lock,
         ):
-            return images.make(load, Work(session, lock, self._scratch))
+            return images.make(load, Work(session, lock))
 
     def _copied(self, images: Images, image: Image, load: Load, guard: Guard, database: int) -> None:
         try:
