@@ -39,6 +39,21 @@ def test_json_lines_and_sql_are_plain(tmp_path: Path) -> None:
     assert lines[2:4] == ["(1, '', '[1]'),", "(2, NULL, NULL),"]
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "what"),
+    [
+        ("float64", pa.scalar(float("nan")), "NaN: it would come back as NULL"),
+        ("list<json>", pa.scalar(["null"]), "JSON's null in a list or struct"),
+        ("string", pa.scalar("\0"), "NUL characters in text"),
+    ],
+)
+def test_value_that_sql_cannot_hold_is_said_of_sql(tmp_path: Path, kind: str, value: pa.Scalar, what: str) -> None:
+    odd = table("odd", {"id": "int64", "value": kind})
+    rows = pa.table({"id": [1], "value": pa.repeat(value, 1)})
+    with pytest.raises(DataError, match=f"^table 'odd', column 'value': SQL cannot hold {what}"):
+        checkout(tmp_path, files(tmp_path, "sql"), snapshot(tmp_path, {odd: rows}))
+
+
 def test_format_of_the_directory_changes_as_a_whole(tmp_path: Path) -> None:
     found = snapshot(tmp_path, {NOTES: ROWS})
     for suffix in ("csv", "parquet", "csv"):

@@ -7,6 +7,8 @@ blobs.
 
 from __future__ import annotations
 
+from typing import Final
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,6 +17,8 @@ from tdv.targets.losses import refused_value
 from tdv.targets.sql import listed, quote
 from tdv.targets.sqlite import ddl
 from tdv.targets.sqlite.literals import literals as sqlite_literals
+
+_SQL: Final = "SQL"
 
 
 def create_table(table: TableSchema) -> str:
@@ -28,11 +32,11 @@ def insert(table: TableSchema) -> str:
 
 
 def literals(array: pa.Array, column: Column, table: str) -> pa.Array:
-    """Each value as a literal; raises `DataError` for NUL in text, which SQL text cannot hold."""
+    """Each value as a literal; raises `DataError` for NUL in text, and for what not every SQL database can hold."""
 
     def text(stored: pa.Array) -> pa.Array:
         if pc.any(pc.match_substring(stored, "\0"), min_count=0).as_py():
-            raise refused_value(table, column.name, "NUL characters in text", "SQL")
+            raise refused_value(table, column.name, "NUL characters in text", _SQL)
         return pc.binary_join_element_wise("'", pc.replace_substring(stored, "'", "''"), "'", "")
 
-    return sqlite_literals(array, column, table, text)
+    return sqlite_literals(array, column, table, text, _SQL)

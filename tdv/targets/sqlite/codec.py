@@ -30,6 +30,7 @@ ARROW: Final[Mapping[Storage, pa.DataType]] = {
     "text": pa.string(),
     "blob": pa.binary(),
 }
+SQLITE: Final = "SQLite"
 _SECOND: Final = 1_000_000
 _FIRST_DAY: Final = -719_162  # 0001-01-01 in days from 1970
 _LAST_DAY: Final = 2_932_896  # 9999-12-31
@@ -56,14 +57,15 @@ def storage(kind: LogicalType) -> Storage:
     return "blob" if kind.name == "binary" else "text"
 
 
-def encode(array: pa.Array, column: Column, table: str) -> pa.Array:
-    """The values as SQLite stores them, of the type `ARROW` says; raises `DataError` for one that it cannot hold."""
+def encode(array: pa.Array, column: Column, table: str, engine: str = SQLITE) -> pa.Array:
+    """The values as SQLite stores them, of the type `ARROW` says; raises `DataError` for one that it cannot hold, which
+    says that `engine` cannot."""
     kind = column.type
     if kind.name == "float64" and pc.any(pc.is_nan(array)).as_py():
-        raise refused_value(table, column.name, "NaN: it stores NULL instead", "SQLite")
+        raise refused_value(table, column.name, "NaN: it would come back as NULL", engine)
     if kind.name in _DAYS:
-        _refuse_years(array, column, table)
-    refuse_inner_null(array, column, table, "SQLite")
+        _refuse_years(array, column, table, engine)
+    refuse_inner_null(array, column, table, engine)
     encoder = _ENCODERS.get(kind.name)
     if is_number(kind):
         return _number(array, kind)
@@ -146,12 +148,12 @@ def _times(array: pa.Array) -> pa.Array:
     return pc.if_else(_whole_seconds(array), pc.utf8_slice_codeunits(full, 0, 8), full)
 
 
-def _refuse_years(array: pa.Array, column: Column, table: str) -> None:
+def _refuse_years(array: pa.Array, column: Column, table: str, engine: str) -> None:
     per_day = 86_400 * _SECOND if column.type.name != "date" else 1
     range_of = pc.min_max(array.cast(pa.int32() if per_day == 1 else pa.int64()))
     low, high = range_of["min"].as_py(), range_of["max"].as_py()
     if low is not None and (low < _FIRST_DAY * per_day or high >= (_LAST_DAY + 1) * per_day):
-        raise refused_value(table, column.name, "years before 1 or after 9999", "SQLite")
+        raise refused_value(table, column.name, "years before 1 or after 9999", engine)
 
 
 _DAYS: Final = frozenset({"date", "timestamp", "timestamptz"})

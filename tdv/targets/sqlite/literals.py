@@ -1,4 +1,4 @@
-"""Values as SQLite stores them, as SQL.
+"""Values as SQLite stores them, as SQL for it or for files.
 
 In: canonical columns. Out: literals. Always holds: a number is written in the shortest form that reads back as the same
 one.
@@ -13,15 +13,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tdv.model.schema import Column
-from tdv.targets.sqlite.codec import encode, storage
+from tdv.targets.sqlite.codec import SQLITE, encode, storage
 
 _INFINITE: Final[Mapping[str, str]] = {"inf": "9e999", "-inf": "-9e999"}
 
 
-def literals(array: pa.Array, column: Column, table: str, text: Callable[[pa.Array], pa.Array]) -> pa.Array:
+def literals(
+    array: pa.Array, column: Column, table: str, text: Callable[[pa.Array], pa.Array], engine: str = SQLITE
+) -> pa.Array:
     """Each value as a literal, NULL for null; `text` makes those of texts. Raises `DataError` as `encode` does."""
     how = storage(column.type)
-    stored = encode(array, column, table)
+    stored = encode(array, column, table, engine)
     if how == "integer":
         texts = pc.cast(stored, pa.string())
     elif how in ("real", "number"):
