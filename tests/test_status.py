@@ -96,9 +96,14 @@ def test_dataset_that_is_gone_is_named_while_dvc_builds_it(repo: RepositoryBuild
     found = {item["dataset"]: item["notices"] for item in made.tdv("status", "--json", expect=0).json()["datasets"]}
     (notice,) = found["shop"]
     assert notice["kind"] == "gone"
-    assert "git restore datasets/shop, or dvc remove shop" in notice["hint"]
+    assert "git checkout HEAD -- datasets/shop, or dvc remove shop" in notice["hint"]
     assert "gone" not in {notice["kind"] for notice in found["stock"]}
-    made.git("restore", "datasets/shop")
+    made.git("add", "--all")
+    made.commit("Away")
+    made.git("commit", "--quiet", "--allow-empty", "--message", "Later")
+    found = {item["dataset"]: item["notices"] for item in made.tdv("status", "--json", expect=0).json()["datasets"]}
+    command, _, _ = found["shop"][0]["hint"].partition(", or ")
+    made.git(*command.split()[1:])
     found = {item["dataset"]: item["notices"] for item in made.tdv("status", "--json", expect=0).json()["datasets"]}
     assert "gone" not in {notice["kind"] for notice in found["shop"]}
 
@@ -123,7 +128,7 @@ def test_what_is_left_of_a_dataset_in_each_file_of_dvc_is_named(repo: Repository
         assert text in said
     run(sys.executable, "-m", "dvc", "remove", "shop", cwd=made.root)
     (said,) = left()
-    assert "its artifact in dvc.yaml git restore" in said
+    assert "its artifact in dvc.yaml git checkout" in said
     assert "dvc remove" not in said
     kept = yaml.safe_load(made.read("dvc.yaml"))
     del kept["artifacts"]["shop"]

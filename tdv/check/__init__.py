@@ -84,7 +84,7 @@ def _touched(
 
 def _left_over(ports: CheckPorts, changed: tuple[str, ...]) -> Iterator[Verdict]:
     """Datasets whose spec the branch took away, and that DVC's files still name."""
-    for dataset, found in leftovers(ports.book.root).items():
+    for dataset, found in leftovers(ports.git).items():
         if any(path.startswith(f"datasets/{dataset}/") for path in changed):
             yield Subject(dataset, file=pipeline.DVC_YAML).broken("stage", found.message, found.hint)
 

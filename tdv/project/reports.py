@@ -98,7 +98,7 @@ def _digest(ports: Ports, dataset: str) -> str | None:
 
 def _gone(ports: Ports) -> dict[str, list[verb.Notice]]:
     """Datasets that DVC's files still name, though their spec is not there any more."""
-    return {name: [verb.Notice("gone", item.message, item.hint)] for name, item in leftovers(ports.root).items()}
+    return {name: [verb.Notice("gone", item.message, item.hint)] for name, item in leftovers(ports.git).items()}
 
 
 def _drifted(ports: Ports) -> dict[str, list[verb.Notice]]:

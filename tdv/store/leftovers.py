@@ -1,7 +1,7 @@
 """What DVC's files still say of datasets whose spec is gone.
 
-In: the root of a project. Out: dataset → `Leftover`. Always holds: stages and artifacts that tdv did not write are not
-looked at; nothing is written.
+In: Git at the root of a project. Out: dataset → `Leftover`. Always holds: stages and artifacts that tdv did not write
+are not looked at; nothing is written.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Final
 
 from tdv.store import pipeline
 from tdv.store.artifacts import data_path
+from tdv.store.git import Git
 
 _SAID: Final = {
     "stage": "its stage in dvc.yaml",
@@ -28,10 +29,12 @@ _MEND: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """A dataset without a spec; `places` are ``stage``, ``artifact`` and ``lock``, where it still stands."""
+    """A dataset without a spec; `places` are ``stage``, ``artifact`` and ``lock``, where it still stands; `commit` has
+    its spec, None where no commit does."""
 
     dataset: str
     places: tuple[str, ...]
+    commit: str | None
 
     @property
     def message(self) -> str:
@@ -45,23 +48,33 @@ class Leftover:
         # With the stage, DVC removes what it locked.
         places = [place for place in self.places if place != "lock" or "stage" not in self.places]
         out = " and ".join(_MEND[place].format(self.dataset) for place in places)
-        return f"git restore datasets/{self.dataset}, or {out}"
+        return f"git checkout {self.commit} -- datasets/{self.dataset}, or {out}" if self.commit else out
 
 
-def leftovers(root: Path) -> dict[str, Leftover]:
+def leftovers(git: Git) -> dict[str, Leftover]:
     """Every dataset that DVC's files name and that has no spec any more."""
+    root = git.root
     found = {
         "stage": [name for name in pipeline.stage_names(root) if _spec(name) in pipeline.stage_deps(root, name)],
         "artifact": list(_artifacts(root)),
         "lock": [name for name, stage in pipeline.read_lock(root).items() if stage.out(data_path(name))],
     }
     names = dict.fromkeys(name for place in found.values() for name in place)
-    return {name: Leftover(name, _places(found, name)) for name in names if not has_spec(root, name)}
+    gone = (name for name in names if not has_spec(root, name))
+    return {name: Leftover(name, _places(found, name), _last_commit(git, name)) for name in gone}
 
 
 def has_spec(root: Path, dataset: str) -> bool:
     """False for a dataset that was taken away, or retired: then only its releases are left."""
     return (root / _spec(dataset)).is_file()
+
+
+def _last_commit(git: Git, dataset: str) -> str | None:
+    """``HEAD`` while nobody committed that the spec is gone, else the commit before that."""
+    if git.read_many("HEAD", (_spec(dataset),)):
+        return "HEAD"
+    removed = git.answer("rev-list", "-1", "HEAD", "--", _spec(dataset)).decode().strip()
+    return f"{removed[:12]}^" if removed else None
 
 
 def _spec(dataset: str) -> str:
