@@ -11,7 +11,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Final, Literal
 
+from tdv.model.lock import FILE as TDV_LOCK
 from tdv.model.release import Release
+from tdv.store import changelog, pipeline
+from tdv.store.artifacts import summary_path
 from tdv.store.git import Git
 from tdv.store.history import faults_of_tags
 from tdv.store.line_ends import unlike_committed
@@ -19,6 +22,7 @@ from tdv.store.records import ReleaseBook, amendments_path, taken_back
 from tdv.store.tags import Tag
 
 FORMAT: Final = "tdv.status/v1"
+_SHARED: Final = (pipeline.DVC_YAML, pipeline.DVC_LOCK, TDV_LOCK, changelog.FILE)
 Kind = Literal[
     "conflict",
     "edited",
@@ -131,15 +135,16 @@ class Standing:
 @dataclass(frozen=True, slots=True)
 class Status:
     """All datasets that were asked for; `versions` say how far the data that is in use is from the code, which leaves
-    nothing to do by itself."""
+    nothing to do by itself; `unmerged` lists the files that commands write and that Git has in conflict."""
 
     datasets: tuple[DatasetStatus, ...]
     versions: tuple[Standing, ...] = ()
+    unmerged: tuple[str, ...] = ()
 
     @property
     def clean(self) -> bool:
         """True if nothing is left to do."""
-        return not any(dataset.notices for dataset in self.datasets)
+        return not self.unmerged and not any(dataset.notices for dataset in self.datasets)
 
     def to_plain(self) -> dict[str, Any]:
         return {
@@ -147,13 +152,14 @@ class Status:
             "clean": self.clean,
             "datasets": [dataset.to_plain() for dataset in self.datasets],
             "versions": [standing.to_plain() for standing in self.versions],
+            "unmerged": list(self.unmerged),
         }
 
 
 def status(ports: StatusPorts, datasets: Sequence[str]) -> Status:
     """Looks at each of `datasets`; raises `GitError`, and `DocumentError` for a damaged record."""
     look = _Look(ports, datasets)
-    return Status(tuple(_dataset(look, dataset) for dataset in datasets))
+    return Status(tuple(_dataset(look, dataset) for dataset in datasets), unmerged=look.unmerged)
 
 
 class _Look:
@@ -170,10 +176,16 @@ class _Look:
         # A shallow clone brings no tags along, so that none here says nothing.
         self.blind = not tags and ports.git.is_shallow()
         paths = [path for dataset in datasets for path in self._paths(dataset)]
-        changes = ports.git.changes(paths) if paths else ()
+        self._generated = (*_SHARED, *map(summary_path, datasets))
+        changes = ports.git.changes((*self._generated, *paths))
         self._changed = [change.path for change in changes]
         self._unmerged = {change.path for change in changes if change.unmerged}
         self.bent = unlike_committed(ports.git, [path for stage in self.stages.values() for path in stage.sources])
+
+    @property
+    def unmerged(self) -> tuple[str, ...]:
+        """The files that no person writes and that are in conflict, even where they can be read again."""
+        return tuple(path for path in self._generated if path in self._unmerged)
 
     def tagged(self, dataset: str) -> dict[str, Tag]:
         """Version → its tag."""

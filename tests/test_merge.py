@@ -379,6 +379,12 @@ def test_by_hand_after_a_conflict(shop: Repository) -> None:
     }
     assert "1,Ada,37" in shop.read(SEED)
     shop.tdv("build", expect=0)
+    status = shop.tdv("status", "--json", expect=0).json()
+    assert status["unmerged"] == ["dvc.lock", "datasets/shop/snapshot.yaml"]
+    shop.git("add", SEED, "datasets/shop/snapshot.yaml")
+    status = shop.tdv("status", "--json", expect=0).json()
+    assert (status["clean"], status["unmerged"]) == (False, ["dvc.lock"])
+    assert "conflict  in conflict: dvc.lock  tdv merge" in shop.tdv("status", expect=0).stdout
     shop.git("add", "dvc.lock", "datasets/shop/snapshot.yaml")
     shop.git("commit", "--quiet", "-m", "Merge")
     assert shop.tdv("status", "--json").json()["datasets"][0]["notices"][0]["kind"] == "unreleased"

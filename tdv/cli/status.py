@@ -31,9 +31,11 @@ def command(
         return
     for dataset in status.datasets:
         latest = f"v{dataset.latest}" if dataset.latest else "no release"
-        idle = not dataset.notices and not any(item.problem for item in status.versions)
+        idle = not (dataset.notices or status.unmerged or any(item.problem for item in status.versions))
         terminal.out(f"{terminal.styled(dataset.dataset, 'bold')}  {latest}{'  nothing to do' if idle else ''}")
         terminal.table(("", "", ""), [(f"  {item.kind}", item.message, item.hint) for item in dataset.notices])
+    if status.unmerged:
+        terminal.table(("", "", ""), [("conflict", f"in conflict: {', '.join(status.unmerged)}", "tdv merge")])
     terminal.table(("", "", "", ""), standing_lines(status.versions))
     if not status.datasets:
         terminal.note("No dataset yet: `tdv new NAME` begins one.")
