@@ -75,6 +75,13 @@ def test_every_dependency_is_imported() -> None:
     assert declared - used == set()
 
 
+@pytest.mark.parametrize("arguments", [("--help",), ("gc", "--help")], ids=" ".join)
+def test_help_ends_well(arguments: tuple[str, ...]) -> None:
+    """In a process of its own: what the entry point does around a command is part of it."""
+    outcome = run(sys.executable, "-m", "tdv", *arguments, cwd=ROOT)
+    assert (outcome.exit_code, outcome.stderr) == (0, "")
+
+
 def test_version_is_printed() -> None:
     outcome = run(sys.executable, "-m", "tdv", "--version", cwd=ROOT)
     assert (outcome.exit_code, outcome.stdout) == (0, f"tdv {tdv.__version__}\n")
