@@ -18,6 +18,7 @@ from pymysql import err
 from tdv.errors import Refused
 from tdv.targets.losses import accepted
 from tdv.targets.mysql import catalogue
+from tdv.targets.mysql.bulk import LARGE, in_one_pass
 from tdv.targets.mysql.catalogue import TABLE, Found, collation_of
 from tdv.targets.mysql.checking import check_rows
 from tdv.targets.mysql.ddl import Making, create_table, refuse_columns
@@ -146,11 +147,10 @@ class Loading:
         return held
 
     def _fill(self, names: Mapping[str, str]) -> None:
-        # The build has proved them: without these checks InnoDB fills an empty table in one pass.
-        execute(self._connection, "SET SESSION unique_checks = 0")
-        for table in self._tables:
-            fill(self._connection, quote(names[table.name]), table, as_file=self._as_file)
-        execute(self._connection, "SET SESSION unique_checks = 1")
+        large = [quote(names[table.name]) for table in self._tables if table.rows >= LARGE]
+        with in_one_pass(self._connection, large):
+            for table in self._tables:
+                fill(self._connection, quote(names[table.name]), table, as_file=self._as_file)
 
     def _stayed(self, present: Sequence[str]) -> Sequence[Held]:
         """Replaces the rows of tables that stay, in one transaction."""

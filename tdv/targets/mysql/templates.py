@@ -20,6 +20,7 @@ from pymysql import err
 from tdv.config import TargetSettings
 from tdv.errors import DataError, IntegrityError, Refused
 from tdv.targets.mysql import catalogue
+from tdv.targets.mysql.bulk import LARGE, counts_anew, in_one_pass
 from tdv.targets.mysql.ddl import STATE_PREFIX
 from tdv.targets.mysql.session import connected, execute, lock, named, parameters, translated, unlock
 from tdv.targets.mysql.state import held_in, write_state
@@ -96,18 +97,17 @@ class Templates:
         source, goal = quote(template.name), quote(database)
         statements = {name: self._statement(template.name, name) for name in self._tables(template.name)}
         execute(self._admin, f"USE {goal}")
-        execute(self._admin, "SET SESSION unique_checks = 0")
         for statement in statements.values():
             execute(self._admin, statement)
-        for name in statements:
-            columns = self._columns(template.name, name)
-            execute(
-                self._admin,
-                f"INSERT INTO {goal}.{quote(name)} ({columns}) SELECT {columns} FROM {source}.{quote(name)}",
-            )
-        execute(self._admin, "SET SESSION unique_checks = 1")
+        places = {name: f"{goal}.{quote(name)}" for name in statements}
+        rows = {table.lower(): count for held in template.held for table, count in held.tables.items()}
+        large = [name for name in statements if rows.get(name.lower(), 0) >= LARGE and counts_anew(statements[name])]
+        with in_one_pass(self._admin, [places[name] for name in large]):
+            for name, place in places.items():
+                columns = self._columns(template.name, name)
+                execute(self._admin, f"INSERT INTO {place} ({columns}) SELECT {columns} FROM {source}.{quote(name)}")
         self._note_use(template.name)
-        return {name: f"{goal}.{quote(name)}" for name in statements}
+        return places
 
     def drop(self, name: str) -> None:
         """Removes a template; any other name is left alone."""
