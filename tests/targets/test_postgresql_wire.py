@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -40,6 +42,18 @@ host all named 127.0.0.1/32 ident
 """
 USERS = ("open", "spoken", "covered", "bare", "salted", "named")
 WHO = "SELECT current_user, (SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()), current_setting('search_path')"
+
+INTERRUPTED = """
+import sys
+from tdv.targets.postgresql.wire import Address, session
+
+with session(Address.of(sys.argv[1], {})) as opened:
+    opened.wait_for_long()
+    try:
+        opened.query("SELECT pg_advisory_lock(7)")
+    except KeyboardInterrupt:
+        print("interrupted, then", opened.query("SELECT 1"))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +180,22 @@ def test_light_session_goes_on_after_a_refusal(server: Server) -> None:
             execute(light, "SELECT * FROM kept")
         with pytest.raises(Refusal), tolerating("42P01"):
             execute(light, "SELECT 1 / 0")
+
+
+@pytest.mark.parametrize(("user", "mode"), [("hashed", "disable"), ("open", "require")])
+def test_ctrl_c_ends_the_statement_on_the_server(tls_server: Server, user: str, mode: str) -> None:
+    url = by_port(tls_server, user, mode)
+    with psycopg.connect(by_socket(tls_server), autocommit=True) as other:
+        other.execute("SELECT pg_advisory_lock(7)")
+        command = [sys.executable, "-c", INTERRUPTED, url]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            while process.poll() is None and not other.execute(waiting).fetchall():
+                pass
+            process.send_signal(signal.SIGINT)
+            said, _ = process.communicate()
+        # Nobody gave the lock back meanwhile.
+        assert (said, other.execute(waiting).fetchall()) == ("interrupted, then [('1',)]\n", [])
 
 
 @pytest.mark.parametrize(("user", "mode"), [("covered", "disable"), ("bare", "prefer"), ("bare", "require")])

@@ -21,6 +21,7 @@ from tdv.targets.postgresql.settings import APPLICATION
 
 _PROTOCOL: Final = 196_608
 _SSL_REQUEST: Final = 80_877_103
+_CANCEL_REQUEST: Final = 80_877_102
 _WAIT: Final = 10.0
 _LONGEST: Final = 16 << 20
 _MODES: Final = frozenset({"disable", "prefer", "require"})
@@ -107,8 +108,8 @@ def _from_url(url: str) -> dict[str, str]:
 @contextmanager
 def session(address: Address) -> Iterator[Session]:
     """A session that is ready for statements; raises `Unsupported`, `Refusal` or `OSError`."""
-    with _connected(address) as stream, closing(Session(stream)) as opened:
-        opened.start(address)
+    with _connected(address) as stream, closing(Session(stream, address)) as opened:
+        opened.start()
         yield opened
 
 
@@ -146,13 +147,16 @@ def _encrypted(stream: socket.socket, address: Address) -> socket.socket:
 class Session:
     """One connection; `version` is that of the server as a number: 15 for 15.18."""
 
-    def __init__(self, stream: socket.socket) -> None:
+    def __init__(self, stream: socket.socket, address: Address) -> None:
         self._stream = stream
         self._read = stream.makefile("rb")
+        self._address = address
+        self._key = b""
         self.version = 0
 
-    def start(self, address: Address) -> None:
+    def start(self) -> None:
         """Says who asks, and proves it."""
+        address = self._address
         words = {
             "user": address.user,
             "database": address.database,
@@ -164,8 +168,9 @@ class Session:
         self._stream.sendall(struct.pack("!ii", len(body) + 8, _PROTOCOL) + body)
         login = Login(address.user, address.password)
         for kind, data in self._answers(b"RK"):
-            answer = login.answer(int.from_bytes(data[:4], "big"), data[4:]) if kind == b"R" else None
-            if answer is not None:
+            if kind == b"K":
+                self._key = data
+            elif (answer := login.answer(int.from_bytes(data[:4], "big"), data[4:])) is not None:
                 self._send(b"p", answer)
 
     def wait_for_long(self) -> None:
@@ -177,8 +182,21 @@ class Session:
         return self.answer(statements)[1]
 
     def answer(self, statements: str) -> tuple[tuple[int, ...], list[Row]]:
-        """As `query`, with the number of each column's type."""
-        self._send(b"Q", statements.encode() + b"\0")
+        """As `query`, with the number of each column's type. Ctrl-C ends the statements on the server, too."""
+        try:
+            self._send(b"Q", statements.encode() + b"\0")
+            return self._rows()
+        except KeyboardInterrupt:
+            self._cancel()
+            raise
+
+    def close(self) -> None:
+        """Takes leave, so that the server notes no lost connection."""
+        with suppress(OSError):
+            self._send(b"X", b"")
+        self._read.close()
+
+    def _rows(self) -> tuple[tuple[int, ...], list[Row]]:
         types: tuple[int, ...] = ()
         rows: list[Row] = []
         for kind, data in self._answers(b"TDCI"):
@@ -188,11 +206,15 @@ class Session:
                 rows.append(_row(data))
         return types, rows
 
-    def close(self) -> None:
-        """Takes leave, so that the server notes no lost connection."""
-        with suppress(OSError):
-            self._send(b"X", b"")
-        self._read.close()
+    def _cancel(self) -> None:
+        """Ends what is at work, by a connection of its own as the protocol has it, and waits a while for its answer:
+        the next statement, which tidies up, would wait for its end, and be taken for answered by it."""
+        self._stream.settimeout(_WAIT)
+        with suppress(Unsupported, Refusal, OSError):
+            with _connected(self._address) as stream:
+                stream.sendall(struct.pack("!ii", len(self._key) + 8, _CANCEL_REQUEST) + self._key)
+                stream.recv(1)
+            self._rows()
 
     def _answers(self, expected: bytes) -> Iterator[tuple[bytes, bytes]]:
         """The messages until the server is ready; raises the first error that it reports, then or when it hangs up."""
