@@ -394,3 +394,11 @@ def test_datasets_that_a_branch_adds_or_takes_away_are_told(repo: RepositoryBuil
     assert len(made.tdv("diff", "--base", "zoo", "--jsonl", expect=0).stdout.splitlines()) == 2
     documents.validate(documents.plain(made.tdv("diff", "--base", "zoo", "--json").json()["diffs"][1], "diff"), "diff")
     made.tdv("diff", "--base", "main", "--exit-code", expect=0)
+
+
+@pytest.mark.parametrize("key", ["levels", '"levels"', '"\\x6cevels"'])
+def test_spec_sets_levels_however_it_is_written(repo: RepositoryBuilder, key: str) -> None:
+    made = shop(repo)
+    assert "needs major" in made.tdv("diff").stdout
+    made.write({"datasets/shop/dataset.yaml": f"{SPEC}{key}: {{row-removed: patch}}\n"})
+    assert "needs minor" in made.tdv("diff").stdout

@@ -17,10 +17,11 @@ from typing import TYPE_CHECKING, Final
 from tdv.config.address import is_path, is_url
 from tdv.errors import NotFound, TdvError, UsageError
 from tdv.model.compat import Compat
-from tdv.model.diff import Finding, Level, TableChange
+from tdv.model.diff import Finding, TableChange
 from tdv.model.diff_report import DiffReport, ReportOptions, RowChange, SchemaChange, TableReport
 from tdv.model.reference import DATASET
 from tdv.project import obtain, states
+from tdv.project.levels import levels_of
 from tdv.project.states import State
 from tdv.store import pipeline
 from tdv.store.artifacts import data_path
@@ -346,14 +347,6 @@ def _stale(ports: Ports, pair: Pair) -> Iterator[str]:
             if not stage_status(ports.root, state.dataset, prints).sources_unchanged:
                 yield f"The sources of {state.dataset} changed since it was built: `tdv build {state.dataset}` first."
             prints.save()
-
-
-def levels_of(ports: Ports, dataset: str) -> Mapping[str, Level]:
-    """The levels of rules that tdv.yaml and the spec set; a spec that cannot be read sets none."""
-    try:
-        return {**ports.settings.levels, **ports.spec(dataset).levels}
-    except TdvError:
-        return ports.settings.levels
 
 
 @contextmanager

@@ -209,7 +209,7 @@ def _locks(ports: Ports) -> Iterator[bytes]:
 def _rows(ports: Ports, dataset: str, old: str, new: str, change: FileChange) -> DiffReport | None:
     """The report of two artifacts; None where a part that is needed is not in the cache."""
     from tdv.diff.report import report
-    from tdv.project.comparisons import levels_of
+    from tdv.project.levels import levels_of
 
     names = _name(ports, dataset, old, f"a/{change.path}"), _name(ports, dataset, new, f"b/{change.new_path}")
     options = ReportOptions(limit=_ROWS, levels=levels_of(ports, dataset))
