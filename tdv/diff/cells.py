@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tdv.content.hashing import column_hash
+from tdv.diff.matching import picked
 from tdv.model.types import LogicalType
 
 Mask = npt.NDArray[np.bool_]
@@ -66,7 +67,7 @@ def _slots(array: pa.Array, width: Any, per_value: int = 1) -> npt.NDArray[Any]:
 def _forgive(differs: Mask, old: pa.Array, new: pa.Array, tolerance: float) -> None:
     """Takes back, in place, what lies within the tolerance."""
     at = np.flatnonzero(differs)
-    one, other = (_floats(array.take(pa.array(at))) for array in (old, new))
+    one, other = (_floats(picked(array, at)) for array in (old, new))
     with np.errstate(invalid="ignore"):
         near = np.abs(one - other) <= tolerance * np.maximum(1.0, np.maximum(np.abs(one), np.abs(other)))
     differs[at[near]] = False

@@ -28,6 +28,18 @@ def matched(old: pa.Table, new: pa.Table, schema: TableSchema) -> tuple[Position
     return _by_hash(old, new, schema)
 
 
+def as_array(at: Positions) -> pa.Array:
+    """Positions as Arrow has them."""
+    # pa.array() would import numpy.ma, 10 ms, to see whether it is given an array with a mask.
+    data = pa.py_buffer(np.ascontiguousarray(at, np.int64))
+    return pa.Array.from_buffers(pa.int64(), len(at), [None, data])
+
+
+def picked(values: Any, at: Positions) -> Any:
+    """The values of an array, or the rows of a table, at these positions."""
+    return values.take(as_array(at))
+
+
 def rest(rows: int, taken: Positions) -> Positions:
     """The positions below `rows` that are not `taken`."""
     left = np.ones(rows, np.bool_)

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from tdv.content.arrow import arrow_schema, arrow_type
 from tdv.content.snapshot import Snapshot
-from tdv.diff.matching import Positions
+from tdv.diff.matching import Positions, picked
 from tdv.diff.value import common_schema, own_columns
 from tdv.model.manifest import Part, TableManifest
 from tdv.model.schema import TableSchema
@@ -54,7 +54,7 @@ class Side:
         found = [schema.empty_table()]
         for part, inside in _per_part(parts, at):
             rows = self.snapshot.part(self.schema.name, part, columns)
-            found.append(rows if len(inside) == part.rows else rows.take(pa.array(inside)))
+            found.append(rows if len(inside) == part.rows else picked(rows, inside))
         return pa.concat_tables(found).combine_chunks()
 
     @staticmethod

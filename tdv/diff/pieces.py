@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from tdv.content.arrow import arrow_type
-from tdv.diff.matching import Positions
+from tdv.diff.matching import Positions, as_array
 from tdv.diff.pair import Pair
 from tdv.diff.value import CellChanges, TableDiff, empty_rows
 from tdv.model.diff import TableChange
@@ -91,4 +91,4 @@ def _cells(common: TableSchema, name: str, pieces: Sequence[Piece], rows: int) -
     positions = np.concatenate(at)
     kept = int(np.searchsorted(positions, rows))
     cut = pa.concat_arrays(before).slice(0, kept), pa.concat_arrays(after).slice(0, kept)
-    return CellChanges(pa.array(positions[:kept], pa.int64()), *cut)
+    return CellChanges(as_array(positions[:kept]), *cut)

@@ -23,7 +23,7 @@ from tdv.diff.alignment import Stretch, stretches
 from tdv.diff.bags import compare_bags
 from tdv.diff.cells import Mask, unequal
 from tdv.diff.filtering import Filter
-from tdv.diff.matching import Positions, matched, rest
+from tdv.diff.matching import Positions, matched, picked, rest
 from tdv.diff.pair import Pair, Side
 from tdv.diff.pieces import Piece, Values, table_diff
 from tdv.diff.value import TableDiff
@@ -136,12 +136,12 @@ def _piece(pair: Pair, stretch: Stretch, plan: Plan, names: list[str], at: tuple
     values: dict[str, tuple[pa.Array, pa.Array]] = {}
     old_column, new_column = _columns(pair.old, stretch.old, names), _columns(pair.new, stretch.new, names)
     for name in names:
-        before, after = _picked(old_column(name), old_at), _picked(new_column(name), new_at)
+        before, after = _among(old_column(name), old_at), _among(new_column(name), new_at)
         mask = unequal(before, after, pair.common.column(name).type, plan.tolerance)
         if mask.any():
             masks[name] = mask
-            shown = pa.array(plan.first(np.flatnonzero(mask)))
-            values[name] = before.take(shown), after.take(shown)
+            shown = plan.first(np.flatnonzero(mask))
+            values[name] = picked(before, shown), picked(after, shown)
     gone = rest(sum(part.rows for part in stretch.old), old_at)
     come = rest(sum(part.rows for part in stretch.new), new_at)
     changed = np.flatnonzero(_any(masks, len(new_at)))
@@ -151,7 +151,7 @@ def _piece(pair: Pair, stretch: Stretch, plan: Plan, names: list[str], at: tuple
         piece.removed_rows = pair.old.rows(stretch.old, plan.first(gone))
         piece.added_rows = pair.new.rows(stretch.new, plan.first(come))
         if len(keep):
-            piece.keys = pair.new.keys(stretch.new).take(pa.array(new_at[keep]))
+            piece.keys = picked(pair.new.keys(stretch.new), new_at[keep])
             piece.values = {name: _values(keep, masks[name], values[name]) for name in masks}
     if plan.whole:
         piece.lost = _own(pair, stretch, old_at, old=True)
@@ -167,8 +167,8 @@ def _columns(side: Side, parts: Sequence[Part], names: list[str]) -> Callable[[s
     return lambda name: one_chunk(table.column(name))
 
 
-def _picked(array: pa.Array, at: Positions) -> pa.Array:
-    return array if len(at) == len(array) else array.take(pa.array(at))
+def _among(array: pa.Array, at: Positions) -> pa.Array:
+    return array if len(at) == len(array) else picked(array, at)
 
 
 def _any(masks: dict[str, Mask], length: int) -> Mask:
@@ -182,7 +182,7 @@ def _values(keep: Positions, mask: Mask, values: tuple[pa.Array, pa.Array]) -> V
     """The cells of one column in the rows that are kept; `values` are those of its first changed rows."""
     at = np.flatnonzero(mask)[: len(values[0])]
     inside = np.flatnonzero(np.isin(at, keep, assume_unique=True))
-    before, after = (array.take(pa.array(inside)) for array in values)
+    before, after = (picked(array, inside) for array in values)
     return Values(np.searchsorted(keep, at[inside]), before, after)
 
 
