@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tdv.model.release import MANIFEST
 from tdv.model.schema import DatasetSchema, TableSchema
 
 FORMAT: Final = "tdv.manifest/v1"
-FILE: Final = "manifest.json"
+FILE: Final = MANIFEST
 
 
 @dataclass(frozen=True, slots=True)

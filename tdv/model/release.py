@@ -14,6 +14,8 @@ from tdv.model.compat import Compat
 from tdv.model.reference import qualified
 
 FORMAT: Final = "tdv.release/v1"
+MANIFEST: Final = "manifest.json"
+"""The file of an artifact that says what the others hold; `tdv.model.manifest` reads it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,6 @@ from tdv.project import obtain, states
 from tdv.project.levels import levels_of
 from tdv.project.states import State
 from tdv.store import pipeline
-from tdv.store.artifacts import data_path
-from tdv.store.fingerprint import Fingerprints, stage_status
 
 if TYPE_CHECKING:
     from tdv.content.snapshot import Snapshot
@@ -260,6 +258,8 @@ def _alone(ports: Ports, wish: DiffWish) -> Iterator[DiffReport]:
 
 def _built(stages: Mapping[str, StageLock]) -> set[str]:
     """The datasets among the stages."""
+    from tdv.store.artifacts import data_path
+
     return {name for name, stage in stages.items() if stage.out(data_path(name))}
 
 
@@ -343,6 +343,8 @@ def _stale(ports: Ports, pair: Pair) -> Iterator[str]:
     """What a reader must know of a work tree that was edited since it was built."""
     for state in pair:
         if isinstance(state, State) and state.version == "workspace":
+            from tdv.store.fingerprint import Fingerprints, stage_status
+
             prints = Fingerprints(ports.root)
             if not stage_status(ports.root, state.dataset, prints).sources_unchanged:
                 yield f"The sources of {state.dataset} changed since it was built: `tdv build {state.dataset}` first."

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tdv import durable
 from tdv.errors import RemoteError, StoreError, TdvError
-from tdv.model import manifest as manifests
+from tdv.model.release import MANIFEST
 
 if TYPE_CHECKING:
     from tdv.content.snapshot import Snapshot
@@ -81,10 +81,10 @@ def read_manifest(ports: Ports, artifact: Artifact) -> bytes:
     """The bytes of an artifact's manifest; if need be, it and the list of files are fetched, none of the tables."""
     _fetch_only(ports, artifact.md5)
     files = {entry.relpath: entry.md5 for entry in ports.cache.read_dir(artifact.md5)}
-    if manifests.FILE not in files:
+    if MANIFEST not in files:
         raise StoreError(f"The artifact {artifact.md5} has no manifest", hint="`tdv build` makes it anew.")
-    _fetch_only(ports, files[manifests.FILE])
-    return ports.cache.read(files[manifests.FILE])
+    _fetch_only(ports, files[MANIFEST])
+    return ports.cache.read(files[MANIFEST])
 
 
 def read_schema(ports: Ports, state: State) -> DatasetSchema:
