@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import pytest
 
 from tdv.errors import TargetError, TdvError
 from tdv.servers import mariadb
+from tdv.servers.private import Account, new_directory
 from tdv.servers.server import Options, Server
 from tdv.targets.verification import target_digest
 from tdv.testing import USERS, checkout, snapshot, users, wanted
 from tests.targets.builders import target
+from tests.targets.crashes import Mortal, crash_before, mortal
 from tests.targets.places import MysqlPlace
 from tests.targets.servers import mysql_url, run_mysql
 from tests.targets.test_postgresql_killed import die, in_child
@@ -51,6 +55,8 @@ OWNED: dict[str, tuple[Any, str]] = {
     "before the copy": (templates.Templates, "copy"),
     "before the swap": (whole, "swap"),
 }
+WHOLE = (("1.0.0", 17), ("2.0.0", 13), ("", 17), ("", 13))
+"""Versions, with their rows, that a reader may find; without a name while tables of others are filled in place."""
 POINTS = [(way, point) for way, points in (("new", NEW), ("stay", STAYING), ("own", OWNED)) for point in points]
 
 
@@ -72,7 +78,7 @@ def test_killed_checkout_leaves_one_whole_version(tmp_path: Path, empty_mysql: s
     status = in_child(killed)
     assert os.WIFSIGNALED(status)
     for held in place.target.held():
-        assert (held.version, len(place.ids())) in (("1.0.0", 17), ("2.0.0", 13), ("", 17), ("", 13))
+        assert (held.version, len(place.ids())) in WHOLE
     place.checkout(13, "2.0.0")
     digest = snapshot(tmp_path, {USERS: users(13)}).manifest
     assert target_digest(place.target, digest.schema) == digest.content
@@ -97,6 +103,55 @@ def test_server_that_goes_in_the_middle_is_an_error_of_the_target(
     with pytest.raises(TargetError, match=r"MySQL failed|cannot be reached"):
         place.checkout(13, "2.0.0")
     server.process.stop()
+
+
+@pytest.fixture(scope="module")
+def durable(mariadb_server: Server) -> Iterator[tuple[Mortal, str]]:
+    """A server that keeps what it has committed when it is killed, and its URL."""
+    account = Account.choose()
+    directory = new_directory(account, mariadb_server.directory.parent)
+    program, installer = mariadb_server.binaries / "mariadbd", mariadb._installer(mariadb_server.binaries)
+    assert installer is not None
+    mariadb._initialise(installer, directory, account)
+    mariadb._write_accounts(directory, account, "pw")
+    command = [*mariadb._command(program, directory, None), "--innodb-flush-log-at-trx-commit=2"]
+    try:
+        with mortal(command, "ready for connections", account.options) as server:
+            # The accounts are made once.
+            (directory / "accounts.sql").write_text("")
+            yield server, mariadb._url(directory, None, "pw")
+    finally:
+        rmtree(directory)
+
+
+@pytest.mark.parametrize(("way", "point"), POINTS)
+def test_server_that_crashes_keeps_one_whole_version(
+    tmp_path: Path, durable: tuple[Mortal, str], monkeypatch: pytest.MonkeyPatch, way: str, point: str
+) -> None:
+    server, url = durable
+    run_mysql(url, "DROP DATABASE IF EXISTS app", "DROP DATABASE IF EXISTS others", "CREATE DATABASE app")
+    run_mysql(
+        url, "CREATE DATABASE others", "CREATE TABLE others.notes (id int)", "INSERT INTO others.notes VALUES (1)"
+    )
+    place = MysqlPlace(tmp_path, mysql_url(url, "app"))
+    if way == "own":
+        place.owned()
+    if way == "stay":
+        place.sql(THEIRS)
+    place.checkout(17)
+    crash_before(monkeypatch, {"new": NEW, "stay": STAYING, "own": OWNED}[way][point], server.kill)
+    with pytest.raises(TargetError):
+        place.checkout(13, "2.0.0")
+    server.start()
+    for held in place.target.held():
+        assert (held.version, len(place.ids())) in WHOLE
+    place.checkout(13, "2.0.0")
+    assert place.holds(13)
+    assert [held.version for held in place.target.held()] == ["2.0.0"]
+    assert place.sql(LEFT) == []
+    assert place.sql("SELECT id FROM others.notes") == [(1,)]
+    for (database,) in place.sql("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME LIKE 'tdv%'"):
+        place.sql(f"DROP DATABASE {database}")
 
 
 def restored(directory: str, url: str, number: int) -> str:

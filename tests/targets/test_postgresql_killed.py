@@ -19,6 +19,7 @@ from tdv.servers.server import Options, Server
 from tdv.targets.verification import target_digest
 from tdv.testing import USERS, checkout, snapshot, users, wanted
 from tests.targets.builders import target
+from tests.targets.crashes import crash_before
 from tests.targets.places import Place
 from tests.targets.servers import database_url, run_sql
 
@@ -98,21 +99,18 @@ def test_server_that_crashes_keeps_one_whole_version(
     server = postgresql.start(
         postgresql_server.binaries, Options(port=None, directory=postgresql_server.directory.parent)
     )
-    module, name = PLACES[point]
+    module, _ = PLACES[point]
     owns = "tables" if module in (loading, loading.Loading) else "database"
     run_sql(server.url, "CREATE DATABASE app")
     place = Place(tmp_path, database_url(server.url, "app"))
     place.target = target(tmp_path, place.url, owns=owns)
     place.checkout(17)
-    real = getattr(module, name)
 
-    def crash(*given: Any, **words: Any) -> Any:
-        monkeypatch.setattr(module, name, real)
+    def kill() -> None:
         ((process,),) = run_sql(server.url, "SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'")
         os.kill(int(str(process)), signal.SIGKILL)
-        return real(*given, **words)
 
-    monkeypatch.setattr(module, name, crash)
+    crash_before(monkeypatch, PLACES[point], kill)
     try:
         with pytest.raises(TargetError):
             place.checkout(13, "2.0.0")

@@ -10,10 +10,15 @@ from typing import Any
 
 import pytest
 
+from tdv.errors import TargetError
+from tdv.servers.server import Server, free_port
+from tests.targets.crashes import crash_before, mortal
 from tests.targets.test_postgresql_killed import die, in_child
 from tests.targets.test_redis import Place
 
 pytest.importorskip("redis")
+
+import redis
 
 from tdv.targets import state
 from tdv.targets.redis import images, loading, session
@@ -61,3 +66,42 @@ def test_killed_checkout_leaves_one_whole_version(place: Place, point: str, owne
     assert place.holds(13)
     assert len(place.keys()) == 13
     assert not place.client.keys("_tdv_staged*")
+
+
+@pytest.mark.parametrize("point", [point for point in PLACES if "remembered" not in point])
+def test_server_that_crashes_keeps_one_whole_version(
+    tmp_path: Path, redis_server: Server, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    port = free_port()
+    words = [
+        "--port",
+        str(port),
+        "--dir",
+        str(tmp_path),
+        "--save",
+        "",
+        "--appendonly",
+        "yes",
+        "--appendfsync",
+        "always",
+    ]
+    with mortal([redis_server.binaries / "redis-server", *words], "Ready to accept") as server:
+        place = Place(tmp_path, f"redis://127.0.0.1:{port}/3")
+        owned = "image" in point or "copy" in point
+        if owned:
+            place.owned()
+        others = place.client if not owned else redis.Redis(port=port, db=4)
+        place.checkout(17)
+        others.set("sessions:1", "s")
+        crash_before(monkeypatch, PLACES[point], server.kill)
+        with pytest.raises(TargetError, match="cannot be reached, or went away"):
+            place.checkout(13, "2.0.0")
+        server.start()
+        assert len(place.client.keys("users:*")) == 17
+        place.checkout(13, "2.0.0")
+        assert place.holds(13)
+        assert len(place.client.keys("users:*")) == 13
+        assert others.get("sessions:1") == b"s"
+        assert not place.client.keys("_tdv_staged*")
+        place.client.close()
+        others.close()
