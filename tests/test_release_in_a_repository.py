@@ -55,6 +55,16 @@ def test_conflict_without_a_merge_is_named(shop: Repository) -> None:
     assert f"there are conflicts in {SPEC_PATH}" in refused.stderr
 
 
+def test_directory_of_the_remote_that_is_made_is_named_once(shop: Repository, tmp_path: Path) -> None:
+    storage = tmp_path / "never-there"
+    shop.write({".dvc/config": f"[core]\n    remote = disk\n['remote \"disk\"']\n    url = {storage}\n"}).commit()
+    with_rows(shop, 7)
+    said = f"The directory of the DVC remote disk was not there and was made: {storage}"
+    assert said in shop.tdv("release", "shop", expect=0).stderr
+    with_rows(shop, 8)
+    assert said not in shop.tdv("release", "shop", expect=0).stderr
+
+
 @pytest.mark.parametrize("attributes", ["datasets/** text eol=lf\n", "* text=auto\n"])
 def test_sources_with_line_ends_that_git_does_not_keep_are_not_committed(shop: Repository, attributes: str) -> None:
     """A spreadsheet saves CRLF, Git commits LF and says nothing, and every other clone would build other data."""

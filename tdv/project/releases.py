@@ -124,12 +124,14 @@ class _Wiring:
         settings = self.ports.dvc
         if settings.default_remote is None:
             return verb.Pushed(None)
+        there = settings.remote().directory
+        made = str(there) if there is not None and not there.is_dir() else ""
         dvc.push(settings, [artifact.md5])
         inside = settings.inside()
         if inside is None:
-            return verb.Pushed(settings.default_remote)
+            return verb.Pushed(settings.default_remote, made=made)
         changed = self.ports.git.changes([inside])
-        return verb.Pushed(settings.default_remote, tuple(change.path for change in changed))
+        return verb.Pushed(settings.default_remote, tuple(change.path for change in changed), made)
 
     def published(self, version: str) -> bool:
         """True once the record is on the remote's default branch or tagged there."""

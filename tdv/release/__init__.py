@@ -331,4 +331,6 @@ def _message(record: Record) -> str:
 def _warnings(pushed: Pushed) -> tuple[str, ...]:
     if pushed.remote is None:
         return ("No DVC remote is configured: the data of this release exists on this machine only.",)
+    if pushed.made:
+        return (f"The directory of the DVC remote {pushed.remote} was not there and was made: {pushed.made}",)
     return ()

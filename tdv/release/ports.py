@@ -34,10 +34,12 @@ class Candidate:
 @dataclass(frozen=True, slots=True)
 class Pushed:
     """Where the data went: `remote` is None without a configured one; `paths` are new files of a remote that
-    lives inside the repository and belong to the commit."""
+    lives inside the repository and belong to the commit; `made` is the directory that was made for it, "" where it was
+    there."""
 
     remote: str | None
     paths: tuple[str, ...] = ()
+    made: str = ""
 
 
 @dataclass(frozen=True, slots=True)
