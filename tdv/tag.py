@@ -112,9 +112,20 @@ def tag(git: Git, options: TagOptions, upload: Callable[[Sequence[Artifact]], ob
         done = work.push(done)
     if failed:
         raise _untaggable(failed, done)
+    notes += _off_the_main_line(git, options.remote, done)
     left = [item.name for item in gone if item.name in remote_tags and not item.pushed]
     notes += tuple(f"The remote still has {name}: `tdv tag --push` removes it there." for name in left)
     return Tagging((*done, *gone), notes)
+
+
+def _off_the_main_line(git: Git, remote: str | None, done: Sequence[Tagged]) -> tuple[str, ...]:
+    """Names the branch where tags were pushed that the main branch of the remote does not hold: a hotfix is tagged like
+    that, and a feature branch should not be."""
+    branch, main = git.branch(), git.default_remote_branch(remote)
+    if branch is None or main is None or branch == main.partition("/")[2]:
+        return ()
+    aside = [tag.name for tag in done if tag.pushed and git.merge_base(tag.commit, main) != tag.commit]
+    return (f"Pushed from the branch {branch}, which {main} does not hold: {', '.join(aside)}",) if aside else ()
 
 
 def _remote_tags(git: Git, options: TagOptions) -> tuple[dict[str, RemoteTag], tuple[str, ...]]:

@@ -147,6 +147,16 @@ def test_push_sends_each_tag_once(shelf: Shelf, origin: Repository) -> None:
     assert [tag.pushed for tag in run(shelf.git, push=True).tags] == [False]
 
 
+def test_push_from_another_branch_is_said(shelf: Shelf, origin: Repository) -> None:
+    shelf.repository.git("switch", "--quiet", "--create", "hotfix")
+    assert run(shelf.git, push=True).notes == ()
+    shelf.source({1: "eve"}).release()
+    assert run(shelf.git, push=True).notes == (
+        "Pushed from the branch hotfix, which origin/main does not hold: shop@v1.0.1",
+    )
+    assert run(shelf.git, push=True).notes == ()
+
+
 def test_tag_of_the_remote_is_taken_over(shelf: Shelf, origin: Repository) -> None:
     run(shelf.git, push=True)
     shelf.repository.git("tag", "--delete", "shop@v1.0.0")
