@@ -223,6 +223,16 @@ def test_main_branch_is_the_repositorys(tmp_path: Path) -> None:
     assert template(made, ".github/workflows/test-data.yml")["on"]["push"]["branches"] == ["trunk"]
 
 
+def test_tag_jobs_have_a_place_for_the_credentials_of_the_dvc_remote(origin: Path, tmp_path: Path) -> None:
+    repository = checkout(origin, tmp_path / "runner", "refs/heads/main")
+    name = ".github/workflows/test-data.yml"
+    text = re.sub(r"(?m)^( +)# (env:|  AWS_)", r"\1\2", repository.read(name))
+    job = yaml.safe_load(text)["jobs"]["tag"]
+    assert job["env"]["AWS_ACCESS_KEY_ID"] == "${{ secrets.AWS_ACCESS_KEY_ID }}"
+    shown = repository.read("ci/tdv.gitlab-ci.yml").partition("tdv-tag:")[0]
+    assert "AWS_ACCESS_KEY_ID" in shown
+
+
 def test_workflows_give_nothing_away(origin: Path, tmp_path: Path) -> None:
     repository = checkout(origin, tmp_path / "runner", "refs/heads/main")
     names = ["ci/tdv/action.yml", ".github/workflows/test-data.yml", ".github/workflows/test-data-comment.yml"]
