@@ -19,6 +19,7 @@ from tdv.errors import ConfigError, GitError
 from tdv.store import drivers
 from tdv.store import settings as dvc
 from tdv.store.git import Git
+from tdv.store.tag_place import untaggable
 
 FORMAT: Final = "tdv.init/v1"
 TDV_YAML: Final = "tdv.yaml"
@@ -53,7 +54,7 @@ class Prepared:
     """What was done in `root`: files that are new, and files that got lines added; paths are POSIX, from `root`.
 
     `within` is the project that `root` lies in, None where it lies in none; `datasets` is whether there is one already,
-    as in a clone.
+    as in a clone; `untaggable` says why no release can be tagged there.
     """
 
     root: Path
@@ -61,6 +62,7 @@ class Prepared:
     changed: tuple[str, ...]
     within: Path | None = None
     datasets: bool = False
+    untaggable: str = ""
 
     def to_plain(self) -> dict[str, object]:
         """The JSON form."""
@@ -93,7 +95,7 @@ def prepare(git: Git, environ: Mapping[str, str]) -> Prepared:
     if drivers.register(git):
         files.changed.append(GIT_CONFIG)
     datasets = any(git.root.glob("datasets/*/dataset.yaml"))
-    return Prepared(git.root, tuple(files.created), tuple(files.changed), _around(git.root), datasets)
+    return Prepared(git.root, tuple(files.created), tuple(files.changed), _around(git.root), datasets, untaggable(git))
 
 
 def _around(root: Path) -> Path | None:

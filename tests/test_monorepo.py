@@ -99,6 +99,18 @@ def test_hint_of_a_record_that_differs_runs_in_its_project(top: Repository) -> N
     assert run("sh", "-c", command, cwd=web.root).stdout == record
 
 
+def test_directory_that_no_tag_can_name_is_said_before_the_first_tag(tmp_path: Path) -> None:
+    top = Repository.create(tmp_path / "repo", {"README.md": "One\n"})
+    inner = Repository(top.root / "my data")
+    inner.root.mkdir()
+    said = "No release can be tagged here: Git takes no tag of the name my data=…; rename the directory 'my data'"
+    assert said in inner.tdv("init", expect=0).stderr
+    inner.write({"datasets/shop/dataset.yaml": SPEC.format(rows=2)})
+    inner.tdv("build", expect=0)
+    top.commit("Begin")
+    assert said in inner.tdv("release", "shop", "1.0.0", "-m", "First", expect=0).stderr
+
+
 def test_tags_of_data_are_no_tags_of_the_app(top: Repository) -> None:
     web = Repository(top.root / WEB)
     web.tdv("tag", expect=0)

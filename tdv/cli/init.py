@@ -47,6 +47,8 @@ def command(
         terminal.out("Everything is there already.")
     if prepared.within is not None:
         terminal.note(f"{prepared.within} is a project already; this directory in it is now one of its own.")
+    if prepared.untaggable:
+        terminal.note(terminal.clean(prepared.untaggable))
     terminal.note(f"Next: {_RESTORE if prepared.datasets else _BEGIN}")
 
 

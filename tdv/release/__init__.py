@@ -27,6 +27,7 @@ from tdv.store import changelog, conflicts
 from tdv.store.git import Git
 from tdv.store.line_ends import unlike_committed
 from tdv.store.records import record_path
+from tdv.store.tag_place import untaggable
 
 __all__ = [
     "Candidate",
@@ -74,7 +75,7 @@ def release(steps: Steps, options: ReleaseOptions) -> Released:
     files = _write(steps, record, change.findings, standing)
     paths = tuple(dict.fromkeys((*files, *candidate.files, *pushed.paths)))
     commit = steps.git.commit_only(paths, _message(record), head) if options.commit else None
-    return Released(record, change, paths, commit, pushed, (*_warnings(pushed), *tags.notes))
+    return Released(record, change, paths, commit, pushed, (*_warnings(steps.git, pushed), *tags.notes))
 
 
 def require_settled(git: Git) -> None:
@@ -328,9 +329,10 @@ def _message(record: Record) -> str:
     return f"Release {record.dataset} v{record.version}{notes}\n"
 
 
-def _warnings(pushed: Pushed) -> tuple[str, ...]:
+def _warnings(git: Git, pushed: Pushed) -> tuple[str, ...]:
+    found = [untaggable(git)]
     if pushed.remote is None:
-        return ("No DVC remote is configured: the data of this release exists on this machine only.",)
+        found.append("No DVC remote is configured: the data of this release exists on this machine only.")
     if pushed.made:
-        return (f"The directory of the DVC remote {pushed.remote} was not there and was made: {pushed.made}",)
-    return ()
+        found.append(f"The directory of the DVC remote {pushed.remote} was not there and was made: {pushed.made}")
+    return tuple(filter(None, found))
