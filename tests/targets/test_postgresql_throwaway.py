@@ -27,7 +27,12 @@ def throwaways(tmp_path: Path, postgresql_server: Server) -> Throwaways:
 
 @pytest.fixture
 def made(tmp_path: Path, throwaways: Throwaways) -> Throwaway:
-    return throwaways.create(Name(NOW, "run1", tmp_path.name[-12:].lower().replace("_", "x")), load(tmp_path))
+    """A database that the session which made it has left: a busy server takes a while for that."""
+    made = throwaways.create(Name(NOW, "run1", tmp_path.name[-12:].lower().replace("_", "x")), load(tmp_path))
+    with psycopg.connect(made.url, dbname="postgres", autocommit=True) as admin:
+        while admin.execute("SELECT 1 FROM pg_stat_activity WHERE datname = %s", [made.name]).fetchone():
+            pass
+    return made
 
 
 def test_transaction_is_undone_on_a_connection_that_stays(throwaways: Throwaways, made: Throwaway) -> None:

@@ -21,6 +21,7 @@ from psycopg.rows import tuple_row
 from tdv.config import TargetSettings
 from tdv.targets.postgresql import databases
 from tdv.targets.postgresql.catalogue import write_state
+from tdv.targets.postgresql.proof import SINCE
 from tdv.targets.postgresql.resets import Resetting, resetting
 from tdv.targets.postgresql.session import Connection, connect, database_of, maintenance, named, parameters
 from tdv.targets.postgresql.statements import execute
@@ -56,6 +57,7 @@ class PostgresqlThrowaways:
         self._scratch = scratch
         self._failures = failures
         self._resettings: dict[str, Resetting | None] = {}
+        self._own: dict[str, int] = {}
 
     def create(self, name: Name, load: Load) -> Throwaway:
         throwaway = Throwaway(str(name), named(self._settings, str(name)))
@@ -74,6 +76,7 @@ class PostgresqlThrowaways:
         return throwaway
 
     def drop(self, leaving: str) -> None:
+        self._own.pop(leaving, None)
         used = self._resettings.pop(leaving, None)
         if used is not None:
             used.close()
@@ -89,7 +92,11 @@ class PostgresqlThrowaways:
 
     def connect(self, throwaway: Throwaway) -> psycopg.Connection[tuple[Any, ...]]:
         with self._failures():
-            return psycopg.connect(**parameters(throwaway.url))
+            connection = psycopg.connect(**parameters(throwaway.url))
+            if connection.info.server_version >= SINCE:
+                # Else the server may count the session later, as if it were one more.
+                connection.pgconn.exec_(b"SELECT pg_stat_force_next_flush()")
+            return connection
 
     def begin(self, throwaway: Throwaway, connection: Callable[[], Any]) -> Any:
         """The transaction that the connection is in from now on, and how many sessions there have been."""
@@ -110,7 +117,7 @@ class PostgresqlThrowaways:
         found = self._resettings.get(throwaway.name)
         if connection is None or begun is None:
             return found is not None and found.undo()
-        if _was_only(connection, begun, found.pid if found is not None else 0):
+        if _was_only(connection, begun, self._own.get(throwaway.name, 0)):
             return True
         if found is None:
             connection.close()
@@ -119,6 +126,8 @@ class PostgresqlThrowaways:
 
     def _resetting(self, name: str) -> Resetting | None:
         connection = connect(parameters(self._settings.url), name)
+        # One that is closed takes a while to leave. Should its number be given to another session, that one is counted.
+        self._own[name] = connection.info.backend_pid
         found = resetting(connection)
         if found is None:
             connection.close()
