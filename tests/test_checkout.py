@@ -174,6 +174,12 @@ def test_option_that_says_nothing_is_refused(tmp_path: Path, url: str, message: 
     assert "out of the URL" in str(caught.value.hint)
 
 
+def test_options_of_the_application_s_driver_may_stand_in_a_shared_url(tmp_path: Path) -> None:
+    shared = target(tmp_path, f"sqlite:///{tmp_path}/a.db?timeout=20&check_same_thread=false")
+    checkout(tmp_path, shared, snapshot(tmp_path, {USERS: users(3)}))
+    assert [path.name for path in tmp_path.glob("a.db*")] == ["a.db"]
+
+
 @pytest.mark.parametrize("url", ["sqlite:///{}/a.db", "duckdb:///{}/a.duckdb", "file://{}/out?format=csv"])
 def test_full_disk_is_a_target_error_and_the_old_version_stays(tmp_path: Path, url: str) -> None:
     place = target(tmp_path, url.format(tmp_path))

@@ -52,9 +52,11 @@ class OneFile(ABC):
     engine: ClassVar[str]
     layout: ClassVar[str]
     logs: ClassVar[tuple[str, ...]]
+    of_applications: ClassVar[tuple[str, ...]] = ()
+    """Options of a URL that say nothing here, but to the driver of an application that shares it."""
 
     def __init__(self, settings: TargetSettings, work: Path) -> None:
-        refuse_options(settings)
+        refuse_options(settings, self.of_applications)
         # SQLite names the files beside a database after its real name.
         self.path = Path(os.path.realpath(path_of(settings.url, settings.shown)))
         self.shown = settings.shown

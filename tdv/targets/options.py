@@ -1,6 +1,7 @@
 """The options behind the ``?`` of a URL whose target is a file or a directory.
 
-In: the settings of a target. Out: what the options say. Always holds: an option that would have no effect is refused.
+In: the settings of a target. Out: what the options say. Always holds: an option that would have no effect is refused,
+unless it tells Python's driver in the application that shares the URL how to connect.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ def format_of(settings: TargetSettings) -> str:
     return _options(settings, (FORMAT,)).get(FORMAT, "")
 
 
-def refuse_options(settings: TargetSettings) -> None:
-    """Raises `UsageError` for the URL of a database file that has any."""
-    _options(settings, ())
+def refuse_options(settings: TargetSettings, of_applications: tuple[str, ...]) -> None:
+    """Raises `UsageError` for the URL of a database file that has other options than those `of_applications`."""
+    _options(settings, of_applications)
 
 
 def _options(settings: TargetSettings, known: tuple[str, ...]) -> dict[str, str]:
@@ -34,7 +35,7 @@ def _options(settings: TargetSettings, known: tuple[str, ...]) -> dict[str, str]
             engine = settings.url.partition(":")[0]
             raise UsageError(
                 f"{engine} targets have no option {name!r}, as in {settings.shown}{did_you_mean(name, known)}",
-                hint=f"Leave {name}= out of the URL: {_TAKES if known else _TAKES_NONE}",
+                hint=f"Leave {name}= out of the URL: {_TAKES if FORMAT in known else _TAKES_NONE}",
                 option=name,
             )
     return given

@@ -56,6 +56,13 @@ class SqliteTarget(OneFile):
     engine: ClassVar[str] = "sqlite"
     layout: ClassVar[str] = "3.sqlite"
     logs: ClassVar[tuple[str, ...]] = ("-wal", "-journal")
+    of_applications: ClassVar[tuple[str, ...]] = (  # those that SQLAlchemy hands to sqlite3.connect
+        "cached_statements",
+        "check_same_thread",
+        "detect_types",
+        "isolation_level",
+        "timeout",
+    )
     capabilities: ClassVar[Capabilities] = Capabilities(
         transactional=True, image=True, proof=True, references=True, throwaway=True
     )
