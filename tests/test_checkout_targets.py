@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -46,6 +47,25 @@ def test_ordinary_file_is_never_replaced_by_a_directory(
     outcome = shop.tdv("checkout", "shop@workspace", "--target", *words, *more, expect=15)
     assert f"{shop.root / file} is no directory" in outcome.stderr
     assert shop.read(file) == before
+
+
+@pytest.mark.parametrize(
+    "words", [("diff", "shop@workspace"), ("diff",), ("checkout", "shop@workspace", "--replace", "--target")]
+)
+@pytest.mark.parametrize("copied", [False, True], ids=["of the work tree", "of another place"])
+def test_snapshot_is_no_target(shop: Repository, tmp_path: Path, words: tuple[str, ...], copied: bool) -> None:
+    directory = shop.root / "datasets/shop/data"
+    if copied:
+        directory = shutil.copytree(directory, tmp_path / "copied")
+    before = sorted(directory.rglob("*"))
+    outcome = shop.tdv(*words, str(directory), expect=2)
+    assert f"{directory} is a built snapshot of shop and no target" in outcome.stderr
+    assert "`tdv diff shop@latest shop@workspace`" in outcome.stderr
+    assert sorted(directory.rglob("*")) == before
+
+
+def test_diff_with_a_directory_that_is_not_there_says_so(shop: Repository) -> None:
+    assert "nowhere is not there" in shop.tdv("diff", "shop@workspace", "./nowhere", expect=10).stderr
 
 
 def test_format_for_a_database_is_refused(shop: Repository) -> None:

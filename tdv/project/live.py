@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tdv.content.snapshot import Snapshot
-from tdv.errors import IntegrityError
+from tdv.errors import IntegrityError, NotFound
 from tdv.model.schema import Column, TableSchema
 from tdv.snapshot import SnapshotOptions, TableRows, write
-from tdv.targets.protocol import Schemaless
+from tdv.targets.protocol import Findable, Schemaless
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,6 +72,10 @@ def captured(live: Live, model: Snapshot, directory: Path, describe: Describe = 
 def _tables(target: Target, model: Sequence[TableSchema]) -> Sequence[TableSchema]:
     """The tables of the target; where they have no schema of their own, they are read as those of the model."""
     if isinstance(target, Schemaless):
+        if isinstance(target, Findable) and not target.exists():
+            raise NotFound(
+                f"{target.shown} is not there", hint="Look at the path; `tdv checkout` would make a directory there."
+            )
         return [table for table in model if target.has(table.name)]
     return target.inspect().tables
 

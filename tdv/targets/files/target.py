@@ -2,11 +2,13 @@
 
 In: `Load`s. Out: one file per table (`users.csv`; Parquet tables of several parts are directories of that name) and
 ``_tdv_state.json``, which says what tdv wrote. Always holds: a file that tdv did not write is never changed or
-deleted without ``--replace``; the state is written last. Importing this module imports no Arrow.
+deleted without ``--replace``; the state is written last; a built snapshot is taken for no target. Importing this module
+imports no Arrow.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
@@ -21,6 +23,7 @@ from tdv.config import TargetSettings
 from tdv.content.names import directory_of
 from tdv.durable import write_bytes
 from tdv.errors import Refused, TargetError, UsageError
+from tdv.model.release import MANIFEST
 from tdv.model.schema import DatasetSchema, TableSchema
 from tdv.targets import disk
 from tdv.targets.files import mark, swap
@@ -48,6 +51,7 @@ class FilesTarget:
         if self._asked not in ("", *FORMATS):
             raise UsageError(f"there is no format {self._asked!r} of files", hint=f"Use one of {', '.join(FORMATS)}.")
         self._work = work
+        _require_no_snapshot(self.path, self.shown)
 
     @cached_property
     def _format(self) -> str:
@@ -260,6 +264,20 @@ class FilesTarget:
                 hint="Look at the directory's rights and free space, or name another --target.",
                 path=str(self.path),
             ) from exc
+
+
+def _require_no_snapshot(directory: Path, shown: str) -> None:
+    """A snapshot has files of other names: it would be read as a target without tables, and spoilt by a checkout."""
+    try:
+        plain = json.loads((directory / MANIFEST).read_bytes())
+        is_manifest, dataset = plain["format"].startswith("tdv.manifest/"), plain["dataset"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return
+    if is_manifest:
+        raise UsageError(
+            f"{shown} is a built snapshot of {dataset} and no target",
+            hint=f"Name its state, as in `tdv diff {dataset}@latest {dataset}@workspace`, or another directory.",
+        )
 
 
 def _contents(load: Load) -> dict[str, Content]:
