@@ -16,10 +16,9 @@ from typing import Final
 
 from tdv import config, durable
 from tdv.errors import ConfigError, GitError
-from tdv.store import drivers
+from tdv.store import drivers, tag_place
 from tdv.store import settings as dvc
 from tdv.store.git import Git
-from tdv.store.tag_place import untaggable
 
 FORMAT: Final = "tdv.init/v1"
 TDV_YAML: Final = "tdv.yaml"
@@ -95,7 +94,9 @@ def prepare(git: Git, environ: Mapping[str, str]) -> Prepared:
     if drivers.register(git):
         files.changed.append(GIT_CONFIG)
     datasets = any(git.root.glob("datasets/*/dataset.yaml"))
-    return Prepared(git.root, tuple(files.created), tuple(files.changed), _around(git.root), datasets, untaggable(git))
+    return Prepared(
+        git.root, tuple(files.created), tuple(files.changed), _around(git.root), datasets, tag_place.warning(git)
+    )
 
 
 def _around(root: Path) -> Path | None:

@@ -23,6 +23,7 @@ from tdv.store.history import book_at, faults_of_tags
 from tdv.store.main_line import MainLine
 from tdv.store.pipeline import artifact_paths, parse_lock
 from tdv.store.records import ReleaseBook, parse_record, record_path, taken_back
+from tdv.store.tag_place import untaggable
 from tdv.store.tags import RemoteTag, Tag, version_tag
 
 FORMAT: Final = "tdv.tags/v1"
@@ -104,6 +105,9 @@ def tag(git: Git, options: TagOptions, upload: Callable[[Sequence[Artifact]], ob
             missing.append((release, commit))
             work.taken.add((release.record.dataset, commit))
     if missing:
+        problem = untaggable(git)
+        if problem:
+            raise problem
         upload([release.record.artifact for release, _ in missing])
     done += [work.create(release, commit) for release, commit in missing]
     done += work.yanks(options.datasets, done)
@@ -111,7 +115,7 @@ def tag(git: Git, options: TagOptions, upload: Callable[[Sequence[Artifact]], ob
     if options.push:
         done = work.push(done)
     if failed:
-        raise _untaggable(failed, done)
+        raise _no_commit(failed, done)
     notes += _off_the_main_line(git, options.remote, done)
     left = [item.name for item in gone if item.name in remote_tags and not item.pushed]
     notes += tuple(f"The remote still has {name}: `tdv tag --push` removes it there." for name in left)
@@ -318,7 +322,7 @@ def _clash(name: str, found: str, expected: str) -> Refused:
     )
 
 
-def _untaggable(failed: Sequence[str], done: Sequence[Tagged]) -> GitError:
+def _no_commit(failed: Sequence[str], done: Sequence[Tagged]) -> GitError:
     more = len(failed) - _SHOWN
     named = ", ".join(failed[:_SHOWN]) + (f" and {more:,} more" if more > 0 else "")
     see = " `tdv log` marks every release that is untagged." if more > 0 else ""

@@ -103,12 +103,20 @@ def test_directory_that_no_tag_can_name_is_said_before_the_first_tag(tmp_path: P
     top = Repository.create(tmp_path / "repo", {"README.md": "One\n"})
     inner = Repository(top.root / "my data")
     inner.root.mkdir()
-    said = "No release can be tagged here: Git takes no tag of the name my data=…; rename the directory 'my data'"
-    assert said in inner.tdv("init", expect=0).stderr
+    said = "No release can be tagged here: Git takes no tag of the name my data=…"
+    mended = "Rename the directory 'my data' with `git mv`."
+    assert f"{said}. {mended}" in inner.tdv("init", expect=0).stderr
     inner.write({"datasets/shop/dataset.yaml": SPEC.format(rows=2)})
     inner.tdv("build", expect=0)
     top.commit("Begin")
-    assert said in inner.tdv("release", "shop", "1.0.0", "-m", "First", expect=0).stderr
+    before = top.git("rev-parse", "HEAD")
+    assert f"{said}. {mended}" in inner.tdv("release", "shop", "1.0.0", "-m", "First", expect=0).stderr
+    broken = [
+        item for item in inner.tdv("check", "--base", before, "--json", expect=1).json()["subjects"] if not item["ok"]
+    ]
+    assert [(item["promise"], item["message"], item["hint"]) for item in broken] == [("taggable", said, mended)]
+    error = inner.tdv("tag", "--json", expect=14).json()["error"]
+    assert (error["message"], error["hint"]) == (said, mended)
 
 
 def test_tags_of_data_are_no_tags_of_the_app(top: Repository) -> None:

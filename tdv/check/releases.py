@@ -19,6 +19,7 @@ from tdv.model.version import Version, parse_version
 from tdv.store import changelog, dvc_files, pipeline
 from tdv.store.artifacts import data_path, summary_path
 from tdv.store.records import record_path
+from tdv.store.tag_place import untaggable
 from tdv.store.tags import Tag
 
 
@@ -169,6 +170,9 @@ class NewReleases:
         subject = self._subject(record.version)
         if not snapshot.ok:
             return subject.unknown("taggable", snapshot)
+        problem = untaggable(self._ports.git)
+        if problem:
+            return subject.failed("taggable", problem)
         data = dvc_files.read(self._ports.book.root / pipeline.DVC_YAML)
         try:
             listed = pipeline.artifact_paths(data).get(self._dataset) if data is not None else None

@@ -23,11 +23,10 @@ from tdv.model.version import Version, parse_version
 from tdv.release import versions
 from tdv.release.ports import Candidate, Pushed, Released, ReleaseOptions, Steps
 from tdv.release.tags import VersionTags
-from tdv.store import changelog, conflicts
+from tdv.store import changelog, conflicts, tag_place
 from tdv.store.git import Git
 from tdv.store.line_ends import unlike_committed
 from tdv.store.records import record_path
-from tdv.store.tag_place import untaggable
 
 __all__ = [
     "Candidate",
@@ -330,7 +329,7 @@ def _message(record: Record) -> str:
 
 
 def _warnings(git: Git, pushed: Pushed) -> tuple[str, ...]:
-    found = [untaggable(git)]
+    found = [tag_place.warning(git)]
     if pushed.remote is None:
         found.append("No DVC remote is configured: the data of this release exists on this machine only.")
     if pushed.made:
