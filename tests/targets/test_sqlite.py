@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import sqlite3
+import uuid
 from contextlib import closing
+from datetime import UTC, datetime, time
 from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
+import sqlalchemy as sa
 
+from tdv.content.arrow import arrow_schema
 from tdv.errors import DataError, IntegrityError, Refused, TargetBusy, TargetError, UsageError
 from tdv.model.schema import Column, Reference, Rules, TableSchema
 from tdv.model.types import LogicalType
@@ -319,3 +323,65 @@ def test_look_up_takes_names_in_any_case_and_finds_nothing_in_a_file_that_is_no_
     assert place.look_up("changes") == [{"id": "1", "author": "a"}]
     path.write_text("no database, but long enough to be looked at" * 30)
     assert place.look_up("changes") is None
+
+
+MOMENTS = table(
+    "moments", {"id": "uuid", "at": "timestamptz?", "seen": "timestamp", "opens": "time?"}, uniques=(("seen",),)
+)
+NUMBERS = [uuid.UUID(int=number, version=4) for number in (1, 0xFF << 120)]
+SEEN = datetime(2026, 1, 31, 12, 30)
+OF_DJANGO = "CREATE TABLE moments (id char(32) NOT NULL PRIMARY KEY, at datetime, seen datetime NOT NULL, opens time)"
+
+
+def moments() -> pa.Table:
+    at, opens = [SEEN.replace(tzinfo=UTC), None], [time(8), time(8, 0, 0, 7)]
+    columns = [[str(number) for number in NUMBERS], at, [SEEN, SEEN.replace(microsecond=7)], opens]
+    return pa.Table.from_arrays([pa.array(column) for column in columns], names=MOMENTS.column_names).cast(
+        arrow_schema(MOMENTS)
+    )
+
+
+def test_tables_of_sqlalchemy_hold_what_it_looks_for(tmp_path: Path, path: Path) -> None:
+    metadata = sa.MetaData()
+    columns = [
+        sa.Column("id", sa.Uuid, primary_key=True),
+        sa.Column("at", sa.DateTime),
+        sa.Column("seen", sa.DateTime, nullable=False),
+    ]
+    theirs = sa.Table("moments", metadata, *columns, sa.Column("opens", sa.Time))
+    sa.Table("alembic_version", metadata, sa.Column("version_num", sa.String(32), primary_key=True))
+    engine = sa.create_engine(f"sqlite:///{path}")
+    metadata.create_all(engine)
+    found = snapshot(tmp_path, {MOMENTS: moments()})
+    place = target(tmp_path, f"sqlite:///{path}")
+    checkout(tmp_path, place, found)
+    with engine.connect() as connection:
+        for wanted in (
+            theirs.c.id == NUMBERS[0],
+            theirs.c.at == SEEN,
+            theirs.c.seen == SEEN,
+            theirs.c.opens == time(8),
+        ):
+            assert connection.execute(sa.select(theirs.c.id).where(wanted)).fetchall() == [(NUMBERS[0],)]
+    engine.dispose()
+    assert target_digest(place, found.manifest.schema) == found.manifest.content
+
+
+def test_tables_of_django_hold_what_it_looks_for(tmp_path: Path, path: Path) -> None:
+    change(path, OF_DJANGO)
+    found = snapshot(tmp_path, {MOMENTS: moments()})
+    place = target(tmp_path, f"sqlite:///{path}")
+    checkout(tmp_path, place, found)
+    assert rows(path, "SELECT * FROM moments ORDER BY id") == [
+        (NUMBERS[0].hex, "2026-01-31 12:30:00", "2026-01-31 12:30:00", "08:00:00"),
+        (NUMBERS[1].hex, None, "2026-01-31 12:30:00.000007", "08:00:00.000007"),
+    ]
+    assert target_digest(place, found.manifest.schema) == found.manifest.content
+
+
+def test_moment_without_a_zone_is_in_utc(tmp_path: Path, path: Path) -> None:
+    found = snapshot(tmp_path, {MOMENTS: moments()})
+    place = target(tmp_path, f"sqlite:///{path}")
+    checkout(tmp_path, place, found)
+    change(path, "UPDATE moments SET at = '2026-01-31 12:30:00.000000' WHERE at IS NOT NULL")
+    assert target_digest(place, found.manifest.schema) == found.manifest.content

@@ -67,6 +67,11 @@ def is_number(kind: LogicalType) -> bool:
     return kind.name == "decimal" and kind.precision <= EXACT_DIGITS
 
 
+def declared_as(kind: str) -> str:
+    """How a column of the type of this name is declared, for types that are declared in one way only."""
+    return _NAMES[kind]
+
+
 def create_table(table: TableSchema, known: Iterable[str]) -> str:
     """``CREATE TABLE``; `known` are the tables that references may point to."""
     parts = [_column(table, name) for name in table.column_names]

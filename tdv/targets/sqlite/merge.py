@@ -21,6 +21,7 @@ from tdv.targets.protocol import Load
 from tdv.targets.sql import listed, quote
 from tdv.targets.sqlite import state
 from tdv.targets.sqlite.rows import of_connection
+from tdv.targets.sqlite.theirs import OF_SQLALCHEMY, value
 from tdv.targets.survey import Survey, definition, foreign_references, is_whole, refuse_missing
 from tdv.targets.verification import check
 
@@ -115,7 +116,8 @@ class Merge:
         columns = self._shared(table) if present is not None and not own else None
         if columns is not None:
             execute(f"DELETE FROM main.{name}")
-            execute(f"INSERT INTO main.{name} ({listed(columns)}) SELECT {listed(columns)} FROM {_IMAGE}.{name}")
+            values = ", ".join(columns.values())
+            execute(f"INSERT INTO main.{name} ({listed(columns)}) SELECT {values} FROM {_IMAGE}.{name}")
             self._set_sequence(table)
             return
         additions = self._additions(table, recorded) if present is not None else []
@@ -127,13 +129,14 @@ class Merge:
         for sql in [*indexes, *additions]:
             execute(sql)
 
-    def _shared(self, table: str) -> list[str] | None:
-        """The columns to fill of somebody else's table, which keeps all that it has besides.
+    def _shared(self, table: str) -> dict[str, str] | None:
+        """The columns to fill of somebody else's table, which keeps all that it has besides, and the value of each.
 
         Where these rows do not fit into it: None to make it anew under ``--replace``, else raises `Refused`.
         """
         theirs = self._connection.execute(f"PRAGMA main.table_xinfo({quote(table)})").fetchall()
-        ours = [row[1] for row in self._connection.execute(f"PRAGMA {_IMAGE}.table_info({quote(table)})")]
+        found = self._connection.execute(f"PRAGMA {_IMAGE}.table_info({quote(table)})")
+        ours = {row[1]: row[2] for row in found}
         known = {row[1].lower(): row for row in theirs}
         missing = [name for name in ours if name.lower() not in known]
         lowered = {name.lower() for name in ours}
@@ -146,7 +149,12 @@ class Merge:
                 hint="Migrate the target to the schema of this version, or add --replace to make the table anew.",
                 table=table,
             )
-        return [name for name in ours if known[name.lower()][6] not in _GENERATED]
+        by_sqlalchemy = OF_SQLALCHEMY in self._found.objects
+        return {
+            name: value(name, declared, known[name.lower()][2], by_sqlalchemy=by_sqlalchemy)
+            for name, declared in ours.items()
+            if known[name.lower()][6] not in _GENERATED
+        }
 
     def _set_sequence(self, table: str) -> None:
         if self._found.has_table("sqlite_sequence") or self._has_sequences():

@@ -20,6 +20,7 @@ from typing import Any, Final
 from urllib.parse import quote as percent
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from adbc_driver_sqlite import dbapi as adbc
 
 from tdv.content.arrow import arrow_schema
@@ -195,10 +196,18 @@ def _decoded(columns: Sequence[pa.Array], table: TableSchema, start: int) -> pa.
     arrays = []
     for array, column in zip(columns, table.columns, strict=True):
         try:
-            arrays.append(decode(array, column.type))
+            arrays.append(decode(_zoned(array) if column.type.name == "timestamptz" else array, column.type))
         except Misread as exc:
             raise _misread(table, column.name, start + exc.row, exc.value) from exc
     return pa.Table.from_arrays(arrays, schema=arrow_schema(table))
+
+
+def _zoned(texts: pa.Array) -> pa.Array:
+    """Moments that say no time zone are in UTC: so do applications write them into columns that have none."""
+    naive = pc.match_substring_regex(texts, r"[ T]\d\d:\d\d:\d\d(\.\d{1,6})?$")
+    if not pc.any(naive, min_count=0).as_py():
+        return texts
+    return pc.if_else(naive, pc.binary_join_element_wise(texts, "Z", ""), texts)
 
 
 def _misread(table: TableSchema, name: str, row: int, value: Any) -> IntegrityError:

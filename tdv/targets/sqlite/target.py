@@ -54,7 +54,7 @@ class SqliteTarget(OneFile):
     """One SQLite database."""
 
     engine: ClassVar[str] = "sqlite"
-    layout: ClassVar[str] = "3.sqlite"
+    layout: ClassVar[str] = "4.sqlite"
     logs: ClassVar[tuple[str, ...]] = ("-wal", "-journal")
     of_applications: ClassVar[tuple[str, ...]] = (  # those that SQLAlchemy hands to sqlite3.connect
         "cached_statements",
