@@ -43,7 +43,7 @@ def test_private_values_are_shown_only_when_asked_for(shop: Repository) -> None:
 def test_each_row_stands_on_one_line(shop: Repository) -> None:
     lines = shop.tdv("sample", "shop.users", "4", expect=0).stdout.splitlines()
     assert len(lines) == 5
-    assert all(line.endswith((r"a\nb", r"\tc")) for line in lines[1:])
+    assert all(line.endswith(("a⏎b", "⇥c")) for line in lines[1:])
 
 
 def test_table_without_generated_rows_says_so(shop: Repository) -> None:

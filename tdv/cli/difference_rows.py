@@ -112,9 +112,6 @@ def key_text(key: Mapping[str, Any]) -> str:
 
 
 def _shown(value: Any) -> str:
-    """A value, in quotes where it could be taken for nothing or for NULL."""
-    if isinstance(value, str) and (value != value.strip() or value in ("", "NULL")):
-        return _cut(f"'{value}'")
     return _cut(cell_text(value))
 
 

@@ -16,18 +16,18 @@ from typing import TYPE_CHECKING, Any, Final, TextIO
 
 from tdv.cli import layout
 from tdv.config import colour_wanted
+from tdv.faces.text import safe, visible
 
 if TYPE_CHECKING:
     from threading import Event
 
-_CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _STEERING: Final = re.compile(r"[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 _STYLES: Final = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 
 def clean(text: str) -> str:
-    """Escapes control and bidirectional characters, so that data cannot steer the terminal."""
-    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}" if ord(match[0]) < 256 else "�", text)
+    """Escapes control and bidirectional characters, so that data cannot steer the terminal; line breaks stay."""
+    return safe(text)
 
 
 def styled(text: str, style: str, stream: TextIO | None = None) -> str:
@@ -134,7 +134,7 @@ def table(
 ) -> None:
     """Prints aligned columns; `right` are the indices of columns to align right, `styles` that of each row.
 
-    A line break or tab in a cell is shown as ``\\n`` or ``\\t``. No rows print nothing. Where lines may not be longer
+    A line break or tab in a cell is shown as ⏎ or ⇥. No rows print nothing. Where lines may not be longer
     than `widest`, cells are cut, and a last line says how many columns found no room.
     """
     from rich.cells import cell_len
@@ -164,8 +164,8 @@ def table(
 
 def _cell(cell: object) -> str | layout.Sides:
     if isinstance(cell, layout.Sides):
-        return layout.Sides(*(_on_one_line(clean(side)) for side in cell))
-    return _on_one_line(clean(str(cell)))
+        return layout.Sides(*map(visible, cell))
+    return visible(str(cell))
 
 
 def width() -> int | None:
@@ -180,10 +180,6 @@ def paragraph(text: str, style: str = "", marked: tuple[str, str] = ("", "")) ->
     for number, line in enumerate([text] if room is None else layout.wrapped(text, room, "    ")):
         is_marked = number == 0 and bool(word)
         out(line.replace(word, styled(word, its_style), 1) if is_marked else styled(line, style))
-
-
-def _on_one_line(text: str) -> str:
-    return text.replace("\n", "\\n").replace("\t", "\\t")
 
 
 @contextmanager

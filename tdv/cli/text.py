@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from tdv.cli.terminal import clean
+from tdv.faces.text import Spelled, spelled, visible
 
 if TYPE_CHECKING:
     from tdv.model.diff import Finding
@@ -50,15 +51,19 @@ def receipt_lines(receipt: Receipt) -> Iterator[str]:
 
 def row_text(row: Mapping[str, object]) -> str:
     """``id=7 email=NULL``"""
-    return " ".join(f"{clean(str(name))}={clean(cell_text(value))}" for name, value in row.items())
+    return " ".join(f"{visible(str(name))}={visible(cell_text(value))}" for name, value in row.items())
 
 
 def cell_text(value: object) -> str:
-    """A JSON value as a cell of a table. Text is in quotes where it would look like NULL, like nothing or quoted."""
+    """A JSON value as a cell of a table. Text is in quotes where it would look like NULL, like nothing, like another
+    text or quoted."""
     if value is None:
         return "NULL"
-    is_plain = isinstance(value, str) and value not in ("", "NULL") and not value.startswith('"')
-    return str(value) if is_plain else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str) and value not in ("", "NULL") and value[0] != '"':
+        text = visible(spelled(value))
+        if text == text.strip():
+            return text
+    return f'"{value}"' if isinstance(value, Spelled) else json.dumps(value, ensure_ascii=False)
 
 
 def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:

@@ -1,22 +1,22 @@
 """Values and changes of a difference in words, the same in each of its faces.
 
-In: JSON values, changes of the schema. Out: text as it stands in the data; that it is seen, and no markup, is the
-faces' own business.
+In: JSON values, changes of the schema. Out: text; that it is no markup is the faces' own business.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from tdv.faces.text import spelled
 from tdv.model.canonical import dumps
 from tdv.model.diff_report import SchemaChange
 
 
 def value_text(value: Any) -> str:
-    """A value as text: NULL for None, strings bare, everything else as JSON."""
+    """A value as text: NULL for None, strings as they are spelled, everything else as JSON."""
     if value is None:
         return "NULL"
-    return value if isinstance(value, str) else dumps(value).decode("utf-8")
+    return spelled(value) if isinstance(value, str) else dumps(value).decode("utf-8")
 
 
 def brief(value: Any) -> str:

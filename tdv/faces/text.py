@@ -1,23 +1,46 @@
-"""Text out of data as a reader sees it.
+"""Text out of data as a reader sees it, the same in the terminal, in Markdown and on a page.
 
-In: names and values out of data. Out: text of one line. Always holds: characters that are not seen, or that turn the
-direction of what follows, are written as escapes; markup is the faces' own business.
+In: names and values out of data. Out: text. Always holds: characters that are not seen, or that turn the direction of
+what follows, are written as escapes, and a line break and a tab as ⏎ and ⇥; two values that differ are never written
+alike; markup is the faces' own business.
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
+from functools import cache
 from typing import Any, Final
 
-_UNSEEN: Final = re.compile("[\x00-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
-_NAMED: Final = {"\n": "⏎", "\t": "⇥"}
+_UNSEEN: Final = "\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+_UNSEEN_ONE: Final = re.compile(f"[{_UNSEEN}]")
+_MARKS: Final = {"\n": "⏎", "\t": "⇥"}
+_STAND_FOR_OTHERS: Final = "".join(_MARKS.values())
+_BUT_PLAIN_ASCII: Final = r"^\n\t\x20-\x7e"
+
+
+class Spelled(str):
+    """A text that `spelled` leaves alone, since it is written out already."""
+
+    __slots__ = ()
+
+
+def safe(text: str) -> str:
+    """`text` without what steers a terminal or is not seen; line breaks and tabs stay."""
+    return _UNSEEN_ONE.sub(lambda match: _escape(match[0]), text)
 
 
 def visible(text: str, widest: int | None = None) -> str:
-    """`text` on one line, cut after `widest` characters."""
+    """`text` on one line, cut after `widest` characters; what is visible already stays as it is."""
     cut = text if widest is None or len(text) <= widest else text[: widest - 1] + "…"
-    return _UNSEEN.sub(lambda match: _NAMED.get(match[0], f"\\u{ord(match[0]):04x}"), cut)
+    for letter, mark in _MARKS.items():
+        cut = cut.replace(letter, mark)
+    return safe(cut)
+
+
+def spelled(value: str) -> str:
+    """A value such that no two look the same once they are visible: backslashes are doubled before what is an escape
+    or reads as one, and the marks of line breaks and tabs are escapes where they stand in the data."""
+    return value if isinstance(value, Spelled) else _escaped(value, _STAND_FOR_OTHERS + _UNSEEN)
 
 
 def told_apart(before: Any, after: Any) -> tuple[Any, Any]:
@@ -34,9 +57,26 @@ def cell_sides(before: Any, after: Any) -> tuple[Any, ...]:
 
 def folded(text: str) -> str:
     """What texts that look the same have in common."""
-    return unicodedata.normalize("NFKC", text)
+    from unicodedata import normalize
+
+    return normalize("NFKC", text)
 
 
-def escaped_letters(text: str) -> str:
+def escaped_letters(text: str) -> Spelled:
     """`text` with an escape for each letter that another one could look like."""
-    return text.encode("ascii", "backslashreplace").decode("ascii")
+    return Spelled(_escaped(text, _BUT_PLAIN_ASCII))
+
+
+def _escaped(text: str, letters: str) -> str:
+    return _pattern(letters).sub(lambda match: match[0] * 2 if match[0][0] == "\\" else _escape(match[0]), text)
+
+
+@cache
+def _pattern(letters: str) -> re.Pattern[str]:
+    """The letters to escape, and the backslashes before one of them or before what reads as an escape."""
+    return re.compile(rf"\\+(?=[{letters}]|u[0-9a-fA-F]{{4}}|U[0-9a-fA-F]{{8}})|[{letters}]")
+
+
+def _escape(letter: str) -> str:
+    number = ord(letter)
+    return f"\\u{number:04x}" if number < 0x10000 else f"\\U{number:08x}"

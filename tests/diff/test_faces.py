@@ -4,6 +4,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from tdv import documents
@@ -12,6 +14,7 @@ from tdv.diff.markdown import LIMIT, markdown
 from tdv.diff.page import page
 from tdv.diff.report import report
 from tdv.diff.sql import ScriptOptions, statements
+from tdv.faces.text import escaped_letters, spelled, visible
 from tdv.model.diff import TableChange
 from tdv.model.diff_report import DiffReport, ReportOptions, RowChange, TableReport
 from tdv.targets.dialect import named_dialect
@@ -150,7 +153,7 @@ def test_texts_that_look_the_same_are_told_apart() -> None:
     table = TableReport("users", TableChange(changed=1, cells={"name": 1}), 1, 1, ("id",), ("id", "name"), (row,))
     found = DiffReport("shop", "a", "b", (), (), (table,))
     for text in (rendered(markdown([found])).text, Page(page([found])).text):
-        assert "\\xe9" in text
+        assert "\\u00e9" in text
         assert "e\\u0301" in text
 
 
@@ -166,9 +169,39 @@ def test_keys_that_look_the_same_are_told_apart(capsys: pytest.CaptureFixture[st
     print_report(found)
     for text in (capsys.readouterr().out, rendered(markdown([found])).text, Page(page([found])).text):
         assert "e\\u0301" in text
-        assert "\\xe9" in text
+        assert "\\u00e9" in text
         assert "\u00fc" in text
         assert one not in text
+
+
+SHOWN = {
+    "\x07\x9b\r": r"\u0007\u009b\u000d",
+    "\u202ea\u2069\u200b": r"\u202ea\u2069\u200b",
+    r"\u202e\U0001F600\x07": r"\\u202e\\U0001F600\x07",
+    "\\\u202e": r"\\\u202e",
+    "a\nb\tc": "a⏎b⇥c",
+    "a⏎b⇥c": r"a\u23ceb\u21e5c",
+    r"C:\new\users\ada": r"C:\new\users\ada",
+}
+
+
+@pytest.mark.parametrize("value", SHOWN)
+def test_each_face_shows_special_characters_alike(value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = (
+        RowChange("added", {"id": 1}, None, {"id": 1, "name": value}),
+        RowChange("changed", {"id": 2}, {"name": value}, {"name": "other"}),
+    )
+    table = TableReport("users", TableChange(1, 0, 1, {"name": 1}), 1, 2, ("id",), ("id", "name"), rows)
+    found = DiffReport("shop", "a", "b", (), (), (table,))
+    print_report(found)
+    for text in (capsys.readouterr().out, rendered(markdown([found])).text, Page(page([found])).text):
+        assert text.count(SHOWN[value]) == 2
+
+
+@given(*[st.text(st.sampled_from("\\\\\\uU0e⏎⇥\n\t\x07\u202e\u00e9\U0001f600"))] * 2)
+def test_values_that_differ_are_never_written_alike(one: str, other: str) -> None:
+    for spelling in (spelled, escaped_letters):
+        assert (visible(spelling(one)) == visible(spelling(other))) is (one == other)
 
 
 def test_every_hostile_value_is_told(tmp_path: Path) -> None:
