@@ -1,6 +1,6 @@
 """Rows as the CSV that servers write, read into canonical tables; bytes as hexadecimal digits and back.
 
-In: whole lines of CSV. Out: canonical Arrow tables. Always holds: NULL is an empty field and the empty text is ``""``;
+In: whole lines of CSV. Out: canonical Arrow tables. Always holds: NULL is told from text by having no quotes;
 a value that is none of its column's type is an `IntegrityError` that names the column.
 """
 
@@ -30,11 +30,12 @@ _PARSE: Final = csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=Fal
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How a server writes values: its words for truth, the Arrow type that each field is read as, and what makes it
-    a value of the column."""
+    """How a server writes values: its words for truth and NULL, the Arrow type that each field is read as, and what
+    makes it a value of the column."""
 
     true: str
     false: str
+    null: str
     read_as: Callable[[LogicalType], pa.DataType]
     finished: Callable[[pa.Array, Column, str], pa.Array]
 
@@ -44,7 +45,7 @@ def decode(data: bytes | bytearray, table: TableSchema, form: Form) -> pa.Table:
     names = [str(index) for index in range(len(table.columns))]
     convert = csv.ConvertOptions(
         column_types={name: form.read_as(column.type) for name, column in zip(names, table.columns, strict=True)},
-        null_values=[""],
+        null_values=[form.null],
         strings_can_be_null=True,
         quoted_strings_can_be_null=False,
         true_values=[form.true],

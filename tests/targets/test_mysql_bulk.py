@@ -12,7 +12,7 @@ from tests.targets.places import MysqlPlace
 
 pytest.importorskip("pymysql")
 
-from tdv.targets.mysql.bulk import LARGE, counts_anew, in_one_pass
+from tdv.targets.mysql.bulk import LARGE, counted_afterwards, counts_anew, in_one_pass
 from tdv.targets.mysql.session import connected, execute, parameters
 
 MADE = "CREATE TABLE many (id INT PRIMARY KEY) ENGINE=InnoDB"
@@ -33,7 +33,7 @@ def test_table_is_not_counted_before_it_is_full(place: MysqlPlace) -> None:
     place.sql(MADE)
     before = declared(place)
     with connected(parameters(place.url)) as connection:
-        with in_one_pass(connection, ["many"]):
+        with in_one_pass(connection), counted_afterwards(connection, ["many"]):
             assert "STATS_AUTO_RECALC=0" in declared(place)
             execute(connection, "INSERT INTO many SELECT seq FROM seq_1_to_1000")
             assert place.sql(COUNTED) == [(0,)]

@@ -27,7 +27,7 @@ from tests.targets.test_postgresql_killed import die, in_child
 
 pytest.importorskip("pymysql")
 
-from tdv.targets.mysql import inplace, loading, swap, templates, whole
+from tdv.targets.mysql import building, inplace, loading, swap, templates, whole
 
 LEFT = (
     "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_NAME LIKE '\\_tdv\\_new%'"
@@ -35,8 +35,8 @@ LEFT = (
 )
 THEIRS = "CREATE TABLE users (id bigint PRIMARY KEY, email varchar(99) UNIQUE, age smallint, at datetime(6))"
 NEW: dict[str, tuple[Any, str]] = {
-    "before rows": (loading, "fill"),
-    "before reading back": (loading, "check_rows"),
+    "before rows": (building, "fill"),
+    "before reading back": (building, "fingerprint"),
     "before the swap": (loading, "swap"),
     "before the rename": (swap, "execute"),
     "before old tables are dropped": (swap, "sweep"),
@@ -50,7 +50,7 @@ STAYING: dict[str, tuple[Any, str]] = {
 }
 OWNED: dict[str, tuple[Any, str]] = {
     "before the template": (templates, "create_database"),
-    "before its rows": (loading, "fill"),
+    "before its rows": (building, "fill"),
     "before its mark": (loading, "swap"),
     "before the copy": (templates.Templates, "copy"),
     "before the swap": (whole, "swap"),

@@ -19,21 +19,28 @@ _COUNTED: Final = "STATS_AUTO_RECALC"
 
 
 @contextmanager
-def in_one_pass(connection: Connection, large: Iterable[str]) -> Iterator[None]:
-    """The block fills empty tables whose rows are known to be valid; `large` are the places of those of many rows.
+def in_one_pass(connection: Connection) -> Iterator[None]:
+    """The block fills empty tables whose rows are known to be valid."""
+    # Without these checks InnoDB fills an empty table in one pass.
+    execute(connection, "SET SESSION unique_checks = 0")
+    yield
+    execute(connection, "SET SESSION unique_checks = 1")
+
+
+@contextmanager
+def counted_afterwards(connection: Connection, large: Iterable[str]) -> Iterator[None]:
+    """The block fills empty tables; `large` are the places of those of many rows.
 
     MariaDB wants to count a table again as soon as its rows are more than it knew of. While one statement fills it, it
     is locked, and the thread that counts asks for it without a pause: as much work as filling it.
     """
     places = list(large)
-    # Without these checks InnoDB fills an empty table in one pass.
-    execute(connection, "SET SESSION unique_checks = 0")
     for place in places:
         execute(connection, f"ALTER TABLE {place} {_COUNTED} = 0")
     yield
+    # A change of a table waits until those that reference it are full.
     for place in places:
         execute(connection, f"ALTER TABLE {place} {_COUNTED} = DEFAULT")
-    execute(connection, "SET SESSION unique_checks = 1")
 
 
 def counts_anew(statement: str) -> bool:

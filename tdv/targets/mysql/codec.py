@@ -24,34 +24,39 @@ from tdv.targets.misread import misread
 from tdv.targets.sql import quote
 
 _ENGINE: Final = "MySQL"
+_NULL: Final = "NULL"
 NUMBERS: Final = frozenset({"bool", "int16", "int32", "int64", "float64", "decimal"})
 """Types whose values need no quotes."""
+_OTHERWISE: Final = frozenset({"float64", "json", "list", "struct"})
+"""Types whose values the server may write in another way than they were sent in."""
 _TEXTS: Final = frozenset({"string", "json", "uuid", "binary", "list", "struct"})
 _MOMENTS: Final = (datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999999))  # noqa: DTZ001 - of no zone
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """How lines are written: `before` and `after` a line, the quote of texts, `before_bytes` of hexadecimal digits."""
+    """How lines are written: `before` and `after` a line, the quote of all but `bare` types, `before_bytes` of
+    hexadecimal digits."""
 
     before: str
     after: str
     quote: str
     before_bytes: str
+    bare: frozenset[str]
 
 
-CSV: Final = Form("", "\n", '"', "")
-"""For ``LOAD DATA``."""
-VALUES: Final = Form("(", "),", "'", "x")
+CSV: Final = Form("", "\n", '"', "", NUMBERS | {"date", "time", "timestamp", "timestamptz"})
+"""For ``LOAD DATA``: as `selected` asks for it."""
+VALUES: Final = Form("(", "),", "'", "x", NUMBERS)
 """For ``INSERT``."""
 
 
 def encode(rows: pa.Table, table: TableSchema, form: Form) -> pa.Array:
     """One text per row; raises `DataError` for a value that MySQL cannot hold."""
     fields = [_field(one_chunk(rows.column(column.name)), column, table.name, form) for column in table.columns]
-    fields[0] = pc.binary_join_element_wise(form.before, pc.fill_null(fields[0], "NULL"), "")
-    fields[-1] = pc.binary_join_element_wise(pc.fill_null(fields[-1], "NULL"), form.after, "")
-    return pc.binary_join_element_wise(*fields, ",", null_handling="replace", null_replacement="NULL")
+    fields[0] = pc.binary_join_element_wise(form.before, pc.fill_null(fields[0], _NULL), "")
+    fields[-1] = pc.binary_join_element_wise(pc.fill_null(fields[-1], _NULL), form.after, "")
+    return pc.binary_join_element_wise(*fields, ",", null_handling="replace", null_replacement=_NULL)
 
 
 def data_of(lines: pa.Array) -> pa.Buffer:
@@ -63,9 +68,14 @@ def data_of(lines: pa.Array) -> pa.Buffer:
     return data.slice(start, stop - start) if data is not None else pa.py_buffer(b"")
 
 
+def comes_as_sent(table: TableSchema) -> bool:
+    """Whether `selected` gives the lines that `encode` makes of the rows for ``LOAD DATA``."""
+    return not any(column.type.name in _OTHERWISE for column in table.columns)
+
+
 def selected(table: TableSchema) -> str:
     """A row as one line of CSV, for a ``SELECT``."""
-    fields = ", ',', ".join(f"IFNULL({_expression(column)}, '')" for column in table.columns)
+    fields = ", ',', ".join(f"IFNULL({_expression(column)}, '{_NULL}')" for column in table.columns)
     return f"CONCAT({fields}, x'0A')"
 
 
@@ -86,7 +96,7 @@ def _field(array: pa.Array, column: Column, table: str, form: Form) -> pa.Array:
     texts = stored(array, column, table)
     if name == "binary":
         return pc.binary_join_element_wise(f"{form.before_bytes}{form.quote}", texts, form.quote, "")
-    if name in NUMBERS:
+    if name in form.bare:
         return texts
     doubled = pc.replace_substring(texts, form.quote, form.quote * 2)
     return pc.binary_join_element_wise(form.quote, doubled, form.quote, "")
@@ -159,7 +169,7 @@ def _finished(array: pa.Array, column: Column, table: str) -> pa.Array:
     return parsed.array
 
 
-_FORM: Final = delimited.Form("1", "0", _read_as, _finished)
+_FORM: Final = delimited.Form("1", "0", _NULL, _read_as, _finished)
 _ENCODERS: Final[Mapping[str, Callable[[pa.Array, Column, str], pa.Array]]] = {
     "bool": _bool,
     "binary": _bytes,

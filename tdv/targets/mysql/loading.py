@@ -18,13 +18,12 @@ from pymysql import err
 from tdv.errors import Refused
 from tdv.targets.losses import accepted
 from tdv.targets.mysql import catalogue
-from tdv.targets.mysql.bulk import LARGE, in_one_pass
+from tdv.targets.mysql.building import Beside, build
 from tdv.targets.mysql.catalogue import TABLE, Found, collation_of
-from tdv.targets.mysql.checking import check_rows
 from tdv.targets.mysql.ddl import Making, create_table, refuse_columns
 from tdv.targets.mysql.inplace import Staying, replace_rows, unmarked
-from tdv.targets.mysql.rows import fill, takes_files
-from tdv.targets.mysql.session import execute
+from tdv.targets.mysql.rows import takes_files
+from tdv.targets.mysql.session import Given, execute
 from tdv.targets.mysql.swap import NEW, Swap, swap, sweep
 from tdv.targets.mysql.tables import fitting
 from tdv.targets.mysql.types import LOSSES
@@ -70,8 +69,11 @@ def counts(connection: Connection, load: Load, also_empty: Iterable[str]) -> lis
 class Loading:
     """The load; `run` does it, under the lock of the target."""
 
-    def __init__(self, connection: Connection, load: Load, also_empty: Sequence[str], scratch: Path) -> None:
+    def __init__(
+        self, connection: Connection, given: Given, load: Load, also_empty: Sequence[str], scratch: Path
+    ) -> None:
         self._connection = connection
+        self._given = given
         self._load = load
         self._also_empty = also_empty
         self._scratch = scratch
@@ -133,8 +135,8 @@ class Loading:
         try:
             for table in self._tables:
                 execute(self._connection, create_table(table.schema, making))
-            self._fill(names)
-            check_rows(self._connection, self._tables, lambda name: quote(names[name]), self._scratch)
+            places = {name: quote(beside) for name, beside in names.items()}
+            build(self._connection, self._given, Beside(self._tables, places, self._as_file, self._scratch))
             final = {quote(names[table.name]): self._found.name_of(table.name) for table in self._tables}
             made = {name: self._named(names, name) for name in names}
             held = self._marks(made)
@@ -145,12 +147,6 @@ class Loading:
                 sweep(self._connection)
             raise
         return held
-
-    def _fill(self, names: Mapping[str, str]) -> None:
-        large = [quote(names[table.name]) for table in self._tables if table.rows >= LARGE]
-        with in_one_pass(self._connection, large):
-            for table in self._tables:
-                fill(self._connection, quote(names[table.name]), table, as_file=self._as_file)
 
     def _stayed(self, present: Sequence[str]) -> Sequence[Held]:
         """Replaces the rows of tables that stay, in one transaction."""

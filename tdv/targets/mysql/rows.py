@@ -6,6 +6,7 @@ value that the server would alter is an error, never a warning.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Final, cast
 
@@ -16,7 +17,7 @@ from pymysql.constants import ER
 from tdv.errors import TargetError
 from tdv.model.schema import TableSchema
 from tdv.targets.ahead import ahead
-from tdv.targets.mysql.codec import CSV, VALUES, Form, data_of, decode, encode, selected
+from tdv.targets.mysql.codec import CSV, VALUES, Form, comes_as_sent, data_of, decode, encode, selected
 from tdv.targets.mysql.ddl import counts_on
 from tdv.targets.mysql.session import execute, number_of, refused_rows
 from tdv.targets.mysql.wire import Connection
@@ -40,13 +41,23 @@ def takes_files(connection: Connection) -> bool:
     return bool(allowed)
 
 
-def fill(connection: Connection, place: str, content: TableContent, *, as_file: bool) -> None:
+def fill(connection: Connection, place: str, content: TableContent, *, as_file: bool) -> str | None:
     """Puts the rows into the table at `place`; `as_file` by ``LOAD DATA LOCAL``, else by ``INSERT``.
 
-    Raises `DataError` for a value that MySQL cannot hold, or that the table refuses.
+    Returns what `fingerprint` gives of a table with these rows alone; None where that is not known. Raises `DataError`
+    for a value that MySQL cannot hold, or that the table refuses.
     """
-    way: Callable[[Connection, str, TableContent], None] = _load if as_file else _insert
-    way(connection, place, content)
+    way: Callable[[Connection, str, TableContent], str | None] = _load if as_file else _insert
+    return way(connection, place, content)
+
+
+def fingerprint(connection: Connection, place: str, table: TableSchema) -> str:
+    """A digest of all rows of a table of tdv's own, as the server writes them, in the order of the key."""
+    found = hashlib.sha256()
+    order = " FORCE INDEX (PRIMARY)" if table.key else ""
+    for data in connection.values(f"SELECT {selected(table)} FROM {place}{order}"):
+        found.update(data)
+    return found.hexdigest()
 
 
 def read(connection: Connection, place: str, table: TableSchema) -> Iterator[pa.Table]:
@@ -67,7 +78,7 @@ def read(connection: Connection, place: str, table: TableSchema) -> Iterator[pa.
         ) from exc
 
 
-def _load(connection: Connection, place: str, content: TableContent) -> None:
+def _load(connection: Connection, place: str, content: TableContent) -> str | None:
     names, assigned = [], []
     has_bytes = any(column.type.name == "binary" for column in content.schema.columns)
     for index, column in enumerate(content.schema.columns):
@@ -83,11 +94,19 @@ def _load(connection: Connection, place: str, content: TableContent) -> None:
         names.append(f"@v{index}")
     statement = f"LOAD DATA LOCAL INFILE 'rows' INTO TABLE {place} {_FORMAT} ({', '.join(names)})"
     statement += f" SET {', '.join(assigned)}" if assigned else ""
+    sent = hashlib.sha256()
+
+    def blocks() -> Iterator[pa.Buffer]:
+        for data in map(data_of, _lines(content, CSV)):
+            sent.update(data)
+            yield data
+
     # With LOCAL the server only warns of what is an error elsewhere.
-    if connection.load(statement, map(data_of, _lines(content, CSV))):
+    if connection.load(statement, blocks()):
         rows = execute(connection, "SHOW WARNINGS LIMIT 1")
         number, reason = (int(rows[0][1]), str(rows[0][2])) if rows else (0, "")
         raise refused_rows(number, reason, content.name)
+    return sent.hexdigest() if comes_as_sent(content.schema) else None
 
 
 def _insert(connection: Connection, place: str, content: TableContent) -> None:

@@ -141,11 +141,13 @@ class MysqlTarget(OnServer):
     def _replaced_rows(self, load: Load) -> Outcome:
         from tdv.targets.mysql.catalogue import is_empty
         from tdv.targets.mysql.loading import Loading
+        from tdv.targets.mysql.session import parameters
 
+        given, also_empty = parameters(self.settings.url), self.settings.also_empty
         with self._connected() as connection:
             if load.schema is not None and is_empty(connection):
                 load.schema.make(self.settings)
-            return Outcome("loaded", Loading(connection, load, self.settings.also_empty, self.fresh_scratch()).run())
+            return Outcome("loaded", Loading(connection, given, load, also_empty, self.fresh_scratch()).run())
 
     @contextmanager
     def _locked(self) -> Iterator[Connection]:

@@ -20,7 +20,7 @@ from pymysql import err
 from tdv.config import TargetSettings
 from tdv.errors import DataError, IntegrityError, Refused
 from tdv.targets.mysql import catalogue
-from tdv.targets.mysql.bulk import LARGE, counts_anew, in_one_pass
+from tdv.targets.mysql.bulk import LARGE, counted_afterwards, counts_anew, in_one_pass
 from tdv.targets.mysql.ddl import STATE_PREFIX
 from tdv.targets.mysql.session import connected, execute, lock, named, parameters, translated, unlock
 from tdv.targets.mysql.state import held_in, write_state
@@ -102,7 +102,7 @@ class Templates:
         places = {name: f"{goal}.{quote(name)}" for name in statements}
         rows = {table.lower(): count for held in template.held for table, count in held.tables.items()}
         large = [name for name in statements if rows.get(name.lower(), 0) >= LARGE and counts_anew(statements[name])]
-        with in_one_pass(self._admin, [places[name] for name in large]):
+        with in_one_pass(self._admin), counted_afterwards(self._admin, [places[name] for name in large]):
             for name, place in places.items():
                 columns = self._columns(template.name, name)
                 execute(self._admin, f"INSERT INTO {place} ({columns}) SELECT {columns} FROM {source}.{quote(name)}")
@@ -199,8 +199,9 @@ def _loaded(settings: TargetSettings, load: Load, scratch: Path) -> tuple[Held, 
     # A copy needs no Arrow.
     from tdv.targets.mysql.loading import Loading
 
-    with connected(parameters(settings.url)) as connection:
-        return Loading(connection, load, (), scratch).run()
+    given = parameters(settings.url)
+    with connected(given) as connection:
+        return Loading(connection, given, load, (), scratch).run()
 
 
 def _in_schema(schema: AppSchema, settings: TargetSettings, filling: Filling) -> tuple[Held, ...]:

@@ -6,8 +6,10 @@ and a connection never stays in the middle of a result.
 
 from __future__ import annotations
 
+import socket
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any, Final
 
 import pymysql
@@ -75,6 +77,12 @@ class Connection(pymysql.connections.Connection):  # type: ignore[misc]
         finally:
             # Whatever happens to the reader, the connection can be used afterwards.
             deque(payloads, maxlen=0)
+
+    def cut(self) -> None:
+        """Ends the connection, and with an error whatever another thread waits for on it."""
+        # It may have none any more.
+        with suppress(OSError, AttributeError):
+            self._sock.shutdown(socket.SHUT_RDWR)
 
     def _payloads(self) -> Iterator[bytearray | None]:
         """Values without their lengths, None for NULL; PyMySQL's own loop over packets takes five times as long."""

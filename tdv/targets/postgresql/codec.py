@@ -121,7 +121,7 @@ def _bytes(array: pa.Array, column: Column, table: str) -> pa.Array:
     return delimited.from_hexadecimal(pc.utf8_slice_codeunits(array, 2))
 
 
-_FORM: Final = delimited.Form("t", "f", _csv_type, _decoded)
+_FORM: Final = delimited.Form("t", "f", "", _csv_type, _decoded)
 _ENCODERS: Final[Mapping[str, Callable[[pa.Array, Column, str], pa.Array]]] = {
     "string": _string,
     "json": _json,
