@@ -14,7 +14,7 @@ import pytest
 
 import tdv
 from tests.conftest import RepositoryBuilder
-from tests.repository import run
+from tests.repository import Repository, run
 
 ROOT = Path(__file__).resolve().parent.parent
 MODULES = sorted((ROOT / "tdv").rglob("*.py"))
@@ -117,14 +117,40 @@ SMALL = """
     """
 
 
-def test_commands_with_nothing_to_do_load_nothing_heavy(repo: RepositoryBuilder) -> None:
+def released(repo: RepositoryBuilder) -> Repository:
+    """A repository with a release of `SMALL`."""
     made = repo().prepared()
     made.tdv("new", "small", expect=0)
     made.write({"datasets/small/dataset.yaml": SMALL})
     made.tdv("build", "small", expect=0)
     made.commit("A dataset")
     made.tdv("release", "small", "1.0.0", "-m", "First", expect=0)
+    return made
+
+
+def test_commands_with_nothing_to_do_load_nothing_heavy(repo: RepositoryBuilder) -> None:
+    made = released(repo)
     made.tdv("checkout", "v1.0.0", expect=0)
     assert loaded_by(["checkout", "v1.0.0"], made.root, (*HEAVY, "yaml")) == set()
     assert loaded_by(["diff", "v1.0.0", "workspace"], made.root) == set()
     assert loaded_by(["diff", "small@git:HEAD", "small@workspace"], made.root, (*HEAVY, "yaml")) == set()
+
+
+def test_pandas_is_not_loaded_where_it_is_installed(
+    repo: RepositoryBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """pyarrow would import it to look at the first value that it is given."""
+    made = released(repo)
+    made.write({"datasets/small/dataset.yaml": SMALL.replace("rows: 3", "rows: 4")})
+    made.tdv("build", "small", expect=0)
+    installed = tmp_path / "installed"
+    installed.mkdir()
+    (installed / "pandas.py").write_text("__version__ = '3.0.0'\nprint('pandas is here')\n", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(installed))
+    program = "import sys\nfrom tdv.cli import main\nsys.argv[1:] = ['diff']\n"
+    diff = run(sys.executable, "-c", f"{program}main()", cwd=made.root)
+    assert diff.exit_code == 0, diff
+    assert "1 added" in diff.stdout
+    assert "pandas is here" not in diff.stdout
+    others = run(sys.executable, "-c", f"{program}\ntry:\n    main()\nfinally:\n    import pandas\n", cwd=made.root)
+    assert "pandas is here" in others.stdout

@@ -6,6 +6,8 @@ import sys
 from gc import freeze, set_threshold  # not by the name gc: the command of that name takes it in this package
 from typing import Final
 
+from tdv.cli.no_pandas import keep_out
+
 _SELDOM: Final = 50_000
 """Objects between two searches for cycles: at Python's 700, imports alone set off fifty that find nothing."""
 
@@ -13,6 +15,7 @@ _SELDOM: Final = 50_000
 def main() -> None:
     """Entry point of the ``tdv`` script."""
     set_threshold(_SELDOM)
+    keep_out()
     try:
         from tdv.cli.app import run
     except KeyboardInterrupt:  # before there is anything that could say more
