@@ -30,9 +30,11 @@ from tdv.errors import DataError, Refused
 from tdv.model.receipt import Receipt
 from tdv.model.schema import Column, TableSchema
 from tdv.model.types import LogicalType
+from tdv.project.narrower import Narrower
 from tdv.snapshot import SnapshotOptions, TableRows, write
+from tdv.targets.dialect import dialect_of
 from tdv.targets.losses import loss_of
-from tdv.targets.protocol import Queryable, Target
+from tdv.targets.protocol import Queryable, Schemaless, Target
 from tdv.targets.verification import target_digest
 
 FIRST: Final = datetime.min.replace(tzinfo=UTC)
@@ -138,6 +140,18 @@ class TargetContract:
         found = snapshot(tmp_path, {schema: rows})
         assert checkout(tmp_path, place, found).action in ("loaded", "cloned")
         assert target_digest(place, found.manifest.schema) == found.manifest.content
+
+    def test_what_a_checkout_declares_takes_all_that_the_release_allows(self, tmp_path: Path, place: Target) -> None:
+        if isinstance(place, Schemaless):
+            return
+        schema, rows = edges(place)
+        coded = table("codes", {"code": "string"}, key=("code",))
+        checkout(tmp_path, place, snapshot(tmp_path, {schema: rows, coded: pa.table({"code": ["g"]})}))
+        narrower = Narrower(dialect_of(place.shown.partition(":")[0].partition("+")[0]))
+        made = {found.name: found for found in place.inspect().tables}
+        for wanted in (schema, coded):
+            narrower.describe(wanted, made[wanted.name])
+        assert narrower.found == []
 
     @pytest.mark.parametrize("value", [math.inf, -math.inf, math.nan])
     def test_what_is_no_number_comes_back_or_is_refused(self, tmp_path: Path, place: Target, value: float) -> None:

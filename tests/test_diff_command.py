@@ -1,3 +1,4 @@
+import contextlib
 import json
 import shutil
 import sqlite3
@@ -10,6 +11,7 @@ from tdv import documents
 from tests.conftest import RepositoryBuilder
 from tests.repository import Repository
 from tests.shop import released_shop
+from tests.targets.servers import run_sql
 
 SPEC = """
 dataset: shop
@@ -261,6 +263,46 @@ def test_sql_of_any_length_is_printed_whole(repo: RepositoryBuilder) -> None:
     lines = made.tdv("diff", "--sql", "--dialect", "sqlite", expect=0).stdout.split("\n")
     assert [note in line for line in lines].count(True) == 1
     assert lines[-2] == "COMMIT;"
+
+
+NARROW = "CREATE TABLE users (id INTEGER PRIMARY KEY, name VARCHAR(10), price NUMERIC(5, 1) NOT NULL)"
+SAID = "is declared to take less than shop@workspace: users.id is int32, not int64; "
+
+
+@pytest.mark.parametrize(
+    ("engine", "said"),
+    [
+        ("sqlite", ""),
+        ("duckdb", f"{SAID}users.price is decimal(5,1), not decimal(10,2)."),
+        ("postgresql", f"{SAID}users.name takes 10 characters; users.price is decimal(5,1), not decimal(10,2)."),
+    ],
+)
+def test_narrower_columns_of_a_target_are_told_and_are_no_difference(
+    repo: RepositoryBuilder, request: pytest.FixtureRequest, engine: str, said: str
+) -> None:
+    columns = "id: {type: int64}, name: {type: string}, price: {type: 'decimal(10,2)'}"
+    made = repo(
+        {
+            "datasets/shop/dataset.yaml": f"dataset: shop\ntables: {{users: {{key: [id], columns: {{{columns}}}}}}}\n",
+            "datasets/shop/seeds/users.csv": "id,name,price\n1,ada,1.50\n",
+        }
+    ).prepared()
+    made.tdv("build", "shop", expect=0)
+    is_server = engine == "postgresql"
+    url = request.getfixturevalue("empty_postgresql") if is_server else f"{engine}:///{made.root}/app.{engine}"
+    statements = (NARROW, "INSERT INTO users VALUES (1, 'ada', 1.5)")
+    if is_server:
+        run_sql(url, *statements)
+    else:
+        connect = sqlite3.connect if engine == "sqlite" else duckdb.connect
+        with contextlib.closing(connect(f"{made.root}/app.{engine}")) as connection:
+            for statement in statements:
+                connection.execute(statement)
+            connection.commit()
+    for states in (("shop@workspace", url), (url, "shop@workspace")):
+        plain = made.tdv("diff", *states, "--exit-code", "--json", expect=0).json()
+        assert [note.partition(" ")[2] for note in plain["notes"]] == ([said] if said else [])
+    assert said in made.tdv("diff", "shop@workspace", url, expect=0).stdout
 
 
 def test_sql_widens_the_narrower_types_of_a_target_that_others_made(repo: RepositoryBuilder) -> None:

@@ -60,6 +60,15 @@ Pair = tuple["State | Live", "State | Live"]
 
 
 @dataclass(frozen=True, slots=True)
+class Opened:
+    """Both states; `notes` are about the target among them."""
+
+    old: Snapshot
+    new: Snapshot
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class DiffStream:
     """One dataset: its report with a few rows, and all rows one by one, each with its table."""
 
@@ -79,11 +88,11 @@ def stream(ports: Ports, wish: DiffWish) -> Iterator[DiffStream]:
         if _same(pair):
             yield DiffStream(_report(ports, pair, wish.shown), iter(()))
             continue
-        with _opened(ports, pair, wish.shown) as (old, new):
+        with _opened(ports, pair, wish.shown) as opened:
             from tdv.diff.report import stream_rows
 
-            found = _told(ports, pair, (old, new), replace(wish.shown, limit=few))
-            yield DiffStream(found, stream_rows(old, new, wish.shown))
+            found = _told(ports, pair, opened, replace(wish.shown, limit=few))
+            yield DiffStream(found, stream_rows(opened.old, opened.new, wish.shown))
     yield from (DiffStream(report, iter(())) for report in _alone(ports, wish))
 
 
@@ -94,13 +103,13 @@ def statements(ports: Ports, wish: DiffWish) -> Iterator[str]:
     for pair in pairs:
         if _same(pair):
             continue
-        with _opened(ports, pair, wish.shown, dialect) as (old, new):
+        with _opened(ports, pair, wish.shown, dialect) as opened:
             from tdv.diff.sql import ScriptOptions
             from tdv.diff.sql import statements as lines
 
             names = (pair[0].reference, pair[1].reference)
             options = ScriptOptions(names, wish.shown.reveal, wish.shown.tables)
-            yield from lines(old, new, dialect, options)
+            yield from lines(opened.old, opened.new, dialect, options)
 
 
 def _dialect(ports: Ports, wish: DiffWish, pairs: Sequence[Pair]) -> Dialect:
@@ -301,13 +310,12 @@ def _report(ports: Ports, pair: Pair, shown: ReportOptions) -> DiffReport:
     return _completed(ports, pair, DiffReport(state.dataset, pair[0].reference, pair[1].reference, tables=tables))
 
 
-def _told(ports: Ports, pair: Pair, opened: tuple[Snapshot, Snapshot], shown: ReportOptions) -> DiffReport:
+def _told(ports: Ports, pair: Pair, opened: Opened, shown: ReportOptions) -> DiffReport:
     from tdv.diff.report import report
 
-    old, new = opened
-    levels = levels_of(ports, new.manifest.dataset)
-    found = report(old, new, (pair[0].reference, pair[1].reference), replace(shown, levels=levels))
-    return _completed(ports, pair, found)
+    levels = levels_of(ports, opened.new.manifest.dataset)
+    found = report(opened.old, opened.new, (pair[0].reference, pair[1].reference), replace(shown, levels=levels))
+    return _completed(ports, pair, replace(found, notes=opened.notes))
 
 
 def _completed(ports: Ports, pair: Pair, found: DiffReport) -> DiffReport:
@@ -315,7 +323,7 @@ def _completed(ports: Ports, pair: Pair, found: DiffReport) -> DiffReport:
     findings = (*found.findings, *_compat(ports, pair))
     stale = tuple(_stale(ports, pair))
     about = pair[0].about if isinstance(pair[0], State) else ""
-    return replace(found, findings=findings, notes=stale, stale=bool(stale), about=about)
+    return replace(found, findings=findings, notes=(*stale, *found.notes), stale=bool(stale), about=about)
 
 
 def _compat(ports: Ports, pair: Pair) -> tuple[Finding, ...]:
@@ -352,9 +360,7 @@ def _stale(ports: Ports, pair: Pair) -> Iterator[str]:
 
 
 @contextmanager
-def _opened(
-    ports: Ports, pair: Pair, shown: ReportOptions, dialect: Dialect | None = None
-) -> Iterator[tuple[Snapshot, Snapshot]]:
+def _opened(ports: Ports, pair: Pair, shown: ReportOptions, dialect: Dialect | None = None) -> Iterator[Opened]:
     """Both states as snapshots; that of a target lives in a scratch directory as long as the block, described as it is
     declared where a `dialect` is to change it."""
     old, new = pair
@@ -364,7 +370,7 @@ def _opened(
                 f"{old.reference} and {new.reference} have no table in common",
                 hint="Compare two states of one dataset, or datasets of which one extends the other.",
             )
-        yield obtain.open_sparsely(ports, old, new)
+        yield Opened(*obtain.open_sparsely(ports, old, new))
         return
     if not (isinstance(old, State) or isinstance(new, State)):
         raise UsageError("Two targets cannot be compared with each other", hint="Compare each with a release.")
@@ -373,20 +379,25 @@ def _opened(
 
     with scratch(ports) as directory:
         found = _with_target(ports, pair, directory, dialect)
-        check_names([snapshot.manifest.schema for snapshot in found], shown)
+        check_names([snapshot.manifest.schema for snapshot in (found.old, found.new)], shown)
         yield found
 
 
-def _with_target(ports: Ports, pair: Pair, directory: Path, dialect: Dialect | None) -> tuple[Snapshot, Snapshot]:
+def _with_target(ports: Ports, pair: Pair, directory: Path, dialect: Dialect | None) -> Opened:
     from tdv.project.declared import Declared
-    from tdv.project.live import as_modelled, captured
+    from tdv.project.live import captured
+    from tdv.project.narrower import Narrower
+    from tdv.targets.dialect import dialect_of
 
     old, new = pair
-    if isinstance(old, State):
-        assert not isinstance(new, State)
-        model = obtain.open_state(ports, old)
-        return model, captured(new, model, directory)
-    assert isinstance(new, State)
-    model = obtain.open_state(ports, new)
-    describe = as_modelled if dialect is None else Declared.of(old.target, dialect).describe
-    return captured(old, model, directory, describe), model
+    live, state = (old, new) if isinstance(new, State) else (new, old)
+    assert isinstance(state, State)
+    assert not isinstance(live, State)
+    model = obtain.open_state(ports, state)
+    narrower = Narrower(dialect_of(live.engine))
+    describe = narrower.describe
+    if dialect is not None and live is old:
+        describe = Declared.of(live.target, dialect).describe
+    found = captured(live, model, directory, describe)
+    notes = narrower.note(live.reference, state.reference)
+    return Opened(found, model, notes) if live is old else Opened(model, found, notes)

@@ -13,12 +13,11 @@ from typing import Final
 
 from tdv.diff.value import common_type
 from tdv.model.schema import Column, Reference, TableSchema
+from tdv.project.narrower import is_short
 from tdv.targets.dialect import Dialect
 from tdv.targets.protocol import Target
 
 _TABLE: Final = "table "
-_WATCH_LENGTHS: Final = ("postgresql", "mysql")
-"""The engines in which the length of a text that a column declares is more than a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +51,8 @@ class Declared:
             return replace(column, type=kind, nullable=found.nullable, rules=rules)
         nullable = column.nullable and found.nullable
         return replace(
-            column, type=kind, nullable=nullable, rules=rules if self._is_short(column, found) else column.rules
+            column, type=kind, nullable=nullable, rules=rules if is_short(self.dialect, found, column) else column.rules
         )
-
-    def _is_short(self, column: Column, found: Column) -> bool:
-        """Whether the column refuses texts of the state for their length."""
-        length, wanted = found.rules.max_length, column.rules.max_length
-        return self.dialect.name in _WATCH_LENGTHS and length is not None and (wanted is None or length < wanted)
 
 
 def _named(reference: Reference, known: Iterable[Reference]) -> Reference:

@@ -43,12 +43,7 @@ class Live:
 Describe = Callable[[TableSchema, TableSchema], TableSchema]
 
 
-def as_modelled(wanted: TableSchema, found: TableSchema) -> TableSchema:
-    """What is compared with a live target is its tables, columns and rows: all else is the model's."""
-    return wanted
-
-
-def captured(live: Live, model: Snapshot, directory: Path, describe: Describe = as_modelled) -> Snapshot:
+def captured(live: Live, model: Snapshot, directory: Path, describe: Describe) -> Snapshot:
     """What the target holds of the tables of `model`; parts that are the same share the model's files.
 
     `describe` says what is known of a table beside its columns; scenarios are the model's.
