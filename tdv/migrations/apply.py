@@ -34,8 +34,12 @@ _PLACEHOLDER: Final = re.compile(r"\{(url|revision|app|name)\}")
 _STATEMENT: Final = re.compile(r"^\s*(?:\[SQL:\s*|(?:SQL|STATEMENT|Statement)\s*:\s*)(.+?)\]?\s*$", re.MULTILINE)
 _SKIPPED: Final = frozenset({"__pycache__", "node_modules", "venv"})
 _SQL: Final = "[SQL:"
-_UNSAID: Final = ("[parameters:", "(Background on this error")
-"""How lines of SQLAlchemy begin that hold values of rows, or a link."""
+_LONG_SQL: Final = re.compile(
+    r"^\[SQL:\s*([^\n]*(?<!\])\n.*?)\]$(?=\s*(?:\[parameters:|\(Background on|\Z))", re.MULTILINE | re.DOTALL
+)
+"""A statement of several lines, as SQLAlchemy ends its message with."""
+_UNSAID: Final = ("[parameters:", "(Background on this error", "DETAIL:", "LINE ", "^")
+"""How lines of SQLAlchemy and PostgreSQL begin that hold values of rows, a link, or the statement once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +160,7 @@ class _Said:
 
     def __init__(self, output: IO[bytes], database: Database) -> None:
         output.seek(0)
-        self._text = output.read().decode("utf-8", "replace")
+        self._text = _LONG_SQL.sub(_in_one_line, output.read().decode("utf-8", "replace"))
         for secret, instead in _secrets(database):
             self._text = self._text.replace(secret, instead)
 
@@ -173,6 +177,11 @@ class _Said:
         """The last SQL statement that the command named, as SQLAlchemy, Flyway and PostgreSQL do; "" for none."""
         found = _STATEMENT.findall(self._text)
         return str(found[-1])[:_WIDTH] if found else ""
+
+
+def _in_one_line(statement: re.Match[str]) -> str:
+    """So that the last lines are not the end of a statement, but what is wrong with it, too."""
+    return f"{_SQL} {' '.join(statement[1].split())}]"
 
 
 def _secrets(database: Database) -> Iterator[tuple[str, str]]:

@@ -79,6 +79,22 @@ def test_failure_names_the_statement_and_quotes_the_last_lines(root: Path) -> No
     assert "ada" not in problem.message
 
 
+def test_statement_of_many_lines_does_not_hide_what_is_wrong(root: Path) -> None:
+    (root / "said.txt").write_text(
+        "Traceback (most recent call last):\n"
+        "sqlalchemy.exc.ProgrammingError: (psycopg.errors.InsufficientPrivilege) permission denied for schema public\n"
+        "LINE 2: CREATE TABLE versions (\n                     ^\n"
+        "DETAIL:  Key (name)=(ada) is there.\n"
+        "[SQL: \nCREATE TABLE versions (\n\tnames VARCHAR(32)[]\n, \n\tid INTEGER NOT NULL\n)\n\n]\n"
+        "(Background on this error at: https://sqlalche.me/e/21/f405)\n"
+    )
+    problem = failed(root, "-c", "print(open('said.txt').read()); raise SystemExit(1)")
+    assert problem.reason.endswith("permission denied for schema public")
+    assert problem.statement == "CREATE TABLE versions ( names VARCHAR(32)[] , id INTEGER NOT NULL )"
+    assert f"{problem.reason} | [SQL: {problem.statement}]" in problem.message
+    assert "ada" not in problem.message
+
+
 def test_what_hangs_is_ended_with_all_that_it_started(root: Path) -> None:
     os.mkfifo(root / "alive")
     reader = os.open(root / "alive", os.O_RDONLY | os.O_NONBLOCK)
