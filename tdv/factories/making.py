@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from faker import Faker
 
 _HINT: Final = "Mend the factory; `tdv sample` runs it for a few rows."
+_EXACT: Final = "A float is no exact decimal: return a decimal.Decimal, or its digits as text."
 
 
 class FromFactory:
@@ -111,10 +112,11 @@ def array(values: Any, column: Column, rows: Rows, who: str) -> pa.Array:
     except (pa.ArrowException, TypeError, ValueError, OverflowError, DataError) as exc:
         if isinstance(values, list) and len(values) > 1:
             _find(values, column, rows, who)
-        bad = shown(column, values[0]) if isinstance(values, list) else "a value"
+        bad, kind = (shown(column, values[0]), type(values[0])) if isinstance(values, list) else ("a value", None)
+        said = f", a value of type {kind.__name__}" if kind else ""
         raise FactoryError(
-            f"{who} returned {bad} for {column.name!r} in row {int(rows[0])}, which is no {column.type}",
-            hint=_HINT,
+            f"{who} returned {bad} for {column.name!r} in row {int(rows[0])}{said}, which is no {column.type}",
+            hint=_EXACT if column.type.name == "decimal" and kind is float else _HINT,
         ) from exc
 
 

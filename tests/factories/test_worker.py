@@ -164,7 +164,10 @@ def test_factory_that_fails_names_its_line(tmp_path: Path, body: str, message: s
 @pytest.mark.parametrize(
     ("code", "message"),
     [
-        (row("return {'value': 7 if at.index == 5 else 'x'}"), "7 for 'value' in row 5, which is no string"),
+        (
+            row("return {'value': 7 if at.index == 5 else 'x'}"),
+            "7 for 'value' in row 5, a value of type int, which is no string",
+        ),
         (row("return {'valeu': 'x'}"), "did not return value for row 0"),
         (row("return {'value': 'x', 'more': 1}"), "'more', which is no column"),
         (row("return {'value': 'x', 'id': 1}"), "'id', which has a generator"),
@@ -188,6 +191,12 @@ def test_file_that_is_no_python_is_a_mistake_of_the_project(tmp_path: Path) -> N
         made(tmp_path, f"{HEAD}    def row(self, at):\n        return {{'value': }}\n")
     (problem,) = caught.value.problems
     assert str(problem).startswith("datasets/shop/factories.py:4: SyntaxError: ")
+
+
+def test_float_for_a_decimal_is_told_what_to_return(tmp_path: Path) -> None:
+    with pytest.raises(FactoryError, match=r"0\.25 for 'value' in row 0, a value of type float, which is no") as caught:
+        made(tmp_path, row("return {'value': 0.25}"), kind='"decimal(12,4)"')
+    assert "decimal.Decimal" in caught.value.hint
 
 
 def test_private_values_are_not_shown(tmp_path: Path) -> None:

@@ -218,6 +218,16 @@ def test_encoding_of_the_database_does_not_matter(place: MysqlPlace, mariadb_ser
     assert place.sql("SELECT s, length(s) FROM t") == [("é", 1)]
 
 
+def test_values_that_are_one_in_the_collation_of_a_column_are_explained(place: MysqlPlace) -> None:
+    place.sql("CREATE TABLE t (s varchar(9) COLLATE utf8mb4_general_ci PRIMARY KEY)")
+    schema = table("t", {"s": "string"}, key=("s",))
+    with pytest.raises(DataError, match=r"refuses rows of table 't': a value stands twice \(PRIMARY\)") as raised:
+        place.checkout_tables({schema: pa.table({"s": ["Balcony", "balcony"]})})
+    assert "utf8mb4_bin" in raised.value.hint
+    place.sql("ALTER TABLE t MODIFY s varchar(9) COLLATE utf8mb4_bin")
+    place.checkout_tables({schema: pa.table({"s": ["Balcony", "balcony"]})})
+
+
 def test_missing_driver_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith(("pymysql", "tdv.targets.mysql."))]:
         if name not in ("tdv.targets.mysql.target", "tdv.targets.mysql.types"):

@@ -74,6 +74,13 @@ _HINTS: Final = {
     CR.CR_SERVER_GONE_ERROR: "The server was stopped; run the command again when it is back.",
     CR.CR_SERVER_LOST: "The server was stopped; run the command again when it is back.",
 }
+_REFUSED: Final = {
+    ER.DUP_ENTRY: "Texts that differ in case or accents only are one in most collations: let the migration give the "
+    "column a binary one, such as utf8mb4_bin.",
+}
+_REFUSED_ELSE: Final = (
+    "Run `tdv validate` to see which rows break which rule, or compare the target's table with the spec."
+)
 _ELSE: Final = "Look at the server's log and at the rights of the user."
 _NO_SPACE: Final = re.compile(rf"\b[Ee]rr(?:code|no):? {errno.ENOSPC}\b")
 _CROWDED: Final = frozenset({ER.CON_COUNT_ERROR, ER.TOO_MANY_USER_CONNECTIONS, ER.USER_LIMIT_REACHED})
@@ -227,7 +234,7 @@ def refused_rows(number: int, reason: str, table: str = "") -> DataError:
     place = f" of table {table!r}" if table else ""
     return DataError(
         f"MySQL refuses rows{place}: {_VALUES.get(number, f'error {number}')}" + (f" ({column[1]})" if column else ""),
-        hint="Run `tdv validate` to see which rows break which rule, or compare the target's table with the spec.",
+        hint=_REFUSED.get(number, _REFUSED_ELSE),
         table=table,
     )
 
