@@ -205,7 +205,9 @@ def test_environment_names_what_it_may_hold(service: Repository) -> None:
     service.write({"tdv.yaml": service.read("tdv.yaml") + more})
     outcome = service.tdv("checkout", "--target", "ci", expect=11)
     assert "The environment ci may not hold catalog:shop" in outcome.stderr
-    service.write({"tdv.yaml": service.read("tdv.yaml").replace("[shop]", "['catalog:shop']")})
+    service.write({"tdv.yaml": service.read("tdv.yaml").replace("[shop]", "[]")})
+    assert "lists what it may: nothing.\n" in service.tdv("checkout", "--target", "ci", expect=11).stderr
+    service.write({"tdv.yaml": service.read("tdv.yaml").replace("[]", "['catalog:shop']")})
     service.tdv("checkout", "--target", "ci", expect=0)
 
 

@@ -55,5 +55,6 @@ def _check(environments: Mapping[str, Environment], stage: str, dataset: str) ->
     if environment is not None and environment.datasets is not None and dataset not in environment.datasets:
         raise Refused(
             f"The environment {stage} may not hold {dataset}",
-            hint=f"environments.{stage}.datasets in tdv.yaml lists what it may: {', '.join(environment.datasets)}.",
+            hint=f"environments.{stage}.datasets in tdv.yaml lists what it may: "
+            f"{', '.join(environment.datasets) or 'nothing'}.",
         )

@@ -178,5 +178,5 @@ def _refuse_foreign(place: TargetSettings, wanted: tuple[State, ...]) -> None:
         raise Refused(
             f"The environment {place.environment} may not hold {', '.join(foreign)}",
             hint=f"environments.{place.environment}.datasets in tdv.yaml lists what it may: "
-            f"{', '.join(place.datasets)}.",
+            f"{', '.join(place.datasets) or 'nothing'}.",
         )
