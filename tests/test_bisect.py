@@ -115,6 +115,8 @@ def test_target_is_the_one_named(shop: Repository) -> None:
         (["zoo", "--", "true"], 10),
         (["shop@git:main", "--", "true"], 2),
         (["shop@>9", "--", "true"], 10),
+        (["--good", "v4.0.0", "--bad", "v1.0.0", "--", "true"], 2),
+        (["--good", "v2.0.0", "--bad", "v2.0.0", "--", "true"], 2),
         (["--", "no-such-program"], 2),
         (["--", *shlex.split("sh -c 'kill -9 $$'")], 11),
     ],
@@ -131,5 +133,20 @@ def test_version_that_the_target_cannot_hold_is_named(tmp_path: Path) -> None:
         made.commit(age).tdv("release", "shop", version, expect=0)
     outcome = made.tdv_process("bisect", "--", "false", expect=16)
     assert "shop@v1.0.0 cannot be restored: " in outcome.stderr
-    assert 'tdv bisect "shop@>1.0.0"' in outcome.stderr
-    assert made.tdv_process("bisect", "shop@>1.0.0", "--", "false", expect=1).stdout.splitlines()[0] == "v1.0.1  bad"
+    assert 'tdv bisect "shop@>1.0.0,<=1.0.1"' in outcome.stderr
+    found = made.tdv_process("bisect", "shop@>1.0.0,<=1.0.1", "--", "false", expect=1)
+    assert found.stdout.splitlines()[0] == "v1.0.1  bad"
+
+
+def test_newest_version_that_the_target_cannot_hold_leaves_the_older_ones(tmp_path: Path) -> None:
+    made = Repository.create(tmp_path / "repo").prepared()
+    made.write({"datasets/shop/dataset.yaml": SPEC.replace("age: {type: int64}", "age: {type: float64}")})
+    for version, age in (("1.0.0", "99"), ("1.0.1", "NaN")):
+        made.write({"datasets/shop/seeds/users.csv": f"id,age\n1,{age}\n"}).tdv("build", expect=0)
+        made.commit(age).tdv("release", "shop", version, expect=0)
+    outcome = made.tdv_process("bisect", "--", "false", expect=16)
+    assert 'tdv bisect "shop@>=1.0.0,<1.0.1"' in outcome.stderr
+    found = made.tdv_process("bisect", "shop@>=1.0.0,<1.0.1", "--", "false", expect=1)
+    assert found.stdout.splitlines()[0] == "v1.0.0  bad"
+    alone = made.tdv_process("bisect", "shop@1.0.1", "--", "false", expect=16)
+    assert "hint: Use another target." in alone.stderr

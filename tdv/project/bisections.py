@@ -45,6 +45,7 @@ class _Attempt:
 
     ports: Ports
     dataset: str
+    versions: Sequence[str]
     wish: BisectWish
     moment: datetime
     execution_id: str
@@ -73,8 +74,18 @@ class _Attempt:
         try:
             restores.checkout(self.ports, asked, self.moment, self.execution_id)
         except DataError as exc:
-            hint = f'Leave it out, as in tdv bisect "{self.dataset}@>{version}" -- COMMAND; or use another target.'
-            raise DataError(f"{self.dataset}@v{version} cannot be restored: {exc.message}", hint=hint) from exc
+            raise DataError(
+                f"{self.dataset}@v{version} cannot be restored: {exc.message}", hint=self._without(version)
+            ) from exc
+
+    def _without(self, version: str) -> str:
+        """How to search the versions beside one that cannot be restored: those after it; where it is the newest,
+        which is tried first, those before it."""
+        oldest, newest = self.versions[0], self.versions[-1]
+        if oldest == newest:
+            return "Use another target."
+        rest = f">={oldest},<{version}" if version == newest else f">{version},<={newest}"
+        return f'Leave it out, as in tdv bisect "{self.dataset}@{rest}" -- COMMAND; or use another target.'
 
 
 def bisect(ports: Ports, wish: BisectWish, moment: datetime, execution_id: str) -> verb.Bisection:
@@ -82,7 +93,7 @@ def bisect(ports: Ports, wish: BisectWish, moment: datetime, execution_id: str) 
     if not wish.command:
         raise UsageError("What should be run?", hint="tdv bisect -- pytest tests/test_orders.py")
     dataset, versions = _versions(ports, wish)
-    return verb.bisect(dataset, versions, _Attempt(ports, dataset, wish, moment, execution_id))
+    return verb.bisect(dataset, versions, _Attempt(ports, dataset, versions, wish, moment, execution_id))
 
 
 def _versions(ports: Ports, wish: BisectWish) -> tuple[str, Sequence[str]]:
@@ -101,6 +112,11 @@ def _versions(ports: Ports, wish: BisectWish) -> tuple[str, Sequence[str]]:
     versions = [item.version for item in releases]
     after = _bound(ports, dataset, wish.good)
     until = _bound(ports, dataset, wish.bad)
+    if after is not None and until is not None and parse_version(after) >= parse_version(until):
+        raise UsageError(
+            f"--good v{after} is not older than --bad v{until}",
+            hint="The search is for the first bad version after a good one: name a good one that is older.",
+        )
     found = [
         version
         for version in versions
