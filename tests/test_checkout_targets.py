@@ -66,6 +66,17 @@ def test_snapshot_is_no_target(shop: Repository, tmp_path: Path, words: tuple[st
 
 def test_diff_with_a_directory_that_is_not_there_says_so(shop: Repository) -> None:
     assert "nowhere is not there" in shop.tdv("diff", "shop@workspace", "./nowhere", expect=10).stderr
+    assert "nowhere is not there" in shop.tdv("diff", "./nowhere", expect=10).stderr
+
+
+def test_diff_of_a_target_alone_needs_it_to_hold_a_dataset(shop: Repository) -> None:
+    gone = shop.tdv("diff", "nowhere.db", expect=15)
+    assert "there is no database at" in gone.stderr
+    with closing(sqlite3.connect(shop.root / "others.db")) as connection:
+        connection.execute("CREATE TABLE t (a)")
+    outcome = shop.tdv("diff", "others.db", expect=2)
+    assert "others.db holds no dataset" in outcome.stderr
+    assert "`tdv diff shop@latest sqlite:///" in outcome.stderr
 
 
 def test_format_for_a_database_is_refused(shop: Repository) -> None:

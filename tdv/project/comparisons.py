@@ -201,11 +201,14 @@ def _with_default(ports: Ports, first: State | Live) -> Pair:
     if isinstance(first, State):
         return first, states.workspace(ports, first.dataset)
     held = first.target.held()
+    if not held:
+        first.require()
     if len(held) != 1:
         known = ", ".join(item.dataset for item in held) or "no dataset"
+        example = next(iter([item.dataset for item in held] or ports.book.datasets()), "movies")
         raise UsageError(
             f"{first.reference} holds {known}; with what is it to be compared?",
-            hint=f"Name the state, as in `tdv diff movies@v1.0.0 {first.reference}`.",
+            hint=f"Name the state, as in `tdv diff {example}@latest {first.reference}`.",
         )
     version = held[0].version
     return states.find(ports, f"{held[0].dataset}@{version}"), first

@@ -39,6 +39,10 @@ class Live:
         """The scheme of the URL, without a driver."""
         return self.target.shown.partition(":")[0].partition("+")[0].lower()
 
+    def require(self) -> None:
+        """Raises where there is no such target, which `held` does not tell from one that holds nothing."""
+        _tables(self.target, ())
+
 
 Describe = Callable[[TableSchema, TableSchema], TableSchema]
 
