@@ -217,6 +217,14 @@ def test_database_in_another_encoding_is_told_and_stays(tmp_path: Path, path: Pa
         assert connection.execute("SELECT x FROM mine").fetchall() == [("é€😀",)]
 
 
+def test_table_that_is_too_wide_is_told_as_such(tmp_path: Path, path: Path) -> None:
+    wide = table("wide", {"id": "int64"} | {f"c{number}": "int64" for number in range(2000)})
+    found = snapshot(tmp_path, {wide: pa.table([[1]] * 2001, arrow_schema(wide))})
+    with pytest.raises(TargetError, match="cannot hold so wide a table: too many columns on wide") as caught:
+        checkout(tmp_path, target(tmp_path, f"sqlite:///{path}"), found)
+    assert "2,000 columns" in str(caught.value.hint)
+
+
 def test_directory_and_memory_are_no_databases(tmp_path: Path) -> None:
     with pytest.raises(TargetError):
         checkout(tmp_path, target(tmp_path, f"sqlite:///{tmp_path}"), snapshot(tmp_path, {USERS: users(5)}))

@@ -41,6 +41,11 @@ _OF_TEXT: Final = (
         "{path} keeps its text in UTF-16, and only a database in UTF-8 can be filled",
         "Make it anew in UTF-8: sqlite3 old.db .dump | sqlite3 new.db",
     ),
+    (
+        "too many columns on ",
+        "{path} cannot hold so wide a table: {exc}",
+        "SQLite takes 2,000 columns in a table: name another --target, or split the table.",
+    ),
 )
 """How SQLite's message begins, and what is said instead."""
 _HINTS: Final = {
