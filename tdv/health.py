@@ -75,9 +75,9 @@ def health(target: Target, expected: Sequence[Expected]) -> Health:
         held = {item.dataset: item for item in target.held()}
         there = bool(held) or not isinstance(target, Findable) or target.exists()
     except TdvError as exc:
-        return _unreachable(target, exc.message)
+        return unreachable(target.shown, exc.message)
     if not there:
-        return _unreachable(target, "nothing is there")
+        return unreachable(target.shown, "nothing is there")
     checks = [HealthCheck("reachable", "", "", True, "reachable")]
     for item in expected:
         found = held.get(item.dataset)
@@ -88,8 +88,9 @@ def health(target: Target, expected: Sequence[Expected]) -> Health:
     return Health(target.shown, tuple(checks))
 
 
-def _unreachable(target: Target, message: str) -> Health:
-    return Health(target.shown, (HealthCheck("reachable", "", "", False, message),))
+def unreachable(shown: str, message: str) -> Health:
+    """What there is to say of a target that cannot be asked."""
+    return Health(shown, (HealthCheck("reachable", "", "", False, message),))
 
 
 def _version(item: Expected, found: Held | None) -> HealthCheck:

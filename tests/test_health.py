@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tdv import documents
+from tests.migrated import migrated
 from tests.repository import Repository
 from tests.shop import released_shop
 
@@ -69,6 +70,11 @@ def test_empty_and_unreadable_targets_are_answers(shop: Repository) -> None:
     assert wrong(shop) == [("version", "")]
     shop.write({"app.db": "no database"})
     assert wrong(shop) == [("reachable", "")]
+
+
+def test_unreadable_target_of_an_application_with_migrations_is_an_answer(tmp_path: Path) -> None:
+    project = migrated(tmp_path / "app").write({"app.db": "no database"})
+    assert wrong(project) == [("reachable", "")]
 
 
 def test_other_version_is_named(shop: Repository) -> None:

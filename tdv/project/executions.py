@@ -15,6 +15,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
 from tdv import cleanup as cleaning
+from tdv.errors import TargetError
 from tdv.model.receipt import Receipt
 from tdv.project import restores
 from tdv.project.databases import Databases, DatabaseWish
@@ -107,7 +108,10 @@ def health(ports: Ports, target: str, refs: tuple[str, ...], directory: Path) ->
     from tdv import health as verb
 
     wish = restores.CheckoutWish(refs=refs, target=target, dry_run=True, directory=directory)
-    chosen = restores.choose_for(ports, wish)
+    try:
+        chosen = restores.choose_for(ports, wish)
+    except TargetError as problem:  # it was asked at which migration it stands
+        return verb.unreachable(restores.target_of(ports, wish).shown, problem.message)
     expected = [
         verb.Expected(item.dataset, item.version, item.digest, partial(_content, item.open)) for item in chosen.wanted
     ]
