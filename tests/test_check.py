@@ -149,6 +149,37 @@ def test_appended_amendment_passes_and_a_changed_one_fails(branch: Repository) -
     assert set(broken(branch)) == {"amendments-appended"}
 
 
+YANK = "  - version: 1.0.0\n    date: 2026-01-05T00:00:00Z\n    reason: Bad\n    yanked: true\n"
+UNDO = YANK.replace("01-05", "01-06").replace("Bad", "Good").replace("true", "false")
+NARROW = "  - version: 1.0.0\n    date: 2026-01-04T00:00:00Z\n    reason: Range\n    compat: {app: '<9'}\n"
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        UNDO + YANK,
+        UNDO,
+        YANK + UNDO.replace("01-06", "01-04"),
+        YANK.replace("true", "false") + UNDO,
+        YANK.replace("    reason", "    # Not at all.\n    reason") + UNDO,
+        NARROW.replace("Range", '"Range') + YANK + UNDO + '  - all of it"\n',
+        NARROW.replace("Range", "'Range") + YANK + "  - of it'\n" + UNDO,
+        YANK + UNDO + "  - nonsense: true\n",
+        "",
+    ],
+    ids=["reordered", "dropped", "dated anew", "altered", "commented", "quoted", "one quoted", "unreadable", "emptied"],
+)
+def test_amendments_that_do_not_stay_as_they_are_fail(branch: Repository, after: str) -> None:
+    path, head = "datasets/shop/amendments.yaml", "format: tdv.amendments/v1\ndataset: shop\namendments:\n"
+    branch.git("checkout", "--quiet", "main")
+    branch.write({path: head + YANK + UNDO}).commit("Yank it and take it back")
+    branch.git("checkout", "--quiet", "-b", "second")
+    branch.write({path: head + NARROW + YANK + YANK.replace("true", "false") + UNDO + YANK}).commit("Add")
+    assert broken(branch) == {}
+    branch.write({path: head + after}).commit("Trick")
+    assert "amendments-appended" in broken(branch)
+
+
 def test_amendments_of_both_sides_of_a_merge_are_appended(branch: Repository) -> None:
     branch.tdv("yank", "shop@v1.0.0", "-m", "Mine", expect=0)
     branch.commit("Mine")

@@ -271,6 +271,16 @@ def test_amendments_of_one_release_that_differ_are_named_and_stay_readable() -> 
     assert found.data.decode().index("'<2'") < found.data.decode().index("'<3'")
 
 
+def test_yank_that_is_said_again_in_the_same_words_is_no_old_one() -> None:
+    yanked, undone = "yanked: true", "yanked: false"
+    base = amended(d01=yanked, d02=undone)
+    ours = base + amended(d01=yanked).partition("amendments:\n")[2]
+    theirs = base + amended(d03=undone).partition("amendments:\n")[2]
+    for sides in ((ours, theirs), (theirs, ours)):
+        [conflict] = merged(AMENDMENTS, base, *sides).conflicts
+        assert conflict.startswith("yanked of v1.0.0, which both sides set")
+
+
 @given(st.sets(st.integers(1, 28)), st.sets(st.integers(1, 28)), st.sets(st.integers(1, 28)))
 def test_amendments_merge_into_the_union(base: set[int], ours: set[int], theirs: set[int]) -> None:
     sides = [amended(*sorted(base | side)) for side in (ours, theirs)]

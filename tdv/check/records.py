@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tdv.check.ports import Subject, Verdict
-from tdv.store.amendments import Entries
+from tdv.errors import TdvError
+from tdv.store.amendments import Entries, is_within
 from tdv.store.base import Base
 from tdv.store.git import Git
 from tdv.store.history import book_at
-from tdv.store.records import ReleaseBook, amendments_path, record_path
+from tdv.store.records import ReleaseBook, amendments_path, parse_amendments, record_path
 
 
 class History:
@@ -84,9 +85,22 @@ class History:
         before = self._git.read_many(self.base.fork, (path,)).get(path, b"")
         place = self._book.root / path
         after = place.read_bytes() if place.is_file() else b""
-        if after == before or Entries.of(after).keeps(Entries.of(before)):
+        try:
+            is_kept = after == before or _keeps(after, before, path)
+        except TdvError as exc:
+            yield subject.failed("amendments-appended", exc)
+            return
+        if is_kept:
             yield subject.kept("amendments-appended")
             return
         message = f"{path} changes or drops amendments that {self.base.name} has"
         hint = f"git checkout {self.base.fork[:12]} -- {path}, then write the new one with tdv yank or tdv compat"
         yield subject.broken("amendments-appended", message, hint)
+
+
+def _keeps(after: bytes, before: bytes, path: str) -> bool:
+    """Whether each entry stays in its order, as it is written and as it is read: a text in quotes that begins above an
+    entry and ends below would keep its lines and take its meaning. Raises `DocumentError` for a file that is none."""
+    if not Entries.of(after).keeps(Entries.of(before)):
+        return False
+    return not before or is_within(parse_amendments(before, path), parse_amendments(after, path))

@@ -7,6 +7,7 @@ or dropped is left to a person, and so are two new ones that say different thing
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
@@ -66,11 +67,13 @@ def _union(ours: list[str], theirs: list[str], known: Known) -> Iterator[str]:
 def _said(side: Entries, base: Entries, known: Known) -> Said:
     """Version and field → what the new entries of a side say last, and the date of that."""
     said: dict[tuple[str, str], tuple[Any, str]] = {}
+    old = Counter(base.items)
     for item in side.items:
         amendment = known[item]
+        old[item] -= 1
         for field in ("compat", "yanked"):
             value = getattr(amendment, field)
-            if value is not None and item not in base.items:
+            if value is not None and old[item] < 0:
                 said[amendment.version, field] = (value, amendment.date)
     return said
 

@@ -8,7 +8,7 @@ end.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
@@ -35,7 +35,8 @@ class Entries:
 
     def keeps(self, before: Entries) -> bool:
         """True if all that was there before is here unaltered and in its order, whatever came in between."""
-        return not before.head or (self.head == before.head and _is_within(before.items, self.items))
+        is_new = not (before.head or before.items)
+        return is_new or (self.head == before.head and is_within(before.items, self.items))
 
 
 def _lines(text: str) -> str:
@@ -43,6 +44,7 @@ def _lines(text: str) -> str:
     return f"{stripped}\n" if stripped else ""
 
 
-def _is_within(before: Sequence[str], after: Sequence[str]) -> bool:
+def is_within(before: Iterable[object], after: Iterable[object]) -> bool:
+    """Whether `after` has all of `before` in the same order, each as often."""
     rest = iter(after)
     return all(item in rest for item in before)
