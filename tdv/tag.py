@@ -123,13 +123,14 @@ def tag(git: Git, options: TagOptions, upload: Callable[[Sequence[Artifact]], ob
 
 
 def _off_the_main_line(git: Git, remote: str | None, done: Sequence[Tagged]) -> tuple[str, ...]:
-    """Names the branch where tags were pushed that the main branch of the remote does not hold: a hotfix is tagged like
-    that, and a feature branch should not be."""
+    """Names the branch, or the commit without one, where tags were pushed that the main branch of the remote does not
+    hold: a hotfix is tagged like that, and a feature branch should not be."""
     branch, main = git.branch(), git.default_remote_branch(remote)
-    if branch is None or main is None or branch == main.partition("/")[2]:
+    if main is None or branch == main.partition("/")[2]:
         return ()
     aside = [tag.name for tag in done if tag.pushed and git.merge_base(tag.commit, main) != tag.commit]
-    return (f"Pushed from the branch {branch}, which {main} does not hold: {', '.join(aside)}",) if aside else ()
+    place = f"the branch {branch}" if branch else f"commit {git.resolve('HEAD')[:10]} on no branch"
+    return (f"Pushed from {place}, which {main} does not hold: {', '.join(aside)}",) if aside else ()
 
 
 def _remote_tags(git: Git, options: TagOptions) -> tuple[dict[str, RemoteTag], tuple[str, ...]]:

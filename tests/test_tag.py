@@ -157,6 +157,16 @@ def test_push_from_another_branch_is_said(shelf: Shelf, origin: Repository) -> N
     assert run(shelf.git, push=True).notes == ()
 
 
+def test_push_from_a_commit_on_no_branch_is_said(shelf: Shelf, origin: Repository) -> None:
+    shelf.repository.git("checkout", "--quiet", "--detach")
+    assert run(shelf.git, push=True).notes == ()
+    shelf.source({1: "eve"}).release()
+    commit = shelf.repository.git("rev-parse", "HEAD")[:10]
+    assert run(shelf.git, push=True).notes == (
+        f"Pushed from commit {commit} on no branch, which origin/main does not hold: shop@v1.0.1",
+    )
+
+
 def test_tag_of_the_remote_is_taken_over(shelf: Shelf, origin: Repository) -> None:
     run(shelf.git, push=True)
     shelf.repository.git("tag", "--delete", "shop@v1.0.0")
