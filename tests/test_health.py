@@ -72,9 +72,9 @@ def test_empty_and_unreadable_targets_are_answers(shop: Repository) -> None:
     assert wrong(shop) == [("reachable", "")]
 
 
-def test_unreadable_target_of_an_application_with_migrations_is_an_answer(tmp_path: Path) -> None:
-    project = migrated(tmp_path / "app").write({"app.db": "no database"})
-    assert wrong(project) == [("reachable", "")]
+def test_unreachable_server_of_an_application_with_migrations_is_an_answer(tmp_path: Path) -> None:
+    project = migrated(tmp_path / "app")
+    assert wrong(project, f"postgresql://ada@/app?host={tmp_path}") == [("reachable", "")]
 
 
 def test_other_version_is_named(shop: Repository) -> None:
