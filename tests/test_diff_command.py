@@ -146,6 +146,19 @@ def test_exit_code_tells_whether_anything_shown_differs(repo: RepositoryBuilder)
     made.tdv("diff", "--exit-code", "--table", "cities", expect=0)
 
 
+def test_part_without_a_difference_is_told_as_such(repo: RepositoryBuilder) -> None:
+    made = shop(repo)
+    lines = made.tdv("diff", "--table", "cities", expect=0).stdout.splitlines()
+    assert lines[1] == "  no difference in the rows shown"
+    assert lines[2].startswith("needs major: row-removed (users")
+    assert "no difference" not in made.tdv("diff", "--table", "users", expect=0).stdout
+
+
+def test_rows_of_which_none_is_shown_are_counted_without_more(repo: RepositoryBuilder) -> None:
+    made = shop(repo)
+    assert "  … 4 rows" in made.tdv("diff", "--limit", "0", expect=0).stdout.splitlines()
+
+
 def test_base_compares_with_where_the_branch_began(repo: RepositoryBuilder) -> None:
     made = shop(repo)
     made.git("switch", "--quiet", "--create", "topic")

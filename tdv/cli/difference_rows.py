@@ -34,7 +34,7 @@ def print_table(table: TableReport) -> None:
     rows = keys_told_apart(table.rows)
     _print_whole(table, [row for row in rows if row.kind != "changed"])
     _print_cells([(row, {name: (name, name) for name in row.before or ()}) for row in rows if row.kind == "changed"])
-    _print_left_out(table.left_out, "more row")
+    _print_left_out(table.left_out, "more row" if rows else "row")
     if table.kept is not None:
         _print_kept(table.kept)
 

@@ -114,6 +114,8 @@ def print_report(report: DiffReport) -> None:
         print_scenario(scenario)
     if report.is_equal:
         terminal.out("  no difference")
+    elif report.findings and not report.differs:
+        terminal.out("  no difference in the rows shown")
     if report.findings:
         reasons = ", ".join(_reasons(report)) or "nothing that users would notice"
         terminal.paragraph(f"needs {report.bump}: {reasons}", marked=(report.bump, _LEVELS[report.bump]))
