@@ -58,7 +58,7 @@ def command(
     """
     from tdv.cli.differences import Face, show, show_lines, show_script
     from tdv.model.diff_report import ReportOptions
-    from tdv.project.comparisons import DiffWish
+    from tdv.project.pairs import DiffWish
 
     given = {
         "--where": where is not None,

@@ -1,62 +1,35 @@
-"""Wires a comparison: which two states are meant, and where their rows come from.
+"""Wires a comparison: where the rows of two states come from, and what is told of them.
 
-In: two references, or one, or none. Out: one `DiffReport` per dataset. Always holds: states of equal digests are
+In: what to compare. Out: one `DiffReport` per dataset. Always holds: states of equal digests are
 not opened; nothing of the repository changes but what is fetched into the cache.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from functools import partial
-from math import isfinite
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tdv.config.address import is_path, is_url
-from tdv.errors import NotFound, TdvError, UsageError
+from tdv.errors import TdvError, UsageError
 from tdv.model.compat import Compat
 from tdv.model.diff import Finding, TableChange
 from tdv.model.diff_report import DiffReport, ReportOptions, RowChange, SchemaChange, TableReport
-from tdv.model.reference import DATASET
-from tdv.project import obtain, states
+from tdv.project import obtain
 from tdv.project.levels import levels_of
+from tdv.project.pairs import SHORT, DiffWish, Pair, chosen, fork
 from tdv.project.states import State
 from tdv.store import pipeline
 
 if TYPE_CHECKING:
     from tdv.content.snapshot import Snapshot
-    from tdv.project.live import Live
     from tdv.project.ports import Ports
-    from tdv.store.base import Base
     from tdv.store.pipeline import StageLock
     from tdv.targets.dialect import Dialect
 
 _FEW: Final = 10
 """Rows of each kind from which a streamed report tells what made a rule fire."""
-
-_SHORT: Final = 10
-"""Digits of a commit that a title shows."""
-
-
-@dataclass(frozen=True, slots=True)
-class DiffWish:
-    """What to compare: two references, one with the work tree, or none for every dataset with its last release.
-
-    `base` compares every dataset with the commit where this branch left `base`. `directory` is where relative
-    paths of targets count from. `dialect` is the SQL of `statements`, None for that of a target.
-    """
-
-    old: str | None = None
-    new: str | None = None
-    base: str | None = None
-    shown: ReportOptions = field(default_factory=ReportOptions)
-    directory: Path | None = None
-    dialect: str | None = None
-
-
-Pair = tuple["State | Live", "State | Live"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +51,13 @@ class DiffStream:
 
 def diff(ports: Ports, wish: DiffWish) -> tuple[DiffReport, ...]:
     """One report per dataset that is compared."""
-    return (*(_report(ports, pair, wish.shown) for pair in _chosen(ports, wish)), *_alone(ports, wish))
+    return (*(_report(ports, pair, wish.shown) for pair in chosen(ports, wish)), *_alone(ports, wish))
 
 
 def stream(ports: Ports, wish: DiffWish) -> Iterator[DiffStream]:
     """The same with rows that are not held; read those of a dataset before the next one."""
     few = _FEW if wish.shown.limit is None else min(_FEW, wish.shown.limit)
-    for pair in _chosen(ports, wish):
+    for pair in chosen(ports, wish):
         if _same(pair):
             yield DiffStream(_report(ports, pair, wish.shown), iter(()))
             continue
@@ -98,7 +71,7 @@ def stream(ports: Ports, wish: DiffWish) -> Iterator[DiffStream]:
 
 def statements(ports: Ports, wish: DiffWish) -> Iterator[str]:
     """The SQL that turns the older states into the newer ones, line by line."""
-    pairs = _chosen(ports, wish)
+    pairs = chosen(ports, wish)
     dialect = _dialect(ports, wish, pairs)
     for pair in pairs:
         if _same(pair):
@@ -134,129 +107,11 @@ def _default_engine(ports: Ports) -> str:
         return ""
 
 
-def _chosen(ports: Ports, wish: DiffWish) -> list[Pair]:
-    """What is compared, without datasets that have none of the tables that are asked for."""
-    if not isfinite(wish.shown.tolerance):
-        raise UsageError("--tolerance takes a number", hint="Write it as in --tolerance 1e-9.")
-    pairs, shown = _pairs(ports, wish), wish.shown
-    if not shown.names_something:
-        return pairs
-    states = [state for pair in pairs for state in pair if isinstance(state, State)]
-    if len(states) == 2 * len(pairs):
-        from tdv.diff.report import check_names
-
-        check_names([obtain.read_schema(ports, state) for state in states], shown)
-    wanted = set(shown.tables)
-    return [pair for pair in pairs if len(pairs) == 1 or not wanted or wanted & _tables(pair)]
-
-
-def _tables(pair: Pair) -> set[str]:
-    return {table for state in pair if isinstance(state, State) for table in state.tables}
-
-
-def _pairs(ports: Ports, wish: DiffWish) -> list[Pair]:
-    if wish.base is not None:
-        if wish.old is not None:
-            raise UsageError("--base compares every dataset and takes no state", hint="Leave out A and B, or --base.")
-        return _since(ports, wish.base)
-    if wish.old is None:
-        return _last_releases(ports)
-    first = _find(ports, wish, wish.old, _dataset_of(wish.new))
-    if wish.new is None:
-        return [_with_default(ports, first)]
-    dataset = first.dataset if isinstance(first, State) else None
-    return [(first, _find(ports, wish, wish.new, dataset))]
-
-
-def _find(ports: Ports, wish: DiffWish, text: str, dataset: str | None) -> State | Live:
-    """The state or target that `text` means; `dataset` is meant where it names none. ``git:`` needs no ``@``."""
-    if text.startswith("git:"):
-        text = f"@{text}"
-    elif _is_target(ports, text):
-        from tdv.project.live import Live
-        from tdv.targets.registry import open_target
-
-        return Live(open_target(ports.settings.target(text, wish.directory), ports.state))
-    if dataset is not None and states.parse(text).dataset is None:
-        text = f"{dataset}@{text.removeprefix('@')}"
-    return states.find(ports, text)
-
-
-def _is_target(ports: Ports, text: str) -> bool:
-    if "@" in text.partition("//")[0] or "#" in text.partition("//")[0]:
-        return False
-    if is_url(text) or is_path(text):
-        return True
-    return text in ports.settings.targets and text not in ports.book.datasets()
-
-
-def _dataset_of(text: str | None) -> str | None:
-    name = (text or "").partition("@")[0].partition("#")[0]
-    is_named = text is not None and DATASET.fullmatch(name) is not None and ("@" in text or "#" in text)
-    return name if is_named else None
-
-
-def _with_default(ports: Ports, first: State | Live) -> Pair:
-    """One state is compared with the work tree, a target with what it says it holds."""
-    if isinstance(first, State):
-        return first, states.workspace(ports, first.dataset)
-    held = first.target.held()
-    if not held:
-        first.require()
-    if len(held) != 1:
-        known = ", ".join(item.dataset for item in held) or "no dataset"
-        example = next(iter([item.dataset for item in held] or ports.book.datasets()), "movies")
-        raise UsageError(
-            f"{first.reference} holds {known}; with what is it to be compared?",
-            hint=f"Name the state, as in `tdv diff {example}@latest {first.reference}`.",
-        )
-    version = held[0].version
-    return states.find(ports, f"{held[0].dataset}@{version}"), first
-
-
-def _last_releases(ports: Ports) -> list[Pair]:
-    pairs: list[Pair] = []
-    for dataset in ports.sourced():
-        standing = [item for item in ports.book.releases(dataset) if not item.yanked]
-        if standing:
-            pairs.append((states.of_release(standing[-1]), states.workspace(ports, dataset)))
-    if not pairs:
-        raise NotFound(
-            "There is no release to compare with",
-            hint="Name two states, as in `tdv diff movies@git:main movies@workspace`.",
-        )
-    return pairs
-
-
-def _since(ports: Ports, base: str) -> list[Pair]:
-    """Every dataset at the commit where this branch left `base`, and now; see `_alone` for those of one side."""
-    found = _fork(ports, base)
-    pairs: list[Pair] = []
-    for dataset in ports.book.datasets():
-        old = _or_none(partial(_at, ports, dataset, found))
-        new = _or_none(partial(states.workspace, ports, dataset))
-        if old is not None and new is not None:
-            pairs.append((old, new))
-    return pairs
-
-
-def _fork(ports: Ports, base: str) -> Base:
-    from tdv.store.base import find_base
-
-    found = find_base(ports.git, base)
-    if not found.known:
-        raise NotFound(
-            f"HEAD and {base} have no commit in common",
-            hint="In a shallow clone, `git fetch --unshallow` or `git fetch --deepen 100` brings the history.",
-        )
-    return found
-
-
 def _alone(ports: Ports, wish: DiffWish) -> Iterator[DiffReport]:
     """The datasets that were built on one side of a branch only, which have nothing to compare with."""
     if wish.base is None or wish.shown.names_something:
         return
-    found = _fork(ports, wish.base)
+    found = fork(ports, wish.base)
     data = ports.git.read_many(found.fork, (pipeline.DVC_LOCK,)).get(pipeline.DVC_LOCK)
     before, after = _built(pipeline.parse_lock(data) if data else {}), _built(pipeline.read_lock(ports.root))
     datasets = ports.book.datasets()
@@ -264,7 +119,7 @@ def _alone(ports: Ports, wish: DiffWish) -> Iterator[DiffReport]:
     for name in sorted(before ^ after):
         kind, old, new = ("dataset-removed", name, None) if name in before else ("dataset-added", None, name)
         change = SchemaChange(kind, "", before=old, after=new)
-        names = f"{name}@git:{found.fork[:_SHORT]}", f"{name}@workspace"
+        names = f"{name}@git:{found.fork[:SHORT]}", f"{name}@workspace"
         yield DiffReport(name, *names, schema=(change,), about=found.name)
 
 
@@ -273,28 +128,6 @@ def _built(stages: Mapping[str, StageLock]) -> set[str]:
     from tdv.store.artifacts import data_path
 
     return {name for name, stage in stages.items() if stage.out(data_path(name))}
-
-
-def _at(ports: Ports, dataset: str, base: Base) -> State:
-    """The state where the branch forked; as the release that it is, if it is one, since that can be rebuilt where its
-    data is not at hand."""
-    path, commit = pipeline.DVC_LOCK, base.fork
-    stage = pipeline.parse_lock(ports.git.show(commit, path), path).get(dataset)
-    entry = stage.out(f"datasets/{dataset}/data") if stage else None
-    md5 = entry.md5 if entry else None
-    for release in reversed(ports.book.releases(dataset)):
-        if release.record.artifact.md5 == md5:
-            known = states.of_release(release)
-            return replace(known, seen=f"git:{commit[:_SHORT]}", about=f"{base.name}, v{known.version}")
-    known = states.at_revision(ports, dataset, commit)
-    return replace(known, seen=f"git:{commit[:_SHORT]}", about=base.name)
-
-
-def _or_none(find: Callable[[], State]) -> State | None:
-    try:
-        return find()
-    except NotFound:
-        return None
 
 
 def _same(pair: Pair) -> bool:

@@ -33,12 +33,13 @@ if TYPE_CHECKING:
     from tdv.new import Scaffolded
     from tdv.project.bisections import BisectWish
     from tdv.project.builds import Built
-    from tdv.project.comparisons import DiffStream, DiffWish
+    from tdv.project.comparisons import DiffStream
     from tdv.project.databases import Databases
     from tdv.project.executions import Announce, ExecWish
     from tdv.project.locks import Locked, LockWish
     from tdv.project.making import Sample
     from tdv.project.merges import Merging
+    from tdv.project.pairs import DiffWish
     from tdv.project.promotions import PromoteWish
     from tdv.project.releases import ReleaseWish
     from tdv.project.resolutions import ResolveWish
