@@ -180,6 +180,24 @@ def test_amendments_that_do_not_stay_as_they_are_fail(branch: Repository, after:
     assert "amendments-appended" in broken(branch)
 
 
+def test_new_amendment_of_a_version_that_does_not_exist_fails(branch: Repository) -> None:
+    path, head = "datasets/shop/amendments.yaml", "format: tdv.amendments/v1\ndataset: shop\namendments:\n"
+    branch.write({path: head + YANK.replace("1.0.0", "1.0.1")}).commit("Yank another")
+    [found] = [item for item in gate(branch, "--json").json()["subjects"] if not item["ok"]]
+    assert (found["promise"], found["file"]) == ("amendments-appended", path)
+    assert found["message"] == f"{path} amends shop@v1.0.1, which has no record"
+    assert found["hint"] == "Did you mean v1.0.0? `tdv log shop` lists the releases."
+    branch.write({path: head + YANK}).commit("Mend")
+    assert broken(branch) == {}
+
+
+def test_amendment_of_a_removed_record_is_told_as_the_removal_alone(branch: Repository) -> None:
+    branch.tdv("yank", "shop@v1.0.0", "-m", "Wrong", expect=0)
+    branch.git("rm", "--quiet", RECORD)
+    branch.commit("Yank and forget it")
+    assert set(broken(branch)) == {"record-kept"}
+
+
 def test_amendments_of_both_sides_of_a_merge_are_appended(branch: Repository) -> None:
     branch.tdv("yank", "shop@v1.0.0", "-m", "Mine", expect=0)
     branch.commit("Mine")

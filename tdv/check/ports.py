@@ -19,7 +19,7 @@ from tdv.store.records import ReleaseBook
 RULES: Final = {
     "record-kept": "no released record is removed",
     "record-unchanged": "no released record is altered",
-    "amendments-appended": "amendments are only appended",
+    "amendments-appended": "amendments are only appended, to releases that exist",
     "adopted": "every tagged release has a record",
     "spec": "the spec can be read and its sources exist",
     "stage": "dvc.yaml lists the sources of the spec",

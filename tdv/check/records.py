@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tdv.check.ports import Subject, Verdict
+from tdv.documents.words import nearest
 from tdv.errors import TdvError
 from tdv.store.amendments import Entries, is_within
 from tdv.store.base import Base
@@ -87,8 +88,12 @@ class History:
         after = place.read_bytes() if place.is_file() else b""
         try:
             is_kept = after == before or _keeps(after, before, path)
+            strays = self._strays(dataset, before, after) if is_kept and after != before else []
         except TdvError as exc:
             yield subject.failed("amendments-appended", exc)
+            return
+        if strays:
+            yield self._astray(subject, strays)
             return
         if is_kept:
             yield subject.kept("amendments-appended")
@@ -96,6 +101,25 @@ class History:
         message = f"{path} changes or drops amendments that {self.base.name} has"
         hint = f"git checkout {self.base.fork[:12]} -- {path}, then write the new one with tdv yank or tdv compat"
         yield subject.broken("amendments-appended", message, hint)
+
+    def _strays(self, dataset: str, before: bytes, after: bytes) -> list[str]:
+        """The versions without a record that new entries are about; those of the base cannot be taken back."""
+        path = amendments_path(dataset)
+        old = parse_amendments(before, path) if before else ()
+        named = {item.version for item in parse_amendments(after, path)} - {item.version for item in old}
+        return sorted(named - self._versions(dataset))
+
+    def _versions(self, dataset: str) -> set[str]:
+        """The versions here and in the base: one that this branch removes is told as removed."""
+        return {*self._book.versions(dataset), *self.fork.versions(dataset), *self.tip.versions(dataset)}
+
+    def _astray(self, subject: Subject, strays: list[str]) -> Verdict:
+        named = ", ".join(f"{subject.dataset}@v{version}" for version in strays)
+        near = nearest(strays[0], self._versions(subject.dataset))
+        meant = f"Did you mean v{near}? " if near else "Name a version that has one: "
+        hint = f"{meant}`tdv log {subject.dataset}` lists the releases."
+        verb = "has" if len(strays) == 1 else "have"
+        return subject.broken("amendments-appended", f"{subject.file} amends {named}, which {verb} no record", hint)
 
 
 def _keeps(after: bytes, before: bytes, path: str) -> bool:
