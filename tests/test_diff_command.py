@@ -380,6 +380,16 @@ def test_stale_work_tree_is_told(repo: RepositoryBuilder) -> None:
     assert "`tdv build shop` first" in made.tdv("diff", expect=0).stdout
 
 
+@pytest.mark.parametrize("spec", ["tables: [", None])
+def test_spec_that_cannot_be_read_hides_no_rows(repo: RepositoryBuilder, spec: str | None) -> None:
+    made = shop(repo)
+    path = made.root / "datasets/shop/dataset.yaml"
+    path.unlink() if spec is None else path.write_text(spec, encoding="utf-8")
+    told = made.tdv("diff", "v1.0.0", "workspace", expect=0).stdout
+    assert "What shop serves and requires cannot be told: " in told
+    assert "1 added, 1 removed, 2 changed" in told
+
+
 def test_sources_that_were_not_built_are_no_equality(repo: RepositoryBuilder) -> None:
     made = shop(repo)
     made.write({"datasets/shop/seeds/users.csv": USERS})

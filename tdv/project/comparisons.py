@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tdv.errors import TdvError, UsageError
+from tdv.errors import DocumentError, NotFound, TdvError, UsageError
 from tdv.model.compat import Compat
 from tdv.model.diff import Finding, TableChange
 from tdv.model.diff_report import DiffReport, ReportOptions, RowChange, SchemaChange, TableReport
@@ -156,14 +156,25 @@ def _told(ports: Ports, pair: Pair, opened: Opened, shown: ReportOptions) -> Dif
 
 def _completed(ports: Ports, pair: Pair, found: DiffReport) -> DiffReport:
     """With what the rows do not tell."""
-    findings = (*found.findings, *_compat(ports, pair))
+    unread: tuple[str, ...] = ()
+    try:
+        found = replace(found, findings=(*found.findings, *_compat(ports, pair)))
+    except _Unread as problem:
+        unread = (str(problem),)
     stale = tuple(_stale(ports, pair))
     about = pair[0].about if isinstance(pair[0], State) else ""
-    return replace(found, findings=findings, notes=(*stale, *found.notes), stale=bool(stale), about=about)
+    return replace(found, notes=(*unread, *stale, *found.notes), stale=bool(stale), about=about)
+
+
+class _Unread(Exception):
+    """The spec of a work tree cannot be read; its rows were built, and are worth to be seen."""
 
 
 def _compat(ports: Ports, pair: Pair) -> tuple[Finding, ...]:
-    """What releases serve and require is promised, too; of the work tree the spec says it."""
+    """What releases serve and require is promised, too; of the work tree the spec says it.
+
+    Raises `_Unread` where it does not.
+    """
     old, new = pair
     if not (isinstance(old, State) and isinstance(new, State)) or old.record is None or old.dataset != new.dataset:
         return ()
@@ -172,7 +183,10 @@ def _compat(ports: Ports, pair: Pair) -> tuple[Finding, ...]:
     elif new.version == "workspace":
         from tdv.project import resolutions
 
-        spec = ports.spec(new.dataset)
+        try:
+            spec = ports.spec(new.dataset)
+        except (DocumentError, NotFound) as problem:
+            raise _Unread(f"What {new.dataset} serves and requires cannot be told: {problem}") from problem
         serves = Compat(spec.app, spec.migration or resolutions.default_span(ports)), spec.requires
     else:
         return ()
