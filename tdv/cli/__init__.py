@@ -6,8 +6,6 @@ import sys
 from gc import freeze, set_threshold  # not by the name gc: the command of that name takes it in this package
 from typing import Final
 
-from tdv.cli.no_pandas import keep_out
-
 _SELDOM: Final = 50_000
 """Objects between two searches for cycles: at Python's 700, imports alone set off fifty that find nothing."""
 
@@ -15,11 +13,12 @@ _SELDOM: Final = 50_000
 def main() -> None:
     """Entry point of the ``tdv`` script."""
     set_threshold(_SELDOM)
-    keep_out()
     try:
         from tdv.cli.app import run
+        from tdv.content.no_pandas import keep_out
     except KeyboardInterrupt:  # before there is anything that could say more
         sys.exit(130)
+    keep_out()
     status = run(sys.argv[1:])
     # Python ends with a search for cycles among all objects. They end with the process anyway: leaving them out of it,
     # together with the rarer searches above, takes 25 ms off each call, 50 ms where pyarrow is loaded.

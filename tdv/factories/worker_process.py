@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 
 from tdv.content.arrow import arrow_type
+from tdv.content.no_pandas import keep_out
 from tdv.errors import Bug, ConfigError, DocumentError, FactoryError, Problem, TdvError
 from tdv.factories.isolation import Isolation
 from tdv.factories.parents import ParentKeys
@@ -37,6 +38,8 @@ def main(path: str) -> None:
     """Carries out the order in the file `path`."""
     order: Order = pickle.loads(Path(path).read_bytes())
     isolation = Isolation(order.job.root, order.job.given.spec.as_of, order.job.variation.clock_days)
+    keep_out()
+    pa.scalar(0)  # pyarrow looks for pandas once, and would find it when a factory asks first
     isolation.begin()
     try:
         _write(order)

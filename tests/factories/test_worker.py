@@ -230,6 +230,16 @@ def test_code_and_files_of_the_repository_must_be_sources(tmp_path: Path) -> Non
     assert set(built(spec, inputs(tmp_path))["items"]["value"].to_pylist()) == {"34\n"}
 
 
+def test_pandas_is_not_loaded_for_a_value_of_a_factory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """pyarrow would, and the compiled parts of pandas end a process whose clock stands still."""
+    installed = tmp_path / "installed"
+    installed.mkdir()
+    (installed / "pandas.py").write_text("import os\nos._exit(3)\n", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(installed))
+    code = "import pyarrow as pa\n" + row("return {'value': pa.scalar('x').as_py(), 'user_id': 1}")
+    assert set(made(tmp_path, code)["value"].to_pylist()) == {"x"}
+
+
 def test_clock_of_faker_stands_at_as_of(tmp_path: Path) -> None:
     code = row("return {'value': str(at.faker.past_date(start_date='-1d')) + at.as_of.isoformat()}")
     assert set(made(tmp_path, code)["value"].to_pylist()) == {"2025-12-312026-01-01T00:00:00+00:00"}
