@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import itertools
 from threading import Event
+from typing import Any
 
 import pytest
 
+import tdv
+from tdv.project.databases import DatabaseWish
 from tdv.project.pool import Pool
+from tests.conftest import RepositoryBuilder
 
 
 class Made:
@@ -81,3 +85,21 @@ def test_error_of_a_removal_is_told_at_the_end() -> None:
     pool.remove(pool.take())
     with pytest.raises(RuntimeError, match="0 is in use"):
         pool.close()
+
+
+@pytest.mark.parametrize("fails", ["first", "second"])
+def test_every_pool_of_a_run_is_closed_whatever_another_one_raises(repo: RepositoryBuilder, fails: str) -> None:
+    def broken(number: int) -> None:
+        raise ZeroDivisionError(number)
+
+    made = {"first": Made(), "second": Made()}
+    databases = tdv.open(repo().prepared().root).databases()
+    for name, one in made.items():
+        pool: Any = Pool(one.make, broken if name == fails else one.removed.append, 1)
+        pool.take()
+        pool.take()
+        databases._pools[DatabaseWish((name,))] = pool
+    with pytest.raises(ZeroDivisionError):
+        databases.close()
+    (other,) = (one for name, one in made.items() if name != fails)
+    assert other.removed

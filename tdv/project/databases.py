@@ -181,10 +181,13 @@ class Databases:
         self.close()
 
     def close(self) -> None:
-        """Ends the run of this process; what was not dropped stays until `tdv cleanup`."""
-        with self._stack:
+        """Ends the run of this process; what was not dropped stays until `tdv cleanup`.
+
+        Every pool is closed, whatever another one raises.
+        """
+        with self._stack as stack:
             for pool in self._pools.values():
-                pool.close()
+                stack.callback(pool.close)
 
     def discard(self, database: Database) -> None:
         """Drops a database that `create` gave; where databases are made ahead, they are dropped behind, too."""

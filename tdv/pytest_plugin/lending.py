@@ -7,7 +7,7 @@ back to the run, or, after a failure and if asked for, kept with its URL said.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -80,11 +80,12 @@ def factory_of(request: pytest.FixtureRequest) -> Iterator[DatabaseFactory]:
         return database
 
     yield make
-    for database in made:
-        if _is_kept(request):
-            _keep(run, database)
-        else:
-            run.databases.discard(database)
+    with ExitStack() as stack:  # each goes, whatever another one raises
+        for database in made:
+            if _is_kept(request):
+                _keep(run, database)
+            else:
+                stack.callback(run.databases.discard, database)
 
 
 def _use(request: pytest.FixtureRequest, database: Database, ask: Ask) -> None:

@@ -7,6 +7,7 @@ shared is dropped at its end, and one that left nothing leaves no trace.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -138,9 +139,10 @@ class Run:
         """Drops what is shared; a run that left nothing leaves no trace."""
         if "databases" not in self.__dict__:
             return
-        for database in self._shared.values():
-            self.databases.discard(database)
-        self.databases.close()
+        with ExitStack() as stack:  # each goes, whatever another one raises
+            stack.callback(self.databases.close)
+            for database in self._shared.values():
+                stack.callback(self.databases.discard, database)
         if not (self.is_worker or self.kept):
             self.databases.forget()
 
