@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socketserver
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
@@ -29,6 +30,7 @@ from pymongo import MongoClient
 
 from tdv.targets.mongodb import lock
 from tdv.targets.mongodb.names import collection_of
+from tdv.targets.mongodb.session import Session
 
 ORDERS = table(
     "orders",
@@ -264,6 +266,14 @@ def test_urls_that_lead_nowhere(tmp_path: Path, url: str, said: str) -> None:
     assert "hunter2" not in f"{caught.value} {caught.value.hint} {place.shown} {caught.value.__cause__}"
 
 
+@pytest.mark.parametrize(("option", "seconds"), [("", 2.5), ("?serverSelectionTimeoutMS=7000", 7.0)])
+def test_server_that_went_away_is_looked_for_as_long_as_the_url_says(option: str, seconds: float) -> None:
+    with socketserver.TCPServer(("127.0.0.1", 0), socketserver.BaseRequestHandler) as listening:
+        session = Session(f"mongodb://127.0.0.1:{listening.server_address[1]}/app{option}")
+    with closing(session):
+        assert session.client.options.server_selection_timeout == seconds
+
+
 def test_server_that_is_gone_is_waited_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The driver looks for it as long as the URL says; what would be tidied up there is left."""
     process, port = start_secantus()
@@ -281,8 +291,10 @@ def test_server_that_is_gone_is_waited_for_once(tmp_path: Path, monkeypatch: pyt
         return real(name, columns)
 
     found.batches = gone  # type: ignore[method-assign]
-    with pytest.raises(TargetError, match=r"does not answer|connection refused"):
+    with pytest.raises(TargetError, match=r"does not answer, or went away$|connection refused$") as caught:
         checkout(tmp_path, place.target, wanted(found, "2.0.0"))
+    assert caught.value.__cause__ is None
+    assert "runs, and at host and port of the URL" in str(caught.value.hint)
     assert waited == []
 
 

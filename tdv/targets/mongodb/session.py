@@ -21,8 +21,10 @@ from pymongo.uri_parser import parse_uri
 from tdv.errors import DataError, TargetBusy, TargetError
 
 Documents = Collection[dict[str, Any]]
-_SELECT_WAIT: Final = 10_000
+_SELECT_WAIT: Final = 2_500
+"""Milliseconds that a server, or the primary of a replica set, is looked for; the URL may say otherwise."""
 _LISTENS_WAIT: Final = 1.0
+_FAREWELL_WAIT: Final = 0.5
 _OPTIONS: Final[CodecOptions[dict[str, Any]]] = CodecOptions(datetime_conversion=DatetimeConversion.DATETIME_MS)
 UNAUTHORIZED: Final = 13
 _AUTHENTICATION: Final = 18
@@ -60,7 +62,7 @@ class Session:
 
     def close(self) -> None:
         """Ends the connections; the driver tells the server so, and would wait for one that is gone."""
-        with timeout(_LISTENS_WAIT):
+        with timeout(_FAREWELL_WAIT):
             self.client.close()
 
 
@@ -141,10 +143,10 @@ def _translated(exc: Exception, shown: str) -> TargetError | DataError:
         return TargetBusy(f"{shown} takes no more connections", hint="Close other ones, then run the command again.")
     if isinstance(exc, errors.ConnectionFailure):
         refused = isinstance(exc.__cause__, ConnectionRefusedError)
-        how = "cannot be reached: connection refused" if refused else f"does not answer: {type(exc).__name__}"
+        look = "Look whether the server runs, and at host and port of the URL"
         return TargetError(
-            f"{shown} {how}",
-            hint="Look whether the server runs, and at host and port of the URL.",
+            f"{shown} {'cannot be reached: connection refused' if refused else 'does not answer, or went away'}",
+            hint=f"{look}." if refused else f"{look}; for one that is slow, serverSelectionTimeoutMS=10000 in it.",
         )
     name = (getattr(exc, "details", None) or {}).get("codeName") or type(exc).__name__
     return TargetError(f"MongoDB failed on {shown}: {name}", hint="Look at the server's log.")
