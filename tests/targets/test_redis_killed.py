@@ -27,7 +27,7 @@ from tdv.targets.redis.session import Session
 
 PLACES: dict[str, tuple[Any, str]] = {
     "before rows": (Session, "pour"),
-    "among rows": (session, "_other"),
+    "among rows": (session, "other"),
     "before the rows come into place": (loading, "_plan"),
     "before the image": (Images, "_made"),
     "before the image is listed": (Images, "_list"),

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, cast
@@ -20,6 +19,7 @@ from redis.retry import Retry
 
 from tdv.errors import IntegrityError, TargetBusy, TargetError
 from tdv.targets.redis import scripts
+from tdv.targets.redis.answers import answers_on, other, until
 
 if TYPE_CHECKING:
     from tdv.targets.redis.codec import Block
@@ -27,9 +27,6 @@ if TYPE_CHECKING:
 _CONNECT_WAIT: Final = 10
 _COPIES_SINCE: Final = (6, 2)
 _SINCE: Final = (4, 0)
-_CHUNK: Final = 1 << 18
-_REFUSAL: Final = re.compile(rb"-([A-Z]+) ")
-"""An error in the place of an answer; what follows may quote a key."""
 _DEFAULT_DATABASES: Final = 16
 _REASONS: Final = (
     (r"WRONGPASS|NOAUTH|[Ii]nvalid (username|password)|[Aa]uthentication", "wrong user or password", "Check both."),
@@ -99,16 +96,14 @@ class Session:
         # Whoever may not ask for the mark is told so here, and does not wait for it later.
         self.call("PING", mark)
         connection: Any = self._client.connection
+        answers = answers_on(connection)
         for block in blocks:
             connection.send_packed_command([block.data])
-            # The driver gives no answer as bytes; this is where its own parsers read them.
-            other = _other(connection._sock, block.answer)
-            if other:
+            if found := other(answers, block.answer):
                 connection.send_command("PING", mark)
-                while not other.endswith(b"%s\r\n" % mark.encode()):
-                    other += _received(connection._sock, _CHUNK)
-                if refusal := _REFUSAL.match(other):
-                    raise redis.ResponseError(refusal[1].decode())
+                until(answers, mark, found)
+                if refusal := answers.refused(found):
+                    raise refusal
                 return False
         return True
 
@@ -166,27 +161,6 @@ class Session:
             )
         if self._version < _SINCE:
             raise TargetError("the server is older than Redis 4", hint="Use a newer server.")
-
-
-def _other(server: socket.socket, expected: memoryview) -> bytes:
-    """What the server answers from the first byte on that is not the expected one; nothing where all are."""
-    while expected:
-        found = _received(server, min(len(expected), _CHUNK))
-        wanted = bytes(expected[: len(found)])
-        if found != wanted:
-            return found[next(place for place, byte in enumerate(found) if byte != wanted[place]) :]
-        expected = expected[len(found) :]
-    return b""
-
-
-def _received(server: socket.socket, most: int) -> bytes:
-    try:
-        found = server.recv(most)
-    except OSError as exc:
-        raise redis.ConnectionError(str(exc)) from exc
-    if not found:
-        raise redis.ConnectionError("the server ended the connection")
-    return found
 
 
 def _parsed(url: str) -> dict[str, Any]:
