@@ -84,7 +84,7 @@ def _both(before: Any, after: Any) -> Sides | str:
 def _print_kept(kept: KeptRows) -> None:
     """Rows that stay, under the names of the columns that came or went."""
     if kept.count:
-        terminal.paragraph(f"  in the {counted(kept.count, 'row')} of both states:", "dim")
+        terminal.paragraph(f"  {kept.title}:", "dim")
     columns = kept.columns
     lines = [
         (
@@ -103,7 +103,8 @@ def _print_kept(kept: KeptRows) -> None:
 
 
 def _one_or_both(values: tuple[Any, ...]) -> Sides | str:
-    return Sides(*map(_shown, told_apart(*values))) if len(values) > 1 else _shown(values[0])
+    """Nothing of a value of another type that is equal."""
+    return Sides(*map(_shown, told_apart(*values))) if len(values) > 1 else "".join(map(_shown, values))
 
 
 def key_text(key: Mapping[str, Any]) -> str:

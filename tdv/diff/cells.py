@@ -40,7 +40,7 @@ def unequal(old: pa.Array, new: pa.Array, kind: LogicalType, tolerance: float = 
         old_null, new_null = (array.is_null().to_numpy(zero_copy_only=False) for array in (old, new))
         differs = np.where(old_null | new_null, old_null != new_null, differs)
     if tolerance > 0 and kind.name in _NUMBERS and differs.any():
-        _forgive(differs, old, new, tolerance)
+        forgive(differs, old, new, tolerance)
     return differs
 
 
@@ -64,8 +64,8 @@ def _slots(array: pa.Array, width: Any, per_value: int = 1) -> npt.NDArray[Any]:
     return values[array.offset * per_value :]
 
 
-def _forgive(differs: Mask, old: pa.Array, new: pa.Array, tolerance: float) -> None:
-    """Takes back, in place, what lies within the tolerance."""
+def forgive(differs: Mask, old: pa.Array, new: pa.Array, tolerance: float) -> None:
+    """Takes back, in place, the differences of numbers that lie within the tolerance."""
     at = np.flatnonzero(differs)
     one, other = (_floats(picked(array, at)) for array in (old, new))
     with np.errstate(invalid="ignore"):

@@ -229,7 +229,7 @@ def _kept(kept: KeptRows) -> Iterator[tuple[list[str], int]]:
     if kept.rows:
         told = list(kept.told_by(kept.rows[0]))
         columns = dict(list(kept.columns.items())[:_COLUMNS])
-        yield ["", f"In the {kept.count:,} rows of both states:", ""], 0
+        yield ["", f"I{kept.title[1:]}:", ""], 0
         yield ["| " + " | ".join(code(name) for name in (*told, *columns)) + " |"], 0
         yield ["|" + " :-- |" * (len(told) + len(columns))], 0
         for row in kept.rows:

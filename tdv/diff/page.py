@@ -158,7 +158,7 @@ def _kept(kept: KeptRows) -> Iterator[str]:
     """The rows that stay in the columns that are not the same, then the values that a guessed rename changed."""
     if kept.rows:
         told, columns = list(kept.told_by(kept.rows[0])), dict(list(kept.columns.items())[:_COLUMNS])
-        yield f"<p class='faint'>In the {kept.count:,} rows of both states</p>"
+        yield f"<p class='faint'>I{kept.title[1:]}</p>"
         yield "<div class='scroll'><table class='kept'><thead><tr>"
         yield "".join(f"<th>{escaped(name)}" for name in (*told, *columns)) + "</tr></thead><tbody>"
         for row in kept.rows:

@@ -7,6 +7,7 @@ that are private in either state are replaced by their mark, NULL stays NULL.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -66,8 +67,15 @@ class Shown:
             tuple(name for name in found.lost if name not in (*found.gained, *before)),
             tuple(name for name in found.gained if name in found.lost),
             tuple(self._rename(item) for item in renames),
-            tuple(self._pairs(found.old, found.new, self._with(renames))),
+            tuple(self._unequal(found, self._pairs(found.old, found.new, self._with(renames)))),
         )
+
+    @staticmethod
+    def _unequal(found: Kept, rows: Iterator[RowChange]) -> Iterator[RowChange]:
+        """The rows without values of another type that are equal."""
+        for number, row in enumerate(rows):
+            equal = tuple(name for name, mask in found.same.items() if mask[number])
+            yield replace(row, before=_without(row.before or {}, equal), after=_without(row.after or {}, equal))
 
     def _rename(self, found: ColumnRename) -> Rename:
         rows: tuple[RowChange, ...] = ()

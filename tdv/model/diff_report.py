@@ -63,9 +63,9 @@ class RowChange:
         return plain
 
     def values(self, before: str, after: str) -> tuple[Any, ...]:
-        """The different values of a column that has those names before and after, "" where it is not."""
+        """The different values of a column that has those names before and after; none where the row has neither."""
         sides = ((self.before, before), (self.after, after))
-        found = [side[name] for side, name in sides if side is not None and name]
+        found = [side[name] for side, name in sides if side is not None and name in side]
         return tuple(found[:1] if len(found) > 1 and found[0] == found[1] else found)
 
 
@@ -182,8 +182,9 @@ class Rename:
 class KeptRows:
     """The `count` rows that stay, in the columns that only one state has, or that have types that cannot be compared.
 
-    `rows` are the first of them: `before` holds columns that went, `after` those that came. Without a key, both hold
-    the other columns, too. None of this is counted as changed: the bump comes from the change of the schema.
+    `rows` are the first of them: `before` holds columns that went, `after` those that came, and of `retyped` ones both
+    hold the values that are not equal; where there are only such columns, only rows with such values count. Without a
+    key, both hold the other columns, too. None of this is counted as changed: the bump comes from the schema.
     """
 
     count: int
@@ -192,6 +193,12 @@ class KeptRows:
     retyped: tuple[str, ...] = ()
     renamed: tuple[Rename, ...] = ()
     rows: tuple[RowChange, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """``in the 3 rows of both states``"""
+        rows = f"in the {self.count:,} {'row' if self.count == 1 else 'rows'} of both states"
+        return rows if self.added or self.removed or self.renamed else f"{rows} with other values"
 
     @property
     def left_out(self) -> int:
