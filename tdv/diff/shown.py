@@ -19,7 +19,7 @@ from tdv.diff.kept import Kept
 from tdv.diff.renames import ColumnRename
 from tdv.diff.rows import Plan
 from tdv.model.diff_report import KeptRows, Rename, ReportOptions, RowChange
-from tdv.model.schema import Column
+from tdv.model.schema import Column, TableSchema
 
 Row = Mapping[str, Any]
 
@@ -48,10 +48,10 @@ class Shown:
         table, limit = self._table, self._limit
         if table.new is not None:
             for row in self._plain(table.added.slice(0, limit), table.new.columns):
-                yield RowChange("added", self._key(row), None, self._wanted(row))
+                yield RowChange("added", _key(row, table.new), None, self._wanted(row, table.new))
         if table.old is not None:
             for row in self._plain(table.removed.slice(0, limit), table.old.columns):
-                yield RowChange("removed", self._key(row), self._wanted(row), None)
+                yield RowChange("removed", _key(row, table.old), self._wanted(row, table.old), None)
         yield from self._changed()
 
     def kept(self, found: Kept | None, renames: tuple[ColumnRename, ...]) -> KeptRows | None:
@@ -131,12 +131,14 @@ class Shown:
         marks = self._marks if marks is None else marks
         return [{name: _hidden(marks, name, value) for name, value in row.items()} for row in found]
 
-    def _key(self, row: Row) -> dict[str, Any]:
-        return {name: row[name] for name in self._table.schema.key if name in row}
-
-    def _wanted(self, row: Row) -> dict[str, Any]:
+    def _wanted(self, row: Row, schema: TableSchema) -> dict[str, Any]:
         wanted = self._plan.compares
-        return {name: value for name, value in row.items() if name in self._table.schema.key or wanted(name)}
+        return {name: value for name, value in row.items() if name in schema.key or wanted(name)}
+
+
+def _key(row: Row, schema: TableSchema) -> dict[str, Any]:
+    """The key of a row in the state that has it."""
+    return {name: row[name] for name in schema.key}
 
 
 def _hidden(marks: Mapping[str, str], name: str, value: Any) -> Any:

@@ -264,3 +264,15 @@ def test_damaged_and_missing_parts_are_named(tmp_path: Path) -> None:
     place.unlink()
     with pytest.raises(IntegrityError, match="missing"):
         report(before, after, ("a", "b"), ReportOptions())
+
+
+def test_rows_are_named_by_the_key_of_the_state_that_has_them(tmp_path: Path) -> None:
+    named = replace(USERS, key=("name",))
+    old: Tables = {USERS: {"id": [1, 2], "name": ["a", "b"], "age": [1, 2], "score": [1.0, 2.0]}}
+    new: Tables = {named: {"id": [2, 3], "name": ["b", "c"], "age": [2, 3], "score": [2.0, 3.0]}}
+    found = told(tmp_path, old, new)
+    assert kinds(found) == [("added", {"name": "c"}), ("removed", {"id": 1})]
+    causes = {finding.rule: found.causes(finding) for finding in found.findings}
+    assert (causes["row-added"], causes["row-removed"]) == (({"name": "c"},), ({"id": 1},))
+    gone = told(tmp_path / "2", old, {replace(USERS, key=()): {name: [] for name in USERS.column_names}})
+    assert kinds(gone) == [("removed", {"id": 1}), ("removed", {"id": 2})]
