@@ -6,7 +6,7 @@ wide; elsewhere no column is left out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from tdv.cli import terminal
@@ -14,7 +14,7 @@ from tdv.cli.layout import Sides
 from tdv.cli.text import cell_text, counted
 from tdv.faces.keys import keys_told_apart
 from tdv.faces.text import cell_sides, told_apart
-from tdv.model.diff_report import ColumnShift, KeptRows, RowChange, ScenarioChange, TableReport
+from tdv.model.diff_report import KeptRows, RowChange, ScenarioChange, TableReport
 
 _WIDEST: Final = 40
 _SIGNS: Final = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow")}
@@ -29,7 +29,7 @@ def print_table(table: TableReport) -> None:
     terminal.out()
     terminal.paragraph(f"{name}  {', '.join(counts) or 'same rows'}{sizes}", marked=(name, "cyan"))
     if table.statistics:
-        _print_statistics(table.statistics)
+        _print_statistics(table)
         return
     rows = keys_told_apart(table.rows)
     _print_whole(table, [row for row in rows if row.kind != "changed"])
@@ -120,10 +120,12 @@ def _cut(text: str) -> str:
     return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
 
 
-def _print_statistics(shifts: tuple[ColumnShift, ...]) -> None:
+def _print_statistics(table: TableReport) -> None:
+    is_one_sided = table.before is None or table.after is None
     lines = []
-    for shift in shifts:
-        cells = [_fact(shift, name) for name in _FACTS]
+    for shift in table.statistics:
+        sides = (shift.before or shift.after,) if is_one_sided else (shift.before, shift.after)
+        cells = [_fact(sides, name) for name in _FACTS]
         lines.append((f"  {shift.column}", *cells, "" if shift.shift is None else f"{shift.shift:.1%}"))
     used = [index for index in range(len(_FACTS) + 2) if any(line[index] for line in lines)]
     header = ("  column", *_FACTS, "shift")
@@ -131,13 +133,12 @@ def _print_statistics(shifts: tuple[ColumnShift, ...]) -> None:
     terminal.table([header[index] for index in used], rows, widest=terminal.width())
 
 
-def _fact(shift: ColumnShift, name: str) -> Sides | str:
-    old, new = shift.before.get(name), shift.after.get(name)
-    if old is None and new is None:
-        return ""
-    if old == new:
-        return _shown(new)
-    return Sides(*("-" if value is None else _shown(value) for value in (old, new)))
+def _fact(sides: Sequence[Mapping[str, Any]], name: str) -> Sides | str:
+    """A fact of both states, or of the only one that has the table."""
+    values = [facts.get(name) for facts in sides]
+    if values[0] == values[-1]:
+        return "" if values[0] is None else _shown(values[0])
+    return Sides(*("-" if value is None else _shown(value) for value in values))
 
 
 def print_scenario(scenario: ScenarioChange) -> None:

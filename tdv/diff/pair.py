@@ -29,6 +29,12 @@ class Side:
     manifest: TableManifest
     common: TableSchema
 
+    @classmethod
+    def alone(cls, snapshot: Snapshot, table: str) -> Side:
+        """The state of a table that the other one does not have."""
+        manifest = snapshot.manifest.table(table)
+        return cls(snapshot, manifest, manifest.schema)
+
     @property
     def schema(self) -> TableSchema:
         """The schema of this state."""

@@ -15,11 +15,11 @@ from tdv.diff.bundles import scenario_changes
 from tdv.diff.expression import no_column
 from tdv.diff.filtering import check_expression
 from tdv.diff.kept import kept_rows
-from tdv.diff.pair import Pair
+from tdv.diff.pair import Pair, Side
 from tdv.diff.renames import column_renames, table_renames
 from tdv.diff.shape import schema_changes
 from tdv.diff.shown import Shown, plan_of
-from tdv.diff.statistics import column_shifts
+from tdv.diff.statistics import column_shifts, one_sided_shifts
 from tdv.documents.words import did_you_mean
 from tdv.errors import NotFound
 from tdv.model.diff_report import (
@@ -105,11 +105,9 @@ def _renames(old: Snapshot, new: Snapshot, tables: Sequence[TableReport]) -> Ite
 def _table(old: Snapshot, new: Snapshot, table: TableDiff, options: ReportOptions) -> TableReport:
     shown = Shown(table, options)
     plan = plan_of(options)
-    statistics: tuple[ColumnShift, ...] = ()
     kept: KeptRows | None = None
     if table.old and table.new:
         pair = Pair.of(old, new, table.name)
-        statistics = tuple(column_shifts(pair, reveal=options.reveal)) if options.statistics else ()
         # Which rows an expression is true of is no question to a guess: it tells how many values differ, and no rows.
         renames = tuple(column_renames(pair, 0 if options.where else plan.limit))
         kept = shown.kept(kept_rows(pair, plan, table.change), renames)
@@ -121,6 +119,15 @@ def _table(old: Snapshot, new: Snapshot, table: TableDiff, options: ReportOption
         table.schema.key,
         table.schema.column_names,
         tuple(shown.rows()),
-        tuple(shift for shift in statistics if plan.compares(shift.column)),
+        tuple(item for item in _shifts(old, new, table, options) if plan.compares(item.column)),
         kept,
     )
+
+
+def _shifts(old: Snapshot, new: Snapshot, table: TableDiff, options: ReportOptions) -> Iterator[ColumnShift]:
+    if not options.statistics:
+        return iter(())
+    if table.old and table.new:
+        return column_shifts(Pair.of(old, new, table.name), reveal=options.reveal)
+    side = Side.alone(new if table.new else old, table.name)
+    return one_sided_shifts(side, is_new=table.old is None, reveal=options.reveal)

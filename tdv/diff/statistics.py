@@ -1,14 +1,14 @@
 """How the values of each changed column shifted: facts, a histogram, and one number.
 
-In: both states of a table. Out: `ColumnShift`s of the columns whose digests differ. Always holds: columns with
-equal digests are not read; at most `_CELLS` values of a state are held, or one column of a part; of a private column
-only counts are told unless asked for; of a key or a reference, whose values name rows and measure nothing, neither mean
-nor histogram.
+In: both states of a table, or the one that has it. Out: `ColumnShift`s of the columns whose digests differ. Always
+holds: columns with equal digests are not read; at most `_CELLS` values of a state are held, or one column of a part; of
+a private column only counts are told unless asked for; of a key or a reference, whose values name rows and measure
+nothing, neither mean nor histogram.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -23,7 +23,7 @@ from tdv.content.text import to_text
 from tdv.diff.pair import Pair, Side
 from tdv.model.diff_report import Bar, ColumnShift
 from tdv.model.manifest import TableManifest
-from tdv.model.schema import Column
+from tdv.model.schema import Column, TableSchema
 from tdv.model.types import LogicalType
 
 _BINS: Final = 20
@@ -51,6 +51,16 @@ def column_shifts(pair: Pair, *, reveal: bool) -> Iterator[ColumnShift]:
     )
     for name in names:
         yield _shift(pair, both, (before.get(name), after.get(name)), reveal=reveal)
+
+
+def one_sided_shifts(side: Side, *, is_new: bool, reveal: bool) -> Iterator[ColumnShift]:
+    """The columns of a table that only one state has, as they are there."""
+    values = _Values(side, list(side.schema.column_names))
+    for column in side.schema.columns:
+        facts = _facts(values, column, bool(column.privacy) and not reveal)
+        if _names_rows((side.schema,), column.name):
+            facts = _without_mean(facts)
+        yield ColumnShift(column.name, str(column.type), *(({}, facts) if is_new else (facts, {})))
 
 
 @dataclass(slots=True)
@@ -96,8 +106,8 @@ def _shift(pair: Pair, both: Both, columns: tuple[Column | None, Column | None],
     is_private = any(item is not None and item.privacy for item in (old, new)) and not reveal
     facts = [_facts(values, item, is_private) for values, item in zip(both, columns, strict=True)]
     bars: tuple[Bar, ...] = ()
-    if _names_rows(pair, column.name):
-        facts = [{name: value for name, value in side.items() if name != "mean"} for side in facts]
+    if _names_rows((pair.old.schema, pair.new.schema), column.name):
+        facts = [_without_mean(side) for side in facts]
     elif old and new and not is_private and column.name in pair.common.column_names:
         bars = _histogram(both, pair.common.column(column.name).type, column.name, facts)
     kinds = dict.fromkeys(str(item.type) for item in (old, new) if item)
@@ -105,9 +115,12 @@ def _shift(pair: Pair, both: Both, columns: tuple[Column | None, Column | None],
     return ColumnShift(column.name, " → ".join(kinds), before, after, bars, _distance(bars))
 
 
-def _names_rows(pair: Pair, column: str) -> bool:
-    """Whether the column is of a key or of a reference in either state."""
-    schemas = (pair.old.schema, pair.new.schema)
+def _without_mean(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if name != "mean"}
+
+
+def _names_rows(schemas: Iterable[TableSchema], column: str) -> bool:
+    """Whether the column is of a key or of a reference in any state."""
     return any(column in {*schema.key, *(c for ref in schema.references for c in ref.columns)} for schema in schemas)
 
 

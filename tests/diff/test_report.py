@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tdv.cli.differences import print_report
 from tdv.diff.report import check_names, report, stream_rows
 from tdv.errors import IntegrityError, NotFound, UsageError
 from tdv.model.diff_report import DiffReport, ReportOptions, SchemaChange
@@ -276,3 +277,21 @@ def test_rows_are_named_by_the_key_of_the_state_that_has_them(tmp_path: Path) ->
     assert (causes["row-added"], causes["row-removed"]) == (({"name": "c"},), ({"id": 1},))
     gone = told(tmp_path / "2", old, {replace(USERS, key=()): {name: [] for name in USERS.column_names}})
     assert kinds(gone) == [("removed", {"id": 1}), ("removed", {"id": 2})]
+
+
+def test_statistics_of_a_table_that_one_state_has_are_those_of_that_side(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    teams = TableSchema("teams", (column("id", "int64"), column("size", "int64")), key=("id",))
+    one, both = {USERS: OLD[USERS]}, {USERS: OLD[USERS], teams: {"id": [1, 2], "size": [10, 30]}}
+    reports = [
+        told(tmp_path / str(number), *states, statistics=True, limit=0)
+        for number, states in enumerate(((one, both), (both, one)))
+    ]
+    (ident, size), (gone, gone_size) = (found.tables[-1].statistics for found in reports)
+    assert (size.before, size.after["mean"], size.shift, size.bars) == ({}, 20, None, ())
+    assert (ident.column, "mean" in ident.after) == ("id", False)
+    assert (gone.after, gone_size.before) == ({}, size.after)
+    for found in reports:
+        print_report(found)
+        assert "  size    2      0      2         10   30   20\n" in capsys.readouterr().out
