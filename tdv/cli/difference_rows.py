@@ -1,12 +1,14 @@
 """How the rows, statistics and scenarios of a difference read in the terminal.
 
 In: what a report tells of one table or scenario. Out: lines. Always holds: on a terminal no line is longer than it is
-wide; elsewhere no column is left out.
+wide; elsewhere no column is left out,
+but of a row with very many changed cells all but the first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 from tdv.cli import terminal
@@ -14,7 +16,7 @@ from tdv.cli.layout import Sides
 from tdv.cli.text import cell_text, counted
 from tdv.faces.keys import keys_told_apart
 from tdv.faces.text import cell_sides, told_apart
-from tdv.model.diff_report import KeptRows, RowChange, ScenarioChange, TableReport
+from tdv.model.diff_report import CELLS, KeptRows, RowChange, ScenarioChange, TableReport
 
 _WIDEST: Final = 40
 _SIGNS: Final = {"added": ("+", "green"), "removed": ("-", "red"), "changed": ("~", "yellow")}
@@ -66,12 +68,17 @@ def _value(row: RowChange, name: str) -> str:
 
 
 def _print_cells(rows: list[tuple[RowChange, Mapping[str, tuple[str, str]]]]) -> None:
-    """Changed rows: one line per cell, the key where it begins; each with the names of its columns before and after."""
+    """Changed rows: one line per cell, the key where it begins; each with the names of its columns before and after.
+
+    Rows of very many changed cells are cut.
+    """
     lines = []
     for row, columns in rows:
-        for number, (title, (before, after)) in enumerate(columns.items()):
+        for number, (title, (before, after)) in enumerate(islice(columns.items(), CELLS)):
             first = ("  ~", _cut(key_text(row.key))) if number == 0 else ("", "")
             lines.append((*first, title, _both((row.before or {})[before], (row.after or {})[after])))
+        if len(columns) > CELLS:
+            lines.append(("", "", f"… {counted(len(columns) - CELLS, 'more value')}", ""))
     terminal.table(("", "", "", ""), lines, styles=["yellow"] * len(lines), widest=terminal.width())
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Final
 
 from tdv.diff.visible import brief, place_of, value_text
@@ -16,6 +17,7 @@ from tdv.faces.markdown import WIDEST, code, plain
 from tdv.faces.text import cell_sides, told_apart
 from tdv.model.diff import LEVELS
 from tdv.model.diff_report import (
+    CELLS,
     ColumnShift,
     DiffReport,
     KeptRows,
@@ -32,7 +34,7 @@ _RESERVE: Final = 1_500
 """Kept for saying what was left out."""
 _COLUMNS: Final = 20
 _LISTED: Final = 25
-_CELLS: Final = ("| key | column | before | after |", "| :-- | :-- | :-- | :-- |")
+_CELL_HEAD: Final = ("| key | column | before | after |", "| :-- | :-- | :-- | :-- |")
 _SIGNS: Final = {"added": "<b>+</b>", "removed": "<b>−</b>", "changed": "<b>~</b>"}  # noqa: RUF001 - as wide as the plus
 
 
@@ -219,7 +221,7 @@ def _blocks(table: TableReport) -> Iterator[tuple[list[str], int]]:
         yield [""], 0
     changed = [row for row in rows if row.kind == "changed"]
     if changed:
-        yield list(_CELLS), 0
+        yield list(_CELL_HEAD), 0
         for row in changed:
             yield list(_cells(row, {name: (name, name) for name in row.before or ()})), 1
 
@@ -237,7 +239,7 @@ def _kept(kept: KeptRows) -> Iterator[tuple[list[str], int]]:
             yield [f"| {' | '.join([*values, *(_sides(row.values(*names)) for names in columns.values())])} |"], 1
     for rename in kept.renamed:
         if rename.rows:
-            yield ["", *_CELLS], 0
+            yield ["", *_CELL_HEAD], 0
         for row in rename.rows:
             names = {rename.title: (rename.before, rename.after)}
             yield list(_cells(row, names)), 0
@@ -256,13 +258,15 @@ def _whole_row(row: RowChange, names: Sequence[str]) -> str:
 
 
 def _cells(row: RowChange, columns: Mapping[str, tuple[str, str]]) -> Iterator[str]:
-    """A line per cell; `columns` are their names before and after by what is shown of them."""
+    """A line per cell of the first ones; `columns` are their names before and after by what is shown of them."""
     before, after = row.before or {}, row.after or {}
     key = ", ".join(f"{name}={value_text(value)}" for name, value in row.key.items())
-    for number, (title, (old_name, new_name)) in enumerate(columns.items()):
+    for number, (title, (old_name, new_name)) in enumerate(islice(columns.items(), CELLS)):
         place = code(key) if number == 0 else ""
         old, *new = cell_sides(before[old_name], after[new_name])
         yield f"| {place} | {code(title)} | {_value(old)} | {_value(new[0]) if new else '*(changed)*'} |"
+    if left := max(0, len(columns) - CELLS):
+        yield f"| | *… and {left:,} more {'value' if left == 1 else 'values'}* | | |"
 
 
 def _statistics(shifts: Sequence[ColumnShift]) -> Iterator[str]:

@@ -14,6 +14,8 @@ from typing import Any, Final, Literal
 from tdv.model.diff import FORMAT, LEVELS, Finding, Level, TableChange
 
 MANY: Final = "tdv.diffs/v1"
+CELLS: Final = 20
+"""Changed cells of one row that a face with a line for each shows."""
 Kind = Literal["added", "removed", "changed"]
 KINDS: Final[tuple[Kind, ...]] = ("added", "removed", "changed")
 _CAUSED_BY: Final[Mapping[str, Kind]] = {"row-added": "added", "row-removed": "removed", "cell-changed": "changed"}
