@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 
@@ -24,6 +24,8 @@ from tdv.targets.dialect import Dialect, shown
 from tdv.targets.sql import listed, quote
 
 Row = Sequence[str]
+_TOGETHER: Final = 100
+"""Conditions side by side: SQLite takes expressions of a depth of 1,000."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +116,13 @@ class _Script:
             yield statement
 
     def _where(self, columns: Sequence[Column], row: Row) -> str:
-        return " AND ".join(
+        found = [
             f"{quote(column.name)} IS NULL" if value == "NULL" else self._dialect.equal(column, value)
             for column, value in zip(columns, row, strict=True)
-        )
+        ]
+        if len(found) > _TOGETHER:
+            found = [f"({' AND '.join(found[at : at + _TOGETHER])})" for at in range(0, len(found), _TOGETHER)]
+        return " AND ".join(found)
 
     def _changes(self, table: TableDiff, place: str) -> Iterator[str]:
         """Changed cells."""

@@ -359,6 +359,26 @@ def test_clients_run_a_script_from_a_pipe(engine: Engine, tmp_path: Path, pair: 
     assert target_digest(place, new.manifest.schema) == new.manifest.content
 
 
+def test_tables_as_wide_as_sqlite_takes_are_turned(tmp_path: Path) -> None:
+    wide = made("wide", {f"c{number}": "int64" for number in range(2_000)}, ())
+    old, new = (
+        snapshot(tmp_path / str(first), {wide: {name: [first, 3] for name in wide.column_names}}) for first in (1, 2)
+    )
+    turn(Engine("sqlite", str(tmp_path), tmp_path), old, new)
+
+
+def test_tables_that_are_too_wide_for_sqlite_are_named(tmp_path: Path) -> None:
+    few, many = (made("wide", {f"c{number}": "int64" for number in range(count)}, ("c0",)) for count in (1, 2_001))
+    old, new = (
+        snapshot(tmp_path / str(len(table.columns)), {table: {name: [] for name in table.column_names}})
+        for table in (few, many)
+    )
+    with pytest.raises(DataError, match="'wide' has 2,001 columns, and SQLite takes 2,000") as caught:
+        script(old, new, named_dialect("sqlite"))
+    assert "--dialect" in str(caught.value.hint)
+    assert "ALTER TABLE" in script(old, new, named_dialect("postgresql"))
+
+
 @pytest.mark.slow
 @settings(max_examples=30, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(pair=two_states())

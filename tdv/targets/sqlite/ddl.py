@@ -15,6 +15,7 @@ from tdv.model.types import LogicalType
 from tdv.targets.protocol import STATE_TABLE, Loss
 from tdv.targets.sql import index_name, keys_of, listed, quote
 
+MOST_COLUMNS: Final = 2_000
 EXACT_DIGITS: Final = 15
 """Decimals of so many digits survive SQLite's REAL; longer ones are text."""
 
@@ -112,6 +113,17 @@ def refuse_names(tables: Iterable[TableSchema]) -> None:
                 table=table.name,
             )
         seen[table.name.lower()] = table.name
+
+
+def refuse_columns(tables: Iterable[TableSchema]) -> None:
+    """Raises `DataError` for tables of more columns than SQLite takes."""
+    for table in tables:
+        if len(table.columns) > MOST_COLUMNS:
+            raise DataError(
+                f"{table.name!r} has {len(table.columns):,} columns, and SQLite takes {MOST_COLUMNS:,}",
+                hint="Name another engine with --dialect, or split the table.",
+                table=table.name,
+            )
 
 
 def _column(table: TableSchema, name: str) -> str:

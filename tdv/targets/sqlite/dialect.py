@@ -41,6 +41,7 @@ class SqliteDialect(Rebuilds):
     def refuse(self, tables: Iterable[TableSchema]) -> None:
         tables = list(tables)
         ddl.refuse_names(tables)
+        ddl.refuse_columns(tables)
         refuse_types(tables, ddl.LOSSES, "SQLite")
 
     def literals(self, array: pa.Array, column: Column, table: str) -> list[str]:

@@ -18,7 +18,7 @@ from tdv.targets.images import Image
 from tdv.targets.one_file import OneFile
 from tdv.targets.protocol import Capabilities, Held, Load, Loss
 from tdv.targets.sql import quote
-from tdv.targets.sqlite.ddl import LOSSES
+from tdv.targets.sqlite.ddl import LOSSES, MOST_COLUMNS
 from tdv.targets.survey import Survey
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ _OF_TEXT: Final = (
     (
         "too many columns on ",
         "{path} cannot hold so wide a table: {exc}",
-        "SQLite takes 2,000 columns in a table: name another --target, or split the table.",
+        f"SQLite takes {MOST_COLUMNS:,} columns in a table: name another --target, or split the table.",
     ),
 )
 """How SQLite's message begins, and what is said instead."""
