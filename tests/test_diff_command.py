@@ -461,6 +461,21 @@ def test_datasets_that_a_branch_adds_or_takes_away_are_told(repo: RepositoryBuil
     made.tdv("diff", "--base", "main", "--exit-code", expect=0)
 
 
+def test_datasets_that_a_branch_retires_are_said_to_be_gone_and_only_there(repo: RepositoryBuilder) -> None:
+    made = shop(repo)
+    made.commit("Other users")
+    spec = made.root / "datasets/shop/dataset.yaml"
+    made.git("checkout", "--quiet", "-b", "retired")
+    spec.unlink()
+    for left in ("to be committed", "committed"):
+        told = made.tdv("diff", "--base", "main", expect=0).stdout
+        assert "The releases of shop stay.\n  dataset: dataset removed: shop\n" in told, left
+        assert "tdv build" not in told
+        made.commit("No more users")
+    made.git("checkout", "--quiet", "-b", "later")
+    assert made.tdv("diff", "--base", "retired", expect=0).stdout == "", "what dvc.lock still says went before"
+
+
 @pytest.mark.parametrize("key", ["levels", '"levels"', '"\\x6cevels"'])
 def test_spec_sets_levels_however_it_is_written(repo: RepositoryBuilder, key: str) -> None:
     made = shop(repo)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from tdv.errors import DocumentError, NotFound, TdvError, UsageError
@@ -21,6 +21,7 @@ from tdv.project.levels import levels_of
 from tdv.project.pairs import SHORT, DiffWish, Pair, chosen, fork
 from tdv.project.states import State
 from tdv.store import pipeline
+from tdv.store.records import DATASETS, SPEC
 
 if TYPE_CHECKING:
     from tdv.content.snapshot import Snapshot
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from tdv.store.pipeline import StageLock
     from tdv.targets.dialect import Dialect
 
+_OF_A_SPEC: Final = 3
+"""Names in the path of a spec: ``datasets/movies/dataset.yaml``."""
 _FEW: Final = 10
 """Rows of each kind from which a streamed report tells what made a rule fire."""
 
@@ -108,19 +111,27 @@ def _default_engine(ports: Ports) -> str:
 
 
 def _alone(ports: Ports, wish: DiffWish) -> Iterator[DiffReport]:
-    """The datasets that were built on one side of a branch only, which have nothing to compare with."""
+    """The datasets that one side of a branch has only, which have nothing to compare with."""
     if wish.base is None or wish.shown.names_something:
         return
     found = fork(ports, wish.base)
     data = ports.git.read_many(found.fork, (pipeline.DVC_LOCK,)).get(pipeline.DVC_LOCK)
-    before, after = _built(pipeline.parse_lock(data) if data else {}), _built(pipeline.read_lock(ports.root))
-    datasets = ports.book.datasets()
-    after = {name for name in after if name in datasets}
-    for name in sorted(before ^ after):
-        kind, old, new = ("dataset-removed", name, None) if name in before else ("dataset-added", None, name)
+    had, has = _specs(ports, found.fork), set(ports.sourced())
+    before = had & _built(pipeline.parse_lock(data) if data else {})
+    after = has & _built(pipeline.read_lock(ports.root))
+    gone = (before - after) | (had - has)
+    for name in sorted(gone | (after - before)):
+        kind, old, new = ("dataset-removed", name, None) if name in gone else ("dataset-added", None, name)
         change = SchemaChange(kind, "", before=old, after=new)
         names = f"{name}@git:{found.fork[:SHORT]}", f"{name}@workspace"
-        yield DiffReport(name, *names, schema=(change,), about=found.name)
+        notes = (f"The releases of {name} stay.",) if name in gone and ports.book.versions(name) else ()
+        yield DiffReport(name, *names, schema=(change,), notes=notes, about=found.name)
+
+
+def _specs(ports: Ports, commit: str) -> set[str]:
+    """The datasets that have a spec in a commit."""
+    paths = map(PurePosixPath, ports.git.ls_tree(commit, DATASETS))
+    return {path.parent.name for path in paths if path.name == SPEC and len(path.parts) == _OF_A_SPEC}
 
 
 def _built(stages: Mapping[str, StageLock]) -> set[str]:

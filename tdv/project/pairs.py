@@ -146,7 +146,7 @@ def _since(ports: Ports, base: str) -> list[Pair]:
     """Every dataset at the commit where this branch left `base`, and now; see `_alone` for those of one side."""
     found = fork(ports, base)
     pairs: list[Pair] = []
-    for dataset in ports.book.datasets():
+    for dataset in ports.sourced():
         old = _or_none(partial(_at, ports, dataset, found))
         new = _or_none(partial(states.workspace, ports, dataset))
         if old is not None and new is not None:
