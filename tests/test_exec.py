@@ -94,9 +94,9 @@ def test_signal_reaches_the_command_and_the_database_is_removed(shop: Repository
     while not (shop.root / "up").exists():
         assert process.poll() is None
         time.sleep(0.01)
-    assert len(leavings(shop)) == 2
+    assert len(leavings(shop)) == 3
     shop.tdv("cleanup", expect=0)
-    assert len(leavings(shop)) == 2, "the run is at work"
+    assert len(leavings(shop)) == 3, "the run is at work"
     process.send_signal(signal.SIGTERM)
     assert process.wait() == 128 + signal.SIGTERM
     assert leavings(shop) == []

@@ -360,6 +360,48 @@ def test_databases_of_a_killed_run_are_cleaned_up(pytester: pytest.Pytester, sho
     assert Path(shop.root / ".tdv/images").is_dir()
 
 
+def test_databases_of_a_killed_run_go_with_the_next_one_and_kept_ones_stay(
+    pytester: pytest.Pytester, shop: Repository
+) -> None:
+    pytester.makepyfile(
+        test_kept="def test_fails(tdv_database):\n    assert False\n",
+        test_dies="import os\n\ndef test_dies(tdv_database):\n    os.kill(os.getpid(), 9)\n",
+        test_next="def test_next(tdv_database):\n    pass\n",
+    )
+    pytester.runpytest_subprocess("--tdv-keep", "test_kept.py")
+    kept = leavings(shop)
+    pytester.runpytest_subprocess("test_dies.py")
+    assert len(leavings(shop)) == 2
+    pytester.runpytest_subprocess("test_next.py").assert_outcomes(passed=1)
+    assert leavings(shop) == kept
+    assert len(kept) == 1
+
+
+@pytest.mark.parametrize("options", [(), ("-q",)])
+def test_databases_of_a_killed_worker_go_with_its_run(
+    pytester: pytest.Pytester, shop: Repository, options: tuple[str, ...]
+) -> None:
+    pytester.makepyfile(
+        """
+        import os
+        import pytest
+
+        @pytest.mark.parametrize("number", range(4))
+        def test_dies(tdv_database, tdv_session_database, number):
+            if number % 2:
+                os.kill(os.getpid(), 9)
+
+        @pytest.mark.tdv(target="duckdb:///other.duckdb")
+        def test_dies_beside_another_target(tdv_database):
+            os.kill(os.getpid(), 9)
+        """
+    )
+    target = ("--tdv-target", "sqlite:///app.db")
+    pytester.runpytest_subprocess("-n", "2", *target, *options).assert_outcomes(passed=2, failed=3)
+    assert leavings(shop) == []
+    assert list((shop.root / ".tdv/runs").iterdir()) == []
+
+
 @pytest.mark.parametrize("options", [(), ("-n", "2")])
 def test_schema_that_does_not_take_the_rows_is_made_once(pytester: pytest.Pytester, options: tuple[str, ...]) -> None:
     project = migrated(pytester.path)

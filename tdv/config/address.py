@@ -82,12 +82,22 @@ def hosts(url: str) -> tuple[str, ...]:
     return () if engine in FILES else tuple(text.rpartition(":")[0] for text in _hosts_and_ports(parts, engine))
 
 
+def server(url: str) -> str:
+    """The server of an absolute URL as it is written there, without database and credentials; for files, the engine."""
+    parts = urlsplit(url)
+    engine = _engine(parts.scheme)
+    if engine in FILES:
+        return engine
+    options = "&".join(word for word in parts.query.split("&") if not word.startswith(("dbname=", "db=")))
+    return without_credentials(f"{engine}://{parts.netloc}/" + (f"?{options}" if options else ""))
+
+
 def without_credentials(url: str) -> str:
     """`url` as it may be printed: no user information and no option whose name speaks of a secret."""
     parts = urlsplit(url)
     query = re.sub(_SECRET, r"\1\2=…", parts.query)
     if not parts.netloc:
-        return url
+        return url.replace(f"?{parts.query}", f"?{query}") if parts.query else url
     shown = parts._replace(netloc=parts.netloc.rpartition("@")[2], query=query)
     # `geturl` drops the slashes where no host follows them, as in that of a Unix socket.
     return shown.geturl() if shown.netloc else f"{parts.scheme}://{shown._replace(scheme='').geturl()}"

@@ -1,8 +1,8 @@
 """Wires throwaway databases: what is to be in them, beside which target they go, and which run they belong to.
 
 In: `DatabaseWish`es. Out: `Database`s. Always holds: what a wish means is resolved once per run and process; every
-database of one run carries its execution id, and the run counts as alive until it is closed; what the application's
-schema does not take is found out once.
+database of one run carries its execution id, and the run counts as alive until it is closed; what is neither dropped
+nor kept goes then; what the application's schema does not take is found out once.
 """
 
 from __future__ import annotations
@@ -21,16 +21,19 @@ from tdv.model.receipt import ReceiptRelease
 from tdv.project import restores, states
 from tdv.project.pool import Pool
 from tdv.project.ports import now
-from tdv.targets import runs
-from tdv.targets.registry import open_target
-from tdv.targets.throwaway import Name, Throwaway, Throwaways, throwaways_of
+from tdv.targets import ledger, runs
+from tdv.targets.owned import Owned
+from tdv.targets.throwaway import Name, Throwaway
 
 if TYPE_CHECKING:
+    from tdv.config import TargetSettings
     from tdv.project.ports import Ports
     from tdv.project.states import State
     from tdv.targets.protocol import Load
 
 _FILES: Final = ("sqlite", "duckdb")
+LOCAL: Final = ("sqlite:///.tdv/local.db", "duckdb:///.tdv/local.duckdb")
+"""Any target of each engine whose throwaway databases are under ``.tdv``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +93,7 @@ class Database:
     @cached_property
     def connection(self) -> Any:
         """A connection of the engine's usual Python driver, opened on first use and closed by `disconnect`."""
-        return self._made.throwaways.connect(self._made.throwaway)
+        return self._made.owned.throwaways.connect(self._made.throwaway)
 
     @property
     def is_connected(self) -> bool:
@@ -105,14 +108,14 @@ class Database:
 
     def begin(self) -> Any:
         """Notes how the database is, for `undo`."""
-        return self._made.throwaways.begin(self._made.throwaway, lambda: self.connection)
+        return self._made.owned.throwaways.begin(self._made.throwaway, lambda: self.connection)
 
     def undo(self, begun: Any) -> bool:
         """Rolls `connection` back, and says whether the database is provably as it was at `begin`."""
         connection = self.__dict__.get("connection")
-        if not self._made.throwaways.keeps_connection:
+        if not self._made.owned.throwaways.keeps_connection:
             self.__dict__.pop("connection", None)
-        clean = self._made.throwaways.undone(self._made.throwaway, connection, begun)
+        clean = self._made.owned.throwaways.undone(self._made.throwaway, connection, begun)
         if getattr(connection, "closed", False):
             self.__dict__.pop("connection", None)
         return clean
@@ -120,7 +123,11 @@ class Database:
     def drop(self) -> None:
         """Removes the database."""
         self.disconnect()
-        self._made.throwaways.drop(self.name)
+        self._made.owned.drop(self.name)
+
+    def keep(self) -> None:
+        """Leaves the database when its run ends; `tdv cleanup` removes it."""
+        self._made.owned.keep(self.name)
 
     @property
     def _only(self) -> ReceiptRelease:
@@ -136,7 +143,7 @@ class _Made:
     """How to reach a database again."""
 
     throwaway: Throwaway
-    throwaways: Throwaways
+    owned: Owned
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +152,7 @@ class _Recipe:
 
     load: Load
     key: tuple[object, ...]
-    throwaways: Throwaways
+    owned: Owned
     releases: tuple[ReceiptRelease, ...]
     asked: tuple[str, ...]
     notes: tuple[str, ...]
@@ -169,6 +176,9 @@ class Databases:
         self._of: dict[str, DatabaseWish] = {}
         self._connected: set[DatabaseWish] = set()
         self._failed: dict[tuple[object, ...], MigrationError | Unfit] = {}
+        self._ledger = ledger.Ledger(ports.state, execution_id)
+        self._owned: dict[str, Owned] = {}
+        self._used: set[str] = set()
         self._stack = ExitStack()
         self._stack.enter_context(runs.at_work(ports.state, execution_id))
 
@@ -181,11 +191,18 @@ class Databases:
         self.close()
 
     def close(self) -> None:
-        """Ends the run of this process; what was not dropped stays until `tdv cleanup`.
+        """Ends the run of this process: drops what was neither dropped nor kept, and what killed processes left beside
+        the same targets.
 
-        Every pool is closed, whatever another one raises.
+        Each step is done, whatever another one raises; what cannot be dropped now is left to the next run.
         """
         with self._stack as stack:
+            for owned in self._owned.values():
+                stack.callback(owned.collect)
+            stack.callback(self._ledger.close)
+            for owned in self._owned.values():
+                stack.callback(owned.drop_the_rest)
+            stack.callback(self._ledger.end)
             for pool in self._pools.values():
                 stack.callback(pool.close)
 
@@ -200,9 +217,22 @@ class Databases:
         database.disconnect()
         self._pools[wish].remove(database)
 
+    def collect(self, wish: DatabaseWish) -> None:
+        """Drops what killed processes of this run left under ``.tdv``, and beside the target of a wish and those of
+        tdv.yaml."""
+        places = ledger.places(self._ports.state, self.execution_id)
+        settings = self._ports.settings
+        for target in (wish.target, None, *settings.targets, *LOCAL) if places else ():
+            # One whose variable is not set was not used.
+            with suppress(TdvError):
+                owned = self._beside(settings.target(target, wish.directory))
+                if owned.place in places:
+                    owned.collect()
+
     def forget(self) -> None:
         """Removes the trace of a closed run that left no database."""
-        runs.forget(self._ports.state, self.execution_id)
+        if not ledger.places(self._ports.state, self.execution_id):
+            runs.forget(self._ports.state, self.execution_id)
 
     def describe(self, wish: DatabaseWish) -> tuple[tuple[ReceiptRelease, ...], tuple[str, ...]]:
         """What a database of this wish holds, and what the user should know; raises what resolving raises."""
@@ -212,7 +242,10 @@ class Databases:
     def create(self, wish: DatabaseWish) -> Database:
         """A fresh database; raises what a checkout raises."""
         recipe = self._recipe(wish)
-        if not (self._ahead and recipe.throwaways.takes_long):
+        if recipe.owned.place not in self._used:
+            self._used.add(recipe.owned.place)
+            recipe.owned.collect()
+        if not (self._ahead and recipe.owned.throwaways.takes_long):
             return self._make(recipe)
         if wish not in self._pools:
             self._pools[wish] = Pool(lambda: self._made_ahead(wish, recipe), Database.drop, self._ahead)
@@ -224,8 +257,8 @@ class Databases:
         """A database, with the connection that those before it were asked for."""
         database = self._make(recipe)
         if wish in self._connected:
-            # Whoever asks for it later is told why there is none.
-            with suppress(TdvError):
+            # Whoever asks for it later is told why there is none, by tdv or by the driver.
+            with suppress(Exception):
                 _ = database.connection
         return database
 
@@ -239,7 +272,7 @@ class Databases:
             releases={release.dataset: release for release in recipe.releases},
             asked=recipe.asked,
             execution_id=self.execution_id,
-            _made=_Made(throwaway, recipe.throwaways),
+            _made=_Made(throwaway, recipe.owned),
         )
 
     def _throwaway(self, name: Name, recipe: _Recipe) -> Throwaway:
@@ -249,10 +282,16 @@ class Databases:
         if failed is not None:
             raise failed.with_traceback(None)
         try:
-            return recipe.throwaways.create(name, recipe.load)
+            return recipe.owned.create(name, recipe.load)
         except (MigrationError, Unfit) as problem:
             self._failed[recipe.key] = problem
             raise
+
+    def _beside(self, place: TargetSettings) -> Owned:
+        """The throwaways beside a target."""
+        if place.url not in self._owned:
+            self._owned[place.url] = Owned(place, self._ledger)
+        return self._owned[place.url]
 
     def _asked(self, wish: DatabaseWish, chosen: restores.Chosen) -> tuple[str, ...]:
         """The datasets that are meant; those that they require came along."""
@@ -275,7 +314,7 @@ class Databases:
                 directory=wish.directory,
             ),
         )
-        throwaways = throwaways_of(open_target(chosen.place, self._ports.state))
+        owned = self._beside(chosen.place)
         options = CheckoutOptions(
             self._ports.state, now(), self.execution_id, scenarios=wish.scenarios, schema=chosen.schema
         )
@@ -284,7 +323,7 @@ class Databases:
         return _Recipe(
             load,
             (chosen.place.url, load.image_key, *versions),
-            throwaways,
+            owned,
             tuple(_release(item, wish) for item in chosen.states),
             self._asked(wish, chosen),
             chosen.notes,

@@ -12,15 +12,16 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from tdv import cleanup as cleaning
+from tdv.config.address import server
 from tdv.errors import TargetError
 from tdv.model.receipt import Receipt
 from tdv.project import restores
-from tdv.project.databases import Databases, DatabaseWish
+from tdv.project.databases import LOCAL, Databases, DatabaseWish
 from tdv.project.ports import now
-from tdv.targets import runs
+from tdv.targets import owned, runs
 from tdv.targets.registry import open_target
 from tdv.targets.throwaway import throwaways_of
 
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
     from tdv.health import Health
     from tdv.project.ports import Ports
     from tdv.targets.protocol import Content
-
-_LOCAL: Final = ("sqlite:///.tdv/local.db", "duckdb:///.tdv/local.duckdb")
-"""Any target of each engine whose throwaway databases are under ``.tdv``."""
-
 
 Announce = Callable[[Receipt], None]
 """Is told what a command runs against, before it runs."""
@@ -72,7 +69,9 @@ def execute(ports: Ports, wish: ExecWish, execution_id: str, announce: Announce)
             announce(receipt)
             return _run(ports, wish, database.url, receipt)
         finally:
-            if not wish.keep:
+            if wish.keep:
+                database.keep()
+            else:
                 database.drop()
                 databases.forget()
 
@@ -125,6 +124,10 @@ def cleanup(ports: Ports, target: str | None, directory: Path, options: CleanupO
         beside = throwaways_of(open_target(place, ports.state))
         for item in cleaning.cleanup(place.shown, beside, lambda run: runs.is_at_work(ports.state, run), options):
             done.setdefault((item.leaving.kind, item.leaving.name), item)
+        if not options.dry_run:
+            # A server may still be making what a killed process asked for: it is not found yet.
+            spared = {item.leaving.name for item in done.values() if item.kept}
+            owned.collect(ports.state, server(place.url), beside, spared)
     items = tuple(done.values())
     if not options.dry_run:
         left = {item.leaving.execution_id for item in items if item.kept}
@@ -147,5 +150,5 @@ def _places(ports: Ports, target: str | None, directory: Path) -> Iterator[Targe
     default = ports.settings.target(None)
     if open_target(default, ports.state).capabilities.throwaway:
         yield default
-    for url in _LOCAL:
+    for url in LOCAL:
         yield ports.settings.target(url)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
@@ -33,6 +33,8 @@ class Pool(Generic[T]):
         ahead = self._size if self._taken > 1 else 0
         while len(self._coming) <= ahead:
             self._coming.append(self._thread.submit(self._make))
+        # Who is interrupted while waiting leaves it to the next one.
+        wait([self._coming[0]])
         return self._coming.popleft().result()
 
     def remove(self, item: T) -> None:
@@ -42,9 +44,12 @@ class Pool(Generic[T]):
 
     def close(self) -> None:
         """Removes what nobody took; raises the first error of all removals."""
+        for future in self._coming:
+            future.cancel()
         while self._coming:
+            wait([self._coming[0]])
             future = self._coming.popleft()
-            if not future.cancel() and future.exception() is None:
+            if not future.cancelled() and future.exception() is None:
                 self.remove(future.result())
         self._thread.shutdown()
         for gone in self._going:

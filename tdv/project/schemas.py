@@ -9,8 +9,9 @@ command.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from tdv import migrations
@@ -19,9 +20,11 @@ from tdv.migrations.apply import Apply, Database, apply, fingerprint
 from tdv.project import resolutions
 from tdv.project.ports import now
 from tdv.targets import runs, state
+from tdv.targets.ledger import Ledger
+from tdv.targets.owned import Owned
 from tdv.targets.protocol import AppSchema, Queryable, Target
 from tdv.targets.registry import open_target
-from tdv.targets.throwaway import Name, throwaways_of
+from tdv.targets.throwaway import Name
 
 if TYPE_CHECKING:
     from tdv.checkout import Wanted
@@ -103,8 +106,12 @@ class Scratch:
 @contextmanager
 def scratches(ports: Ports, execution_id: str) -> Iterator[Scratches]:
     """Scratch databases of one run, which is known as alive until the block ends."""
-    with runs.at_work(ports.state, execution_id):
-        yield Scratches(ports, execution_id)
+    with runs.at_work(ports.state, execution_id), closing(Ledger(ports.state, execution_id)) as ledger:
+        made = Scratches(ports, execution_id, ledger)
+        try:
+            yield made
+        finally:
+            made.end()
     runs.forget(ports.state, execution_id)
 
 
@@ -114,9 +121,10 @@ class Scratches:
     Each is cloned from an image of its schema and rows, which is kept, so that a second one of the kind costs little.
     """
 
-    def __init__(self, ports: Ports, execution_id: str) -> None:
+    def __init__(self, ports: Ports, execution_id: str, ledger: Ledger) -> None:
         self._ports = ports
         self.execution_id = execution_id
+        self._ledger = ledger
         self._count = 0
 
     @contextmanager
@@ -129,12 +137,22 @@ class Scratches:
         options = CheckoutOptions(self._ports.state, moment, self.execution_id, schema=app_schema(self._ports, place))
         self._count += 1
         name = Name(moment, self.execution_id, f"scratchx{self._count}")
-        throwaways = throwaways_of(open_target(self._beside(), self._ports.state))
-        made = throwaways.create(name, load_of(wanted, options))
+        made = self._owned.create(name, load_of(wanted, options))
         try:
             yield Scratch(made.settings, open_target(made.settings, self._ports.state))
         finally:
-            throwaways.drop(made.name)
+            self._owned.drop(made.name)
+
+    def end(self) -> None:
+        """Removes what an interrupt left."""
+        if "_owned" in self.__dict__:
+            self._owned.drop_the_rest()
+
+    @cached_property
+    def _owned(self) -> Owned:
+        owned = Owned(self._beside(), self._ledger)
+        owned.collect()
+        return owned
 
     def _beside(self) -> TargetSettings:
         """The default target, or a file of SQLite where that is protected, has no throwaways or no migrations."""

@@ -85,14 +85,15 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
-    """Notes that a worker of xdist left a database, or may have."""
-    if error or getattr(node, "workeroutput", {}).get(_KEPT, True):
+    """Notes that a worker of xdist kept a database, or may have."""
+    if getattr(node, "workeroutput", {}).get(_KEPT, bool(node.config.getoption("--tdv-keep"))):
         node.config.stash[RUN].kept = True
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
     """Gives the workers of xdist the id of the run."""
+    node.config.stash[RUN].has_workers = True
     node.workerinput[EXECUTION] = node.config.stash[RUN].execution_id
 
 

@@ -56,7 +56,7 @@ def lent(request: pytest.FixtureRequest, ask: Ask) -> Iterator[Database]:
     """A database for the scope of a fixture."""
     run = run_of(request)
     database = told(lambda: run.borrow(ask) if ask.rollback else run.create(ask))
-    begun = told(database.begin) if ask.rollback else None
+    begun = told(lambda: run.begin(database)) if ask.rollback else None
     _use(request, database, ask)
     yield database
     if _is_kept(request):
@@ -108,6 +108,7 @@ def _keep(run: Run, database: Database) -> None:
         if database.is_connected:
             database.connection.commit()
             database.disconnect()
+    database.keep()
 
 
 def run_of(request: pytest.FixtureRequest) -> Run:

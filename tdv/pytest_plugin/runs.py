@@ -38,6 +38,7 @@ class Run:
         self.worker: str = given.get("workerid", "main")
         self.execution_id: str = given.get(EXECUTION) or uuid.uuid4().hex[:16]
         self.kept = False
+        self.has_workers = False
         self._moved: tuple[str, ...] = ()
         self._shared: dict[DatabaseWish, Database] = {}
 
@@ -124,6 +125,14 @@ class Run:
             shared.disconnect()
         return shared
 
+    def begin(self, database: Database) -> Any:
+        """Notes how a borrowed database is, for `give_back`; drops it where that fails."""
+        try:
+            return database.begin()
+        except BaseException:
+            self.databases.discard(database)
+            raise
+
     def give_back(self, ask: Ask, database: Database, begun: Any) -> None:
         """Undoes what `connection` did not commit; drops a database that may have been written to all the same."""
         try:
@@ -136,11 +145,13 @@ class Run:
             self.databases.discard(database)
 
     def close(self) -> None:
-        """Drops what is shared; a run that left nothing leaves no trace."""
-        if "databases" not in self.__dict__:
+        """Drops what is shared, and what workers left that were killed; a run that left nothing leaves no trace."""
+        if "databases" not in self.__dict__ and not (self.has_workers and self.root):
             return
         with ExitStack() as stack:  # each goes, whatever another one raises
             stack.callback(self.databases.close)
+            if self.has_workers:
+                stack.callback(self.databases.collect, self.wish(self.default))
             for database in self._shared.values():
                 stack.callback(self.databases.discard, database)
         if not (self.is_worker or self.kept):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from tdv.durable import locked
-from tdv.errors import TargetError
+from tdv.errors import Refused, TargetError
 from tdv.targets import disk
 from tdv.targets.protocol import Load
 from tdv.targets.throwaway import Leaving, Name, Throwaway
@@ -49,6 +50,8 @@ class FileThrowaways:
             target.load(load)
             target.settle()
             return throwaway
+        if target.path.exists():
+            raise Refused(f"there is a database {target.path} already", hint="Name another one.")
         try:
             with target.failures():
                 self._directory.mkdir(parents=True, exist_ok=True)
@@ -112,6 +115,10 @@ class FileThrowaways:
     def _remove(self, path: Path) -> None:
         for suffix in ("", *self._like.logs, "-shm"):
             path.with_name(path.name + suffix).unlink(missing_ok=True)
+        # DuckDB keeps there what does not fit into memory.
+        shutil.rmtree(path.with_name(f"{path.name}.tmp"), ignore_errors=True)
+        for copy in self._directory.glob(f".{path.name}.*"):
+            copy.unlink(missing_ok=True)
 
     def _remove_image(self, key: str, name: str) -> None:
         path = self._work / "images" / name

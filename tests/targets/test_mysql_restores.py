@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import pyarrow as pa
 import pytest
@@ -13,6 +14,7 @@ import pytest
 from tdv.checkout import CheckoutOptions, load_of
 from tdv.errors import DataError, PluginMissing, Refused, TargetBusy, TargetError
 from tdv.servers.server import Server
+from tdv.targets.mysql.session import connect, lock, parameters
 from tdv.targets.throwaway import Name, Throwaway, Throwaways, throwaways_of
 from tdv.targets.verification import target_digest
 from tdv.testing import NOW, USERS, checkout, snapshot, table, users, wanted
@@ -273,6 +275,61 @@ def test_every_throwaway_is_a_database_of_its_own(tmp_path: Path, throwaways: Th
     assert [item for item in throwaways.found() if item.kind == "database"] == []
     for name in ("test", "mysql"):
         throwaways.drop(name)
+
+
+def test_drop_waits_for_the_session_that_makes_the_database(
+    throwaways: Throwaways, made: Throwaway, mariadb_server: Server
+) -> None:
+    dropping = Thread(target=throwaways.drop, args=(made.name,))
+    with closing(connect(parameters(mariadb_server.url), None)) as maker:
+        lock(maker, made.name, "the database")
+        dropping.start()
+        waiting = "SELECT 1 FROM information_schema.PROCESSLIST WHERE STATE = 'User lock'"
+        while not run_mysql(mariadb_server.url, waiting):
+            assert dropping.is_alive()
+    dropping.join()
+    assert made.name not in [item.name for item in throwaways.found()]
+
+
+def test_making_waits_for_whoever_has_the_name(tmp_path: Path, throwaways: Throwaways, mariadb_server: Server) -> None:
+    name = Name(NOW, "run1", "waits")
+    making = Thread(target=throwaways.create, args=(name, load(tmp_path)))
+    with closing(connect(parameters(mariadb_server.url), None)) as other:
+        lock(other, str(name), "the database")
+        making.start()
+        waiting = "SELECT 1 FROM information_schema.PROCESSLIST WHERE STATE = 'User lock'"
+        while not run_mysql(mariadb_server.url, waiting):
+            assert making.is_alive()
+    making.join()
+    throwaways.drop(str(name))
+
+
+def test_name_that_is_taken_is_refused_and_stays(tmp_path: Path, throwaways: Throwaways, made: Throwaway) -> None:
+    name = Name.parse(made.name)
+    assert name is not None
+    with pytest.raises(Refused, match="such a database"):
+        throwaways.create(name, load(tmp_path))
+    with throwaways.connect(made) as connection:
+        assert count(connection) == 5
+    throwaways.drop(made.name)
+
+
+def test_killed_worker_leaves_nothing(pytester: pytest.Pytester, mariadb_server: Server) -> None:
+    released_shop(pytester.path)
+    pytester.makepyfile(
+        """
+        import os
+        import pytest
+
+        @pytest.mark.parametrize("number", range(8))
+        def test_dies(tdv_database, tdv_session_database, number):
+            if number == 3:
+                os.kill(os.getpid(), 9)
+        """
+    )
+    result = pytester.runpytest_subprocess("-q", "-n", "2", "--tdv-target", mariadb_server.url)
+    result.assert_outcomes(passed=7, failed=1)
+    assert run_mysql(mariadb_server.url, LEFT) == []
 
 
 def test_transaction_is_undone_on_a_connection_that_stays(throwaways: Throwaways, made: Throwaway) -> None:

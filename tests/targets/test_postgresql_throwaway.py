@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import cache
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
+from tdv.errors import Refused
 from tdv.servers.server import Server
+from tdv.targets.postgresql.session import connect, parameters
+from tdv.targets.postgresql.statements import lock
 from tdv.targets.throwaway import Name, Throwaway, Throwaways, throwaways_of
 from tdv.testing import NOW
 from tests.shop import released_shop
@@ -18,6 +22,7 @@ from tests.targets.test_throwaway import load
 
 psycopg = pytest.importorskip("psycopg")
 pytest_plugins = ["pytester", "tests.targets.servers"]
+LEFT = "SELECT count(*) FROM pg_database WHERE datname LIKE 'tdv\\_2%' AND datname NOT LIKE '%\\_run1\\_%'"
 
 
 @pytest.fixture
@@ -122,6 +127,69 @@ def test_session_of_another_role_is_noticed(throwaways: Throwaways, made: Throwa
     run_sql(postgresql_server.url, "DROP ROLE app, owner")
 
 
+def test_drop_waits_for_the_session_that_makes_the_database(
+    throwaways: Throwaways, made: Throwaway, postgresql_server: Server
+) -> None:
+    dropping = Thread(target=throwaways.drop, args=(made.name,))
+    with closing(connect(parameters(postgresql_server.url), "postgres")) as maker:
+        lock(maker, made.name, "the database")
+        dropping.start()
+        while not run_sql(postgresql_server.url, "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
+            assert dropping.is_alive()
+    dropping.join()
+    assert made.name not in [item.name for item in throwaways.found()]
+
+
+def test_name_that_is_taken_is_refused_and_stays(tmp_path: Path, throwaways: Throwaways, made: Throwaway) -> None:
+    name = Name.parse(made.name)
+    assert name is not None
+    with pytest.raises(Refused, match="such a database"):
+        throwaways.create(name, load(tmp_path))
+    with throwaways.connect(made) as connection:
+        assert connection.execute("SELECT count(*) FROM users").fetchone() == (5,)
+    throwaways.drop(made.name)
+
+
+def test_shared_database_that_cannot_be_used_again_is_dropped(
+    pytester: pytest.Pytester, postgresql_server: Server
+) -> None:
+    released_shop(pytester.path)
+    pytester.makepyfile(
+        f"""
+        import psycopg
+        import pytest
+
+        @pytest.mark.tdv(rollback=True)
+        @pytest.mark.parametrize("number", range(2))
+        def test_shared(tdv_database, number):
+            with psycopg.connect({postgresql_server.url!r}, autocommit=True) as connection:
+                connection.execute(f"ALTER DATABASE {{tdv_database.name}} ALLOW_CONNECTIONS false")
+            tdv_database.connection.close()
+        """
+    )
+    result = pytester.runpytest_subprocess("--tdv-target", postgresql_server.url)
+    result.assert_outcomes(passed=1, errors=1)
+    assert run_sql(postgresql_server.url, LEFT) == [(0,)]
+
+
+def test_killed_worker_leaves_nothing(pytester: pytest.Pytester, postgresql_server: Server) -> None:
+    released_shop(pytester.path)
+    pytester.makepyfile(
+        """
+        import os
+        import pytest
+
+        @pytest.mark.parametrize("number", range(8))
+        def test_dies(tdv_database, tdv_session_database, number):
+            if number == 3:
+                os.kill(os.getpid(), 9)
+        """
+    )
+    result = pytester.runpytest_subprocess("-q", "-n", "2", "--tdv-target", postgresql_server.url)
+    result.assert_outcomes(passed=7, failed=1)
+    assert run_sql(postgresql_server.url, LEFT) == [(0,)]
+
+
 def test_plug_in_and_exec_clone_on_the_server(pytester: pytest.Pytester, postgresql_server: Server) -> None:
     shop = released_shop(pytester.path)
     pytester.makepyfile(
@@ -153,5 +221,4 @@ def test_plug_in_and_exec_clone_on_the_server(pytester: pytest.Pytester, postgre
     result.assert_outcomes(passed=7)
     outcome = shop.tdv_process("exec", "-t", postgresql_server.url, "--fresh", "--", "sh", "-c", "echo $DATABASE_URL")
     assert outcome.stdout.startswith("postgresql://")
-    query = "SELECT count(*) FROM pg_database WHERE datname LIKE 'tdv\\_2%' AND datname NOT LIKE '%\\_run1\\_%'"
-    assert run_sql(postgresql_server.url, query) == [(0,)]
+    assert run_sql(postgresql_server.url, LEFT) == [(0,)]

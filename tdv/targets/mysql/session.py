@@ -213,6 +213,8 @@ def translated(exc: pymysql.err.Error, shown: str) -> TdvError:
     reason = str(exc.args[1]) if len(exc.args) > 1 else "the connection is closed"
     if number in _VALUES:
         return refused_rows(number, reason)
+    if number == ER.DB_CREATE_EXISTS:
+        return Refused(f"there is such a database on {shown} already", hint="Name another one.")
     if number in _CROWDED:
         return TargetBusy(
             f"{shown} takes no more connections", hint="Close other connections, or raise max_connections."

@@ -18,7 +18,7 @@ from pymysql import err
 from tdv.config import TargetSettings
 from tdv.targets.mysql.definitions import definitions, make
 from tdv.targets.mysql.proof import looks_of, settle
-from tdv.targets.mysql.session import connect, connected, execute, named, parameters
+from tdv.targets.mysql.session import connect, connected, execute, lock, named, parameters
 from tdv.targets.mysql.state import write_state
 from tdv.targets.mysql.templates import Filling, Templates, create_database
 from tdv.targets.mysql.wire import Connection
@@ -52,6 +52,8 @@ class MysqlThrowaways:
             templates = Templates(admin)
             template = templates.find(templates.name_of(load))
             template = template or templates.made(Filling(self._settings, load, self._scratch))
+            # Whoever drops it waits for the end of this session: the server goes on when this process is killed.
+            lock(admin, throwaway.name, f"the database {throwaway.name}")
             create_database(admin, throwaway.name)
             try:
                 templates.copy(template, throwaway.name)
@@ -68,6 +70,7 @@ class MysqlThrowaways:
             if Name.parse(leaving) is None:
                 Templates(admin).drop(leaving)
                 return
+            lock(admin, leaving, f"the database {leaving}")
             # A transaction that is left open would keep the database from being dropped.
             for (session,) in execute(admin, "SELECT ID FROM information_schema.PROCESSLIST WHERE DB = %s", leaving):
                 with suppress(err.MySQLError):

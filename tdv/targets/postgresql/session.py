@@ -18,7 +18,7 @@ import psycopg
 from psycopg import conninfo, errors
 
 from tdv.config import TargetSettings
-from tdv.errors import DataError, TargetBusy, TargetError
+from tdv.errors import DataError, Refused, TargetBusy, TargetError, TdvError
 from tdv.targets.postgresql.settings import APPLICATION, USUAL
 from tdv.targets.postgresql.statements import execute
 
@@ -135,7 +135,7 @@ def failures(shown: str) -> Iterator[None]:
         raise error from (None if isinstance(error, DataError) else exc)
 
 
-def _translated(exc: psycopg.Error, shown: str) -> TargetError | DataError:
+def _translated(exc: psycopg.Error, shown: str) -> TdvError:
     state = exc.sqlstate or ""
     if state[:2] in ("22", "23"):
         return refused_rows(exc)
@@ -144,6 +144,8 @@ def _translated(exc: psycopg.Error, shown: str) -> TargetError | DataError:
             f"another session holds a lock on {shown}",
             hint="End its transaction, then run the command again.",
         )
+    if state == "42P04":
+        return Refused(f"there is such a database on {shown} already", hint="Name another one.")
     if state == "53300":
         return TargetBusy(f"{shown} takes no more connections", hint=_HINTS[state])
     if not state and isinstance(exc, psycopg.OperationalError):

@@ -8,7 +8,7 @@ made are listed or dropped.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -24,7 +24,7 @@ from tdv.targets.postgresql.catalogue import write_state
 from tdv.targets.postgresql.proof import SINCE
 from tdv.targets.postgresql.resets import Resetting, resetting
 from tdv.targets.postgresql.session import Connection, connect, database_of, maintenance, named, parameters
-from tdv.targets.postgresql.statements import execute
+from tdv.targets.postgresql.statements import execute, lock
 from tdv.targets.postgresql.templates import Templates, key_of
 from tdv.targets.postgresql.whole import Filling, made, schema_options
 from tdv.targets.protocol import Load
@@ -66,12 +66,15 @@ class PostgresqlThrowaways:
             locale = databases.locale_of(admin, database_of(given))
             key = key_of(load.image_key, locale, schema_options(given))
             template = templates.find(key) or made(templates, Filling(self._settings, load, self._scratch), key, locale)
+            # Whoever drops it waits for the end of this session: the server goes on when this process is killed.
+            lock(admin, throwaway.name, f"the database {throwaway.name}")
             templates.clone(template, throwaway.name)
             try:
                 with closing(connect(given, throwaway.name)) as connection:
                     write_state(connection, load.stamped(template.held))
             except BaseException:
-                databases.try_drop(admin, throwaway.name)
+                with suppress(psycopg.Error):
+                    _drop(admin, throwaway.name)
                 raise
         return throwaway
 
@@ -82,7 +85,8 @@ class PostgresqlThrowaways:
             used.close()
         with self._failures(), self._server() as (admin, _):
             if Name.parse(leaving) is not None:
-                execute(admin, f"DROP DATABASE IF EXISTS {quote(leaving)} WITH (FORCE)")
+                lock(admin, leaving, f"the database {leaving}")
+                _drop(admin, leaving)
             else:
                 Templates(admin).drop(leaving)
 
@@ -138,6 +142,10 @@ class PostgresqlThrowaways:
         given = parameters(self._settings.url)
         with closing(maintenance(given)) as admin:
             yield admin, given
+
+
+def _drop(admin: Connection, name: str) -> None:
+    execute(admin, f"DROP DATABASE IF EXISTS {quote(name)} WITH (FORCE)")
 
 
 def _was_only(connection: psycopg.Connection[Any], begun: tuple[str, int], own: int) -> bool:
