@@ -173,3 +173,28 @@ def test_unknown_format_and_a_file_for_a_directory_are_errors(tmp_path: Path) ->
     with pytest.raises(TargetError):
         checkout(tmp_path, files(tmp_path, "csv"), snapshot(tmp_path, {USERS: users(5)}))
     assert (tmp_path / "out").read_text() == "a file"
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
+def test_format_of_files_that_others_made_is_told_by_their_names(tmp_path: Path, suffix: str) -> None:
+    found = snapshot(tmp_path, {NOTES: ROWS, USERS: users(5)})
+    checkout(tmp_path, files(tmp_path, suffix), found)
+    (tmp_path / "out" / "_tdv_state.json").unlink()
+    (tmp_path / "out" / "other.csv").write_text("a\n1\n")
+    place = target(tmp_path, f"file://{tmp_path}/out")
+    assert target_digest(place, found.manifest.schema) == found.manifest.content
+    (tmp_path / "out" / "notes.sql").write_text("DROP TABLE notes;")
+    assert target_digest(place, found.manifest.schema) == found.manifest.content, "SQL is read where it is asked for"
+
+
+def test_of_files_in_two_formats_the_parquet_one_is_read_and_written(tmp_path: Path) -> None:
+    found = snapshot(tmp_path, {NOTES: ROWS})
+    checkout(tmp_path, files(tmp_path, "parquet"), found)
+    (tmp_path / "out" / "_tdv_state.json").unlink()
+    (tmp_path / "out" / "notes.csv").write_text("id,text,more\n")
+    place = target(tmp_path, f"file://{tmp_path}/out")
+    assert target_digest(place, found.manifest.schema) == found.manifest.content
+    (tmp_path / "out" / "notes.parquet").unlink()
+    checkout(tmp_path, place, found)
+    assert (tmp_path / "out" / "notes.parquet").exists()
+    assert (tmp_path / "out" / "notes.csv").read_text() == "id,text,more\n"

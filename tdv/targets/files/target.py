@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 FORMATS: Final = ("parquet", "csv", "jsonl", "sql")
+_OF_OTHERS: Final = FORMATS[:-1]
+"""The formats in which files of others are looked for: to read SQL is to run it, and has to be asked for."""
 
 
 class FilesTarget:
@@ -54,10 +56,22 @@ class FilesTarget:
         _require_no_snapshot(self.path, self.shown)
 
     @cached_property
-    def _format(self) -> str:
-        """What the URL asks for, else what tdv wrote there before, else Parquet."""
+    def _known(self) -> str:
+        """The format that the URL asks for, else in which tdv wrote there before, else ""."""
         written = {name.partition("/")[0].rpartition(".")[2] for name in mark.read(self.path).names - {mark.NAME}}
-        return self._asked or next((known for known in FORMATS if known in written), FORMATS[0])
+        return self._asked or next((known for known in FORMATS if known in written), "")
+
+    @property
+    def _format(self) -> str:
+        """The format to write."""
+        return self._known or FORMATS[0]
+
+    def _file(self, directory: Path, table: str) -> tuple[str, Path]:
+        """The format and the file of a table: of a directory that others made, the only one that is there."""
+        formats = (self._known,) if self._known else _OF_OTHERS
+        found = [(known, directory / _file_of(table, known)) for known in formats]
+        there = [item for item in found if item[1].exists()]
+        return there[0] if len(there) == 1 else found[0]
 
     @property
     def identity(self) -> str:
@@ -103,7 +117,7 @@ class FilesTarget:
         return self.path.is_dir()
 
     def has(self, table: str) -> bool:
-        return (self.path / _file_of(table, self._format)).exists()
+        return self._file(self.path, table)[1].exists()
 
     def inspect(self) -> DatasetSchema:
         raise UsageError(
@@ -185,13 +199,13 @@ class FilesTarget:
         from tdv.content.order import ordered_stream
         from tdv.targets.files.formats import FORMATS as READERS
 
-        path = directory / _file_of(table.name, self._format)
+        known, path = self._file(directory, table.name)
         if not path.exists():
             raise TargetError(
                 f"there is no file {path}", hint="Run `tdv checkout` to write it.", path=str(path), table=table.name
             )
         scratch = self._work / f".scratch-{os.urandom(6).hex()}"
-        yield from ordered_stream(READERS[self._format].read(path, table), table, scratch)
+        yield from ordered_stream(READERS[known].read(path, table), table, scratch)
 
     def _names(self, contents: Mapping[str, Content]) -> dict[str, tuple[str, ...]]:
         return {
