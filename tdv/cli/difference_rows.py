@@ -15,7 +15,7 @@ from tdv.cli import terminal
 from tdv.cli.layout import Sides
 from tdv.cli.text import cell_text, counted
 from tdv.faces.keys import keys_told_apart
-from tdv.faces.text import cell_sides, told_apart
+from tdv.faces.text import cell_sides, cut, named, told_apart
 from tdv.model.diff_report import CELLS, KeptRows, RowChange, ScenarioChange, TableReport
 
 _WIDEST: Final = 40
@@ -27,7 +27,7 @@ def print_table(table: TableReport) -> None:
     """Prints one table: counts, then statistics or rows."""
     counts = [f"{count:,} {kind}" for kind, count in _counts(table) if count]
     sizes = "" if table.before is None or table.after is None else f"  {table.before:,} → {table.after:,} rows"
-    name = terminal.clean(table.name)
+    name = named(table.name)
     terminal.out()
     terminal.paragraph(f"{name}  {', '.join(counts) or 'same rows'}{sizes}", marked=(name, "cyan"))
     if table.statistics:
@@ -59,7 +59,7 @@ def _print_whole(table: TableReport, rows: list[RowChange]) -> None:
     lines = [("  " + _SIGNS[row.kind][0], *(_value(row, name) for name in names)) for row in rows]
     styles = [_SIGNS[row.kind][1] for row in rows]
     right = [index for index, name in enumerate(names, 1) if table.is_numeric(name)]
-    terminal.table(("", *names), lines, right, styles, terminal.width())
+    terminal.table(("", *map(named, names)), lines, right, styles, terminal.width())
 
 
 def _value(row: RowChange, name: str) -> str:
@@ -75,8 +75,8 @@ def _print_cells(rows: list[tuple[RowChange, Mapping[str, tuple[str, str]]]]) ->
     lines = []
     for row, columns in rows:
         for number, (title, (before, after)) in enumerate(islice(columns.items(), CELLS)):
-            first = ("  ~", _cut(key_text(row.key))) if number == 0 else ("", "")
-            lines.append((*first, title, _both((row.before or {})[before], (row.after or {})[after])))
+            first = ("  ~", cut(key_text(row.key), _WIDEST)) if number == 0 else ("", "")
+            lines.append((*first, named(title), _both((row.before or {})[before], (row.after or {})[after])))
         if len(columns) > CELLS:
             lines.append(("", "", f"… {counted(len(columns) - CELLS, 'more value')}", ""))
     terminal.table(("", "", "", ""), lines, styles=["yellow"] * len(lines), widest=terminal.width())
@@ -102,11 +102,11 @@ def _print_kept(kept: KeptRows) -> None:
         for row in kept.rows
     ]
     told = list(kept.told_by(kept.rows[0])) if kept.rows else []
-    terminal.table(("", *told, *columns), lines, widest=terminal.width())
+    terminal.table(("", *map(named, (*told, *columns))), lines, widest=terminal.width())
     _print_left_out(kept.left_out, "more row")
     for rename in kept.renamed:
         _print_cells([(row, {rename.title: (rename.before, rename.after)}) for row in rename.rows])
-        _print_left_out(rename.left_out, f"more value of {terminal.clean(rename.title)} that differs")
+        _print_left_out(rename.left_out, f"more value of {named(rename.title)} that differs")
 
 
 def _one_or_both(values: tuple[Any, ...]) -> Sides | str:
@@ -116,15 +116,11 @@ def _one_or_both(values: tuple[Any, ...]) -> Sides | str:
 
 def key_text(key: Mapping[str, Any]) -> str:
     """``id=7 lang=de``"""
-    return " ".join(f"{name}={_shown(value)}" for name, value in key.items())
+    return " ".join(f"{named(name)}={_shown(value)}" for name, value in key.items())
 
 
 def _shown(value: Any) -> str:
-    return _cut(cell_text(value))
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
+    return cut(cell_text(value), _WIDEST)
 
 
 def _print_statistics(table: TableReport) -> None:
@@ -133,7 +129,7 @@ def _print_statistics(table: TableReport) -> None:
     for shift in table.statistics:
         sides = (shift.before or shift.after,) if is_one_sided else (shift.before, shift.after)
         cells = [_fact(sides, name) for name in _FACTS]
-        lines.append((f"  {shift.column}", *cells, "" if shift.shift is None else f"{shift.shift:.1%}"))
+        lines.append((f"  {named(shift.column)}", *cells, "" if shift.shift is None else f"{shift.shift:.1%}"))
     used = [index for index in range(len(_FACTS) + 2) if any(line[index] for line in lines)]
     header = ("  column", *_FACTS, "shift")
     rows = [[line[index] for index in used] for line in lines]
@@ -153,12 +149,13 @@ def print_scenario(scenario: ScenarioChange) -> None:
     sign, style = _SIGNS[scenario.kind]
     terminal.out()
     title = f"{sign} scenario {scenario.name}  {scenario.title}"
-    terminal.paragraph(terminal.clean(title), style)
+    terminal.paragraph(named(title), style)
     lines = []
     for row in scenario.rows:
         values = row.change.after or row.change.before or {}
-        shown = " ".join(f"{name}={_shown(value)}" for name, value in values.items())
+        shown = key_text(values)
         if row.change.kind == "changed" and row.change.before is not None:
-            shown = ", ".join(f"{name} {_both(row.change.before[name], value)}" for name, value in values.items())
-        lines.append((f"  {_SIGNS[row.change.kind][0]}", row.table, row.label, shown))
+            before = row.change.before
+            shown = ", ".join(f"{named(name)} {_both(before[name], value)}" for name, value in values.items())
+        lines.append((f"  {_SIGNS[row.change.kind][0]}", named(row.table), named(row.label), shown))
     terminal.table(("", "", "", ""), lines, widest=terminal.width())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tdv.cli import terminal
 from tdv.cli.difference_rows import key_text, print_scenario, print_table
 from tdv.errors import UsageError
+from tdv.faces.text import named
 from tdv.model.diff_report import DiffReport, SchemaChange, plain_reports
 
 if TYPE_CHECKING:
@@ -126,13 +127,13 @@ def _reasons(report: DiffReport) -> Iterator[str]:
     places: dict[str, list[str]] = {}
     for finding in report.findings:
         if finding.level == report.bump:
-            place = ".".join(part for part in (finding.table, finding.column) if part)
+            place = named(".".join(part for part in (finding.table, finding.column) if part))
             rows = "; ".join(key_text(key) for key in report.causes(finding))
             places.setdefault(finding.rule, []).append(f"{place}: {rows}" if rows else place)
     for rule, found in places.items():
-        named = [place for place in found if place]
-        more = f" and {len(named) - 3} more" if len(named) > 3 else ""
-        yield terminal.clean(f"{rule} ({', '.join(named[:3])}{more})" if named else rule)
+        told = [place for place in found if place]
+        more = f" and {len(told) - 3} more" if len(told) > 3 else ""
+        yield f"{rule} ({', '.join(told[:3])}{more})" if told else rule
 
 
 def _schema_line(change: SchemaChange) -> str:
@@ -144,7 +145,7 @@ def _schema_line(change: SchemaChange) -> str:
         values = _brief(change.after if change.before is None else change.before)
     if kind.startswith("column renamed"):
         place = change.table
-    return terminal.clean(f"{place}: {kind}: {values}{guess}")
+    return f"{named(place)}: {kind}: {named(values)}{guess}"
 
 
 def _brief(value: Any) -> str:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from tdv.faces.text import whole
+
 GAP: Final = "  "
 _NARROWEST: Final = 6
 """A column is left out before it gets narrower than this."""
@@ -35,7 +37,8 @@ def cut(cell: str | Sides, width: int) -> str:
     if isinstance(cell, Sides) and width >= len(_ARROW) + 4:
         room = fitted([cell_len(side) for side in cell], width - len(_ARROW) + len(GAP), narrowest=2)
         return _ARROW.join(cut(side, wide) for side, wide in zip(cell, room, strict=True))
-    return set_cell_size(text, width - 1).rstrip() + "…" if width > 1 else "…"[:width]
+    head = set_cell_size(text, width - 1).rstrip() if width > 1 else ""
+    return f"{text[: whole(text, len(head))]}…"[:width]
 
 
 def fitted(widths: Sequence[int], room: int, *, narrowest: int = _NARROWEST) -> list[int]:

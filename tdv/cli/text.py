@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from tdv.cli.terminal import clean
-from tdv.faces.text import Spelled, spelled, visible
+from tdv.faces.text import Spelled, named, spelled, visible
 
 if TYPE_CHECKING:
     from tdv.model.diff import Finding
@@ -51,7 +51,7 @@ def receipt_lines(receipt: Receipt) -> Iterator[str]:
 
 def row_text(row: Mapping[str, object]) -> str:
     """``id=7 email=NULL``"""
-    return " ".join(f"{visible(str(name))}={visible(cell_text(value))}" for name, value in row.items())
+    return " ".join(f"{named(str(name))}={visible(cell_text(value))}" for name, value in row.items())
 
 
 def cell_text(value: object) -> str:
@@ -69,11 +69,11 @@ def cell_text(value: object) -> str:
 def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:
     """``  minor  row-added  users  3 rows added``"""
     found = list(findings)
-    places = [".".join(filter(None, (finding.table, finding.column))) for finding in found]
+    places = [named(".".join(filter(None, (finding.table, finding.column)))) for finding in found]
     rules = max((len(finding.rule) for finding in found), default=0)
     width = max(map(len, places), default=0)
     for finding, place in zip(found, places, strict=True):
-        yield f"  {finding.level:<5}  {finding.rule:<{rules}}  {clean(place):<{width}}  {clean(finding.message)}"
+        yield f"  {finding.level:<5}  {finding.rule:<{rules}}  {place:<{width}}  {named(finding.message)}"
 
 
 def choice_lines(choice: Choice, *, explain: bool) -> Iterator[str]:

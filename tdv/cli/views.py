@@ -6,6 +6,7 @@ from functools import singledispatch
 
 from tdv.cli import terminal
 from tdv.cli.text import cell_text, counted
+from tdv.faces.text import named
 from tdv.model.schema import Column
 from tdv.show import DatasetView, ScenarioView, TableView
 
@@ -28,21 +29,23 @@ def _(view: DatasetView) -> None:
         facts += [("notes", record.notes)] if record.notes else []
         facts += [("yanked", "yes")] if release.yanked else []
     terminal.table(("", ""), [(f"  {key}", value) for key, value in facts])
-    terminal.table(
-        ("", "", ""),
-        [(f"  {t.name}", counted(t.rows, "row"), ", ".join(t.schema.column_names)) for t in manifest.tables],
-        right=(1,),
-    )
+    tables = [
+        (f"  {named(table.name)}", counted(table.rows, "row"), named(", ".join(table.schema.column_names)))
+        for table in manifest.tables
+    ]
+    terminal.table(("", "", ""), tables, right=(1,))
     terminal.table(("", ""), [(f"  {s.name}", s.title) for s in manifest.scenarios])
 
 
 @print_view.register
 def _(view: TableView) -> None:
     schema = view.table.schema
-    terminal.out(terminal.styled(f"{view.dataset}.{terminal.clean(schema.name)}", "bold"))
-    terminal.table(("", "", ""), [(f"  {c.name}", str(c.type), _column_note(c, schema.key)) for c in schema.columns])
+    terminal.out(terminal.styled(f"{view.dataset}.{named(schema.name)}", "bold"))
+    columns = [(f"  {named(c.name)}", str(c.type), _column_note(c, schema.key)) for c in schema.columns]
+    terminal.table(("", "", ""), columns)
     terminal.out()
-    terminal.table(schema.column_names, [[cell_text(row[name]) for name in schema.column_names] for row in view.rows])
+    header = list(map(named, schema.column_names))
+    terminal.table(header, [[cell_text(row[name]) for name in schema.column_names] for row in view.rows])
     if view.table.rows > len(view.rows):
         terminal.note(f"{counted(len(view.rows), 'row')} of {view.table.rows:,}")
 
@@ -54,7 +57,7 @@ def _(view: ScenarioView) -> None:
     terminal.table(
         ("", "", ""),
         [
-            (f"  {table}", label, ", ".join(cell_text(part) for part in key))
+            (f"  {named(table)}", named(label), ", ".join(cell_text(part) for part in key))
             for table, labels in scenario.labels.items()
             for label, key in labels.items()
         ],

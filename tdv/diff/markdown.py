@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
-from tdv.diff.visible import brief, place_of, value_text
+from tdv.diff.visible import brief, key_text, place_of, value_text
 from tdv.faces.keys import keys_told_apart
 from tdv.faces.markdown import WIDEST, code, plain
 from tdv.faces.text import cell_sides, told_apart
@@ -260,9 +260,8 @@ def _whole_row(row: RowChange, names: Sequence[str]) -> str:
 def _cells(row: RowChange, columns: Mapping[str, tuple[str, str]]) -> Iterator[str]:
     """A line per cell of the first ones; `columns` are their names before and after by what is shown of them."""
     before, after = row.before or {}, row.after or {}
-    key = ", ".join(f"{name}={value_text(value)}" for name, value in row.key.items())
     for number, (title, (old_name, new_name)) in enumerate(islice(columns.items(), CELLS)):
-        place = code(key) if number == 0 else ""
+        place = code(key_text(row.key)) if number == 0 else ""
         old, *new = cell_sides(before[old_name], after[new_name])
         yield f"| {place} | {code(title)} | {_value(old)} | {_value(new[0]) if new else '*(changed)*'} |"
     if left := max(0, len(columns) - CELLS):

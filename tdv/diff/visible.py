@@ -5,18 +5,24 @@ In: JSON values, changes of the schema. Out: text; that it is no markup is the f
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from tdv.faces.text import spelled
+from tdv.faces.text import Spelled, spelled
 from tdv.model.canonical import dumps
 from tdv.model.diff_report import SchemaChange
 
 
-def value_text(value: Any) -> str:
+def value_text(value: Any) -> Spelled:
     """A value as text: NULL for None, strings as they are spelled, everything else as JSON."""
     if value is None:
-        return "NULL"
-    return spelled(value) if isinstance(value, str) else dumps(value).decode("utf-8")
+        return Spelled("NULL")
+    return spelled(value) if isinstance(value, str) else Spelled(dumps(value).decode("utf-8"))
+
+
+def key_text(key: Mapping[str, Any]) -> Spelled:
+    """``id=7, lang=de``"""
+    return Spelled(", ".join(f"{spelled(name)}={value_text(value)}" for name, value in key.items()))
 
 
 def brief(value: Any) -> str:

@@ -13,7 +13,7 @@ from html import escape
 from importlib import resources
 from typing import Final
 
-from tdv.faces.text import visible
+from tdv.faces.text import spelled, visible
 
 WIDEST: Final = 2_000
 
@@ -38,4 +38,4 @@ def document(title: str, body: Iterable[str], script: str = "") -> str:
 
 def escaped(text: str, widest: int = WIDEST) -> str:
     """A text of the data as text of the page."""
-    return escape(visible(text, widest))
+    return escape(visible(spelled(text), widest))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from tdv.faces.text import visible
+from tdv.faces.text import spelled, visible
 
 WIDEST: Final = 80
 _MARKUP: Final = re.compile(r"[&<>*_`\[\]{}~|\\#@!$^%]|:(?=//)|(?<=www)\.", re.IGNORECASE)
@@ -21,4 +21,4 @@ def code(text: str, widest: int = WIDEST) -> str:
 
 def plain(text: str, widest: int = WIDEST) -> str:
     """Every character that may be markup or begin a link as a character reference."""
-    return _MARKUP.sub(lambda match: f"&#{ord(match[0])};", visible(text, widest))
+    return _MARKUP.sub(lambda match: f"&#{ord(match[0])};", visible(spelled(text), widest))

@@ -1,8 +1,8 @@
 """Text out of data as a reader sees it, the same in the terminal, in Markdown and on a page.
 
 In: names and values out of data. Out: text. Always holds: characters that are not seen, or that turn the direction of
-what follows, are written as escapes, and a line break and a tab as ⏎ and ⇥; two values that differ are never written
-alike; markup is the faces' own business.
+what follows, are written as escapes, and a line break and a tab as ⏎ and ⇥; two values or names that differ are never
+written alike; markup is the faces' own business.
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ from typing import Any, Final
 
 _UNSEEN: Final = "\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
 _UNSEEN_ONE: Final = re.compile(f"[{_UNSEEN}]")
+_WRITTEN: Final = re.compile(r"\\+(?:u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL)
+_LONGEST: Final = 10
+"""Characters of an escape."""
 _MARKS: Final = {"\n": "⏎", "\t": "⇥"}
 _STAND_FOR_OTHERS: Final = "".join(_MARKS.values())
 _BUT_PLAIN_ASCII: Final = r"^\n\t\x20-\x7e"
@@ -31,16 +34,34 @@ def safe(text: str) -> str:
 
 def visible(text: str, widest: int | None = None) -> str:
     """`text` on one line, cut after `widest` characters; what is visible already stays as it is."""
-    cut = text if widest is None or len(text) <= widest else text[: widest - 1] + "…"
+    shown = text if widest is None else cut(text, widest)
     for letter, mark in _MARKS.items():
-        cut = cut.replace(letter, mark)
-    return safe(cut)
+        shown = shown.replace(letter, mark)
+    return safe(shown)
 
 
-def spelled(value: str) -> str:
+def named(name: str) -> str:
+    """The name of a table or column, or a text with such names, as values are spelled, on one line."""
+    return visible(spelled(name))
+
+
+def cut(text: str, widest: int) -> str:
+    """`text` with ``…`` in the place of what follows so many characters."""
+    return text if len(text) <= widest else f"{text[: whole(text, widest - 1)]}…"
+
+
+def whole(text: str, length: int) -> int:
+    """The greatest length up to `length` that ends inside of no escape."""
+    for found in _WRITTEN.finditer(text, 0, length + _LONGEST):
+        if found.start() < length < found.end():
+            return found.start()
+    return length
+
+
+def spelled(value: str) -> Spelled:
     """A value such that no two look the same once they are visible: backslashes are doubled before what is an escape
     or reads as one, and the marks of line breaks and tabs are escapes where they stand in the data."""
-    return value if isinstance(value, Spelled) else _escaped(value, _STAND_FOR_OTHERS + _UNSEEN)
+    return value if isinstance(value, Spelled) else Spelled(_escaped(value, _STAND_FOR_OTHERS + _UNSEEN))
 
 
 def told_apart(before: Any, after: Any) -> tuple[Any, Any]:

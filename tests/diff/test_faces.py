@@ -9,14 +9,15 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from tdv import documents
+from tdv.cli import layout
 from tdv.cli.differences import print_report
 from tdv.diff.markdown import LIMIT, markdown
 from tdv.diff.page import page
 from tdv.diff.report import report
 from tdv.diff.sql import ScriptOptions, statements
-from tdv.faces.text import escaped_letters, spelled, visible
-from tdv.model.diff import TableChange
-from tdv.model.diff_report import DiffReport, ReportOptions, RowChange, TableReport
+from tdv.faces.text import cut, escaped_letters, spelled, visible
+from tdv.model.diff import Finding, TableChange
+from tdv.model.diff_report import DiffReport, ReportOptions, RowChange, SchemaChange, TableReport
 from tdv.targets.dialect import named_dialect
 from tests.diff.faces import HOSTILE, SECRET, hostile, states
 
@@ -208,6 +209,38 @@ def test_each_face_shows_special_characters_alike(value: str, capsys: pytest.Cap
     print_report(found)
     for text in (capsys.readouterr().out, rendered(markdown([found])).text, Page(page([found])).text):
         assert text.count(SHOWN[value]) == 2
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_each_face_shows_special_characters_of_names_as_those_of_values(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = (
+        RowChange("added", {name: 1}, None, {name: 1, "age": 1}),
+        RowChange("changed", {name: 2}, {"age": 1}, {"age": 2}),
+    )
+    table = TableReport(f"t{name}", TableChange(1, 0, 1, {"age": 1}), 1, 2, (name,), (name, "age"), rows)
+    added = SchemaChange("column-added", f"t{name}", name, after="int64")
+    found = DiffReport("shop", "a", "b", (Finding("row-added", "minor", f"t{name}", name, name),), (added,), (table,))
+    print_report(found)
+    texts = (capsys.readouterr().out, rendered(markdown([found])).text, Page(page([found])).text)
+    assert [text.count(SHOWN[name]) for text in texts] == [8, 9, 8]
+
+
+@pytest.mark.parametrize("width", range(1, 30))
+def test_no_escape_is_cut_in_the_middle(width: int) -> None:
+    for value in (*SHOWN, "a\u202e" * 5, "\\" * 20, "🜚\U0001f71a"):
+        text = visible(spelled(value))
+        for short in (cut(text, width), layout.cut(text, width), visible(spelled(value), width)):
+            assert len(short) <= max(width, 1)
+            assert short == text or (short.endswith("…") and text.startswith(short[:-1]))
+            assert short[:-1] in pieces(text)
+
+
+def pieces(text: str) -> list[str]:
+    """The beginnings of a text that end inside of no escape."""
+    found = re.findall(r"\\+(?:u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)|.", text, re.DOTALL)
+    return ["".join(found[:count]) for count in range(len(found) + 1)] + [text[:-1]]
 
 
 @given(*[st.text(st.sampled_from("\\\\\\uU0e⏎⇥\n\t\x07\u202e\u00e9\U0001f600"))] * 2)
