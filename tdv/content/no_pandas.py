@@ -3,8 +3,7 @@
 In: the imports of a process. Out: none of pandas for tdv and pyarrow. Always holds: anybody else imports it as ever.
 
 pyarrow asks of the first value that it is given whether it is one of pandas', and imports it to find out: 0.25 s, as
-long as all else that a short ``tdv diff`` does. A pandas that pyarrow finds too old is a warning besides, and one that
-is imported after the clock of a worker stands still ends it.
+long as all else that a short ``tdv diff`` does. A pandas that pyarrow finds too old is a warning besides.
 """
 
 from __future__ import annotations

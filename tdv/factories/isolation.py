@@ -19,17 +19,21 @@ import time
 import uuid
 import zoneinfo
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, timedelta, tzinfo
 from pathlib import Path
 from types import FrameType, ModuleType, TracebackType
 from typing import Any, Final, Self
 
 import numpy as np
+import pyarrow as pa
 
 import tdv
 from tdv.errors import FactoryError
+from tdv.factories.compiled import let_in
 
 _CLOCK_HINT: Final = "Use at.as_of, the dataset's frozen clock."
+_WALL_CLOCK: Final = ("the wall clock", _CLOCK_HINT)
 _RANDOM_HINT: Final = "Use at.rng or at.faker, which belong to the row, or at.integers and its like in columns()."
 _NETWORK: Final = frozenset(
     {"socket.connect", "socket.bind", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"}
@@ -40,6 +44,8 @@ _PROCESSES: Final = frozenset(
 _OUTSIDE: Final = (".git", ".tdv", ".dvc", ".venv")
 _ENVIRONMENT_HINT: Final = "Write the value into the factory, or into a file that `sources:` names."
 _OUTSIDE_HINT: Final = "Put a copy of it into the repository, and name that in `sources:`."
+_COMPILED: Final = frozenset({"PYARROW_IGNORE_TIMEZONE"})
+"""What compiled code asks for, whose caller seems to ask; a worker's environment does not have it."""
 _MACHINERY: Final = frozenset({"importlib._bootstrap", "importlib._bootstrap_external", "_frozen_importlib"})
 _BETWEEN: Final = frozenset({"os", "_collections_abc", "collections.abc", __name__})
 """Modules that stand between `os.environ` and those who read it."""
@@ -67,6 +73,7 @@ class Isolation:
         """Puts the guards up; Faker and factories must be imported afterwards."""
         self._active = True
         _freeze_classes(self)
+        let_in({"pandas": self._beside_arrow})
         self._guard_clock()
         self._guard_random()
         self._guard_environment()
@@ -116,7 +123,7 @@ class Isolation:
         for name, shown in _CLOCKS.items():
             self._replace(time, name, self._frozen(getattr(time, name), shown))
         for name in ("monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns"):
-            self._replace(time, name, self._refusing(getattr(time, name), "the wall clock", _CLOCK_HINT))
+            self._replace(time, name, self._refusing(getattr(time, name), *_WALL_CLOCK))
 
     def _frozen(self, real: Callable[..., Any], shown: Callable[..., Any]) -> Callable[..., Any]:
         def clock(*arguments: Any) -> Any:
@@ -125,6 +132,16 @@ class Isolation:
             return shown(self.now(sys._getframe(1)), *arguments)
 
         return clock
+
+    def _beside_arrow(self, pandas: ModuleType) -> None:
+        """Tells pyarrow of pandas, which it has looked for before; what it makes of a value depends on it.
+
+        The clock of pandas is compiled, so nobody else stops it.
+        """
+        with suppress(ImportError):  # too old for pyarrow
+            pa.nulls(0).to_pandas()
+        for name in ("now", "today", "utcnow"):
+            self._replace(pandas.Timestamp, name, self._refusing(getattr(pandas.Timestamp, name), *_WALL_CLOCK))
 
     def _guard_random(self) -> None:
         shared = "a random stream that all rows share"
@@ -157,7 +174,8 @@ class Isolation:
             """`os.environ`, of which code of the repository sees nothing."""
 
             def __getitem__(self, key: Any) -> Any:
-                isolation._refuse_environment(f"the environment variable {key}")
+                if key not in _COMPILED:
+                    isolation._refuse_environment(f"the environment variable {key}")
                 return super().__getitem__(key)
 
             def __iter__(self) -> Any:
@@ -198,7 +216,7 @@ class Isolation:
         return Seeded
 
     @staticmethod
-    def _replace(module: ModuleType, name: str, value: Any) -> None:
+    def _replace(module: Any, name: str, value: Any) -> None:
         setattr(module, name, value)
 
     def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:

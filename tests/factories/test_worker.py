@@ -230,14 +230,79 @@ def test_code_and_files_of_the_repository_must_be_sources(tmp_path: Path) -> Non
     assert set(built(spec, inputs(tmp_path))["items"]["value"].to_pylist()) == {"34\n"}
 
 
-def test_pandas_is_not_loaded_for_a_value_of_a_factory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """pyarrow would, and the compiled parts of pandas end a process whose clock stands still."""
-    installed = tmp_path / "installed"
-    installed.mkdir()
-    (installed / "pandas.py").write_text("import os\nos._exit(3)\n", encoding="utf-8")
-    monkeypatch.setenv("PYTHONPATH", str(installed))
+def test_values_are_put_into_arrow_by_the_factory(tmp_path: Path) -> None:
+    """pyarrow asks the environment about it, on behalf of the factory."""
+    code = "import pyarrow as pa\n" + HEAD
+    code += "    def columns(self, at):\n        return {'value': pa.array(['x'] * len(at.index))}\n"
+    assert set(made(tmp_path, code)["value"].to_pylist()) == {"x"}
+
+
+PANDAS = """
+from types import SimpleNamespace
+import numpy as np
+__version__ = "3.0.0"
+class Series:
+    def __init__(self, values, **options):
+        self.values = np.array(values)
+        self.dtype = self.values.dtype
+    def __len__(self):
+        return len(self.values)
+    def __iter__(self):
+        return iter(self.values)
+class Timestamp:
+    def now():
+        return "now"
+    today = utcnow = now
+NA = NaT = object()
+DataFrame = Index = Categorical = Extension = type("Other", (), {})
+kinds = SimpleNamespace(DatetimeTZDtype=Extension, IntervalDtype=Extension, PeriodDtype=Extension)
+api = SimpleNamespace(extensions=SimpleNamespace(ExtensionArray=Extension, ExtensionDtype=Extension), types=kinds)
+"""
+SERIES = "pa.array(pandas.Series([1.0, float('nan')] * (len(at.index) // 2)))"
+WITH_PANDAS = "dataset: shop\nseed: 1\nas_of: 2026-01-01T00:00:00Z\nsources: [pandas.py]\n"
+
+
+def test_pandas_is_not_loaded_for_a_value_of_a_factory(tmp_path: Path) -> None:
+    (tmp_path / "pandas.py").write_text("import os\nos._exit(3)\n", encoding="utf-8")
     code = "import pyarrow as pa\n" + row("return {'value': pa.scalar('x').as_py(), 'user_id': 1}")
     assert set(made(tmp_path, code)["value"].to_pylist()) == {"x"}
+
+
+@pytest.mark.parametrize(
+    ("top", "inside"),
+    [
+        ("import pandas\nimport pyarrow as pa", ""),
+        ("import pyarrow as pa\npa.array([1.0])\nimport pandas", ""),
+        ("import pyarrow as pa", "pa.array([1.0]); import pandas; "),
+    ],
+)
+def test_nan_of_pandas_is_null_wherever_it_is_imported(tmp_path: Path, top: str, inside: str) -> None:
+    (tmp_path / "pandas.py").write_text(PANDAS, encoding="utf-8")
+    code = f"{top}\n{HEAD}    def columns(self, at):\n        {inside}return {{'value': {SERIES}}}\n"
+    spec = read_spec(tmp_path, tables("float64", nullable=True), factories=code, head=WITH_PANDAS)
+    assert built(spec, inputs(tmp_path))["items"]["value"].to_pylist() == [1.0, None] * 15
+
+
+def test_clock_of_pandas_is_no_way_around(tmp_path: Path) -> None:
+    (tmp_path / "pandas.py").write_text(PANDAS, encoding="utf-8")
+    code = "import pandas\n" + row("return {'value': pandas.Timestamp.now()}")
+    spec = read_spec(tmp_path, tables(), factories=code, head=WITH_PANDAS)
+    with pytest.raises(FactoryError, match=r"factories\.py:5: a factory reads the wall clock"):
+        built(spec, inputs(tmp_path))
+
+
+def test_compiled_modules_see_the_classes_that_they_were_built_for(tmp_path: Path) -> None:
+    """And modules in Python, which they may import, those whose clock stands still."""
+    pytest.importorskip("psycopg.pq")
+    code = "import datetime, warnings\nwarnings.simplefilter('error')\nimport psycopg\n"
+    code += row("return {'value': psycopg.pq.__impl__ + datetime.datetime.__name__}")
+    assert set(made(tmp_path, code)["value"].to_pylist()) == {"binaryFrozenDatetime"}
+
+
+def test_pandas_itself_works_in_a_factory(tmp_path: Path) -> None:
+    pytest.importorskip("pandas")
+    code = f"import pandas\nimport pyarrow as pa\n{HEAD}    def columns(self, at): return {{'value': {SERIES}}}\n"
+    assert made(tmp_path, code, "float64", nullable=True)["value"].to_pylist() == [1.0, None] * 15
 
 
 def test_clock_of_faker_stands_at_as_of(tmp_path: Path) -> None:
