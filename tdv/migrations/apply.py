@@ -19,11 +19,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Final
-from urllib.parse import unquote, urlsplit
 
 from tdv.errors import ConfigError, MigrationError, NotFound
 from tdv.migrations.lifeline import watched
 from tdv.migrations.protocol import MigrationTool, Rows
+from tdv.migrations.secrecy import without_secrets
 from tdv.model.history import Position
 
 SECONDS: Final = 300.0
@@ -160,9 +160,8 @@ class _Said:
 
     def __init__(self, output: IO[bytes], database: Database) -> None:
         output.seek(0)
-        self._text = _LONG_SQL.sub(_in_one_line, output.read().decode("utf-8", "replace"))
-        for secret, instead in _secrets(database):
-            self._text = self._text.replace(secret, instead)
+        said = _LONG_SQL.sub(_in_one_line, output.read().decode("utf-8", "replace"))
+        self._text = without_secrets(said, database.url, database.shown)
 
     def lines(self) -> list[str]:
         """The last lines that say something; values of rows are no part of them."""
@@ -182,18 +181,6 @@ class _Said:
 def _in_one_line(statement: re.Match[str]) -> str:
     """So that the last lines are not the end of a statement, but what is wrong with it, too."""
     return f"{_SQL} {' '.join(statement[1].split())}]"
-
-
-def _secrets(database: Database) -> Iterator[tuple[str, str]]:
-    parts = urlsplit(database.url)
-    if database.url != database.shown:
-        yield database.url, database.shown
-    written = parts.netloc.rpartition("@")[0].partition(":")[2]
-    options = re.findall(r"(?i)(?:password|passwd|pwd|secret|token|key)[^&=]*=([^&]+)", parts.query)
-    for secret in (written, *options):
-        for spelling in dict.fromkeys((secret, unquote(secret))):
-            if spelling:
-                yield spelling, "***"
 
 
 def _check(command: Apply, tool: MigrationTool, place: Position, database: Database, rows: Rows) -> None:

@@ -16,6 +16,7 @@ import pytest
 from tdv import migrations
 from tdv.errors import ConfigError, MigrationError
 from tdv.migrations.apply import Apply, Database, apply, fingerprint
+from tdv.migrations.secrecy import without_secrets
 from tests.migrated import MIGRATIONS, MIGRATOR
 from tests.repository import Repository
 
@@ -134,6 +135,28 @@ def test_secrets_of_the_url_are_not_repeated(root: Path) -> None:
     message = failed(root, "say.py", url=SECRET).message
     assert "postgresql://host/db *** *** ***" in message
     assert not [word for word in ("p@ss", "p%40ss", "hidden", "ada") if word in message]
+
+
+@pytest.mark.parametrize(
+    ("secret", "said", "printed"),
+    [
+        ("a", "a table has a column a: db+x://ada:a@h/db", "a table has a column a: db+x://ada:***@h/db"),
+        ("a", "password=a b=1 Password: 'a', {'pwd': 'a'}", "password=*** b=1 Password: '***', {'pwd': '***'}"),
+        ("a", "-u ada -pa; IDENTIFIED BY 'a'; no \"a\"", "-u ada -p***; IDENTIFIED BY '***'; no \"***\""),
+        ("a", "password authentication failed for ada", "password authentication failed for ada"),
+        ("%40", "x://a:%40@h x://a:@@h password=@ at a@b.test", "x://a:***@h x://a:***@h password=*** at a@b.test"),
+        ("app", "no app in my_app/apps, PWD=app", "no *** in my_app/apps, PWD=***"),
+        ("p+s%2fw%C3%A9d", "p+s/wéd p%2Bs%2Fw%C3%A9d p+s%2fw%C3%A9d xp+s/wédx", "*** *** *** x***x"),
+        ("", "ada has no password", "ada has no password"),
+    ],
+)
+def test_short_passwords_leave_the_text_legible(secret: str, said: str, printed: str) -> None:
+    assert without_secrets(said, f"mysql://ada:{secret}@host/app", "mysql://host/app") == printed
+
+
+def test_short_secrets_among_the_options_are_not_repeated() -> None:
+    url = "mysql://ada@host/app?ssl_key=k&x=1"
+    assert without_secrets(f"{url} k at ssl_key=k", url, "mysql://host/app?…") == "mysql://host/app?… k at ssl_key=***"
 
 
 def test_program_that_is_not_there_is_a_mistake_in_the_settings(root: Path) -> None:
