@@ -14,6 +14,7 @@ from tdv.errors import DataError, Refused
 from tdv.model.schema import Column, TableSchema
 from tdv.model.types import LogicalType
 
+_SHOWN: Final = 200
 _HOLDS_MORE: Final = frozenset({("int16", "int32"), ("int16", "int64"), ("int32", "int64")})
 
 
@@ -63,6 +64,14 @@ def refuse_unknown(columns: Mapping[str, list[Theirs]], described: Mapping[str, 
             hint="Change the columns, or describe the dataset by hand without them: tdv new NAME.",
             columns=refused,
         )
+
+
+def left_out(rule: str, table: str, sql: str, engine: str, *, has_place: bool = True) -> str:
+    """A phrase for a rule in the SQL of an engine, that no spec is given unread; `has_place` if it could hold it."""
+    words = " ".join(sql.split())
+    shown = words if len(words) <= _SHOWN else f"{words[: _SHOWN - 1]}…"
+    where = "; write it under `checks:`" if has_place else ", and a spec has no place for it"
+    return f"the {rule} of {table}, {shown}: it is in {engine}'s SQL{where}"
 
 
 def _unfit(

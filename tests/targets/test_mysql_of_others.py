@@ -212,6 +212,22 @@ def test_type_without_a_match_is_refused_by_name(place: MysqlPlace) -> None:
         place.target.inspect()
 
 
+def test_what_a_spec_cannot_say_is_named(place: MysqlPlace) -> None:
+    place.checkout()
+    place.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, j json, price decimal(8,2) CHECK (price > 0), twice int AS (id * 2),"
+        " CONSTRAINT fair CHECK (price < 100))",
+        "CREATE TABLE s (id int PRIMARY KEY, CONSTRAINT fair CHECK (id > 7))",
+    )
+    there = "it is in MySQL's SQL; write it under `checks:`"
+    assert place.target.omitted() == (
+        f'the CHECK constraint fair of s, CHECK ("id" > 7): {there}',
+        "the generated column t.twice",
+        f'the CHECK constraint fair of t, CHECK ("price" < 100): {there}',
+        f'the CHECK constraint price of t, CHECK ("price" > 0): {there}',
+    )
+
+
 ENVIRONMENT = """
 from alembic import context
 from sqlalchemy import create_engine, Column, BigInteger, SmallInteger, String, MetaData, Table, text

@@ -193,3 +193,25 @@ def test_types_of_others_are_understood(place: Place) -> None:
     assert schema.column("m").rules.enum == ("sad", "happy")
     (rows,) = place.target.read(schema)
     assert rows.to_pylist()[0]["j"] == '{"a":2,"b":1}'
+
+
+def test_what_a_spec_cannot_say_is_named(place: Place) -> None:
+    place.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, price numeric(8,2) CONSTRAINT fair CHECK (price > 0), low text,"
+        " twice int GENERATED ALWAYS AS (id * 2) STORED, s int4range, CONSTRAINT e EXCLUDE USING gist (s WITH &&))",
+        "CREATE UNIQUE INDEX one_low ON t (lower(low))",
+    )
+    there = "it is in PostgreSQL's SQL"
+    assert place.target.omitted() == (
+        "the generated column t.twice",
+        f"the EXCLUDE constraint e of t, EXCLUDE USING gist (s WITH &&): {there}, and a spec has no place for it",
+        f"the CHECK constraint fair of t, CHECK (price > 0::numeric): {there}; write it under `checks:`",
+        "the unique index one_low of t, which is no constraint; `unique:` takes columns",
+    )
+
+
+def test_long_check_is_named_in_part(place: Place) -> None:
+    place.sql(f"CREATE TABLE t (id int PRIMARY KEY, n int CONSTRAINT few CHECK (n < 9 {'OR n > 9 ' * 30}))")
+    (note,) = place.target.omitted()
+    assert note.startswith("the CHECK constraint few of t, CHECK (n < 9 OR n > 9 OR n > 9")
+    assert note.endswith("…: it is in PostgreSQL's SQL; write it under `checks:`")

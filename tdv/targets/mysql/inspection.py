@@ -12,7 +12,7 @@ from typing import Final
 
 from tdv.model.schema import Column, DatasetSchema, Reference, Rules, TableSchema
 from tdv.model.types import LogicalType
-from tdv.targets.fitting import Theirs, refuse_unknown
+from tdv.targets.fitting import Theirs, left_out, refuse_unknown
 from tdv.targets.mysql.ddl import STATE_PREFIX
 from tdv.targets.mysql.session import execute, is_mariadb
 from tdv.targets.mysql.tables import columns_of, foreign_keys
@@ -33,6 +33,16 @@ _JSON_CHECKS: Final = (
     "SELECT CONSTRAINT_NAME FROM information_schema.CHECK_CONSTRAINTS "
     "WHERE CONSTRAINT_SCHEMA = DATABASE() AND TABLE_NAME = %s AND CHECK_CLAUSE LIKE 'json_valid(%%'"
 )
+_CHECKS: Final = (
+    "SELECT c.CONSTRAINT_NAME, c.CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS c "
+    "JOIN information_schema.TABLE_CONSTRAINTS t USING (CONSTRAINT_SCHEMA, CONSTRAINT_NAME) "
+    "WHERE c.CONSTRAINT_SCHEMA = DATABASE() AND t.TABLE_NAME = %s AND t.CONSTRAINT_TYPE = 'CHECK' ORDER BY 1"
+)
+"""MySQL names them once in a database, and has no table beside them."""
+_MARIADB_CHECKS: Final = (
+    "SELECT CONSTRAINT_NAME, CHECK_CLAUSE FROM information_schema.CHECK_CONSTRAINTS "
+    "WHERE CONSTRAINT_SCHEMA = DATABASE() AND TABLE_NAME = %s AND CHECK_CLAUSE NOT LIKE 'json_valid(%%' ORDER BY 1"
+)
 _UUIDS: Final = (
     "SELECT COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s "
     "AND COLUMN_TYPE = 'char(36)' AND CHARACTER_SET_NAME = 'ascii'"
@@ -51,6 +61,18 @@ def inspect(connection: Connection) -> DatasetSchema:
     return DatasetSchema(
         tuple(_table(connection, str(database), name, [c for c in described[name] if c is not None]) for name in names)
     )
+
+
+def omitted(connection: Connection) -> tuple[str, ...]:
+    """What a schema does not say of these tables: generated columns, checks."""
+    checks = _MARIADB_CHECKS if is_mariadb(connection) else _CHECKS
+    found: list[str] = []
+    for (name,) in execute(connection, _TABLES):
+        if not name.startswith(STATE_PREFIX):
+            found += [f"the generated column {name}.{c.name}" for c in columns_of(connection, name) if c.generated]
+            for rule, sql in execute(connection, checks, name):
+                found.append(left_out(f"CHECK constraint {rule}", name, f"CHECK ({sql})", "MySQL"))
+    return tuple(found)
 
 
 def _described(connection: Connection, table: str, columns: Iterable[Theirs]) -> list[Column | None]:

@@ -109,6 +109,13 @@ class MysqlTarget(OnServer):
             with self._connected() as connection:
                 return inspect(connection)
 
+    def omitted(self) -> tuple[str, ...]:
+        with self.failures():
+            from tdv.targets.mysql.inspection import omitted
+
+            with self._connected() as connection:
+                return omitted(connection)
+
     def look_up(self, table: str) -> Sequence[Mapping[str, Any]] | None:
         with self.failures():
             from tdv.targets.mysql.catalogue import select

@@ -11,7 +11,7 @@ from typing import Final
 
 from tdv.model.schema import Column, DatasetSchema, Reference, Rules, TableSchema
 from tdv.model.types import LogicalType
-from tdv.targets.fitting import Theirs, refuse_unknown
+from tdv.targets.fitting import Theirs, left_out, refuse_unknown
 from tdv.targets.postgresql.catalogue import schema_of
 from tdv.targets.postgresql.session import Connection
 from tdv.targets.postgresql.statements import execute
@@ -38,6 +38,15 @@ _ENUM: Final = """
 SELECT e.enumlabel FROM pg_enum e JOIN pg_attribute a ON a.atttypid = e.enumtypid
   WHERE a.attrelid = %s::regclass AND a.attname = %s ORDER BY e.enumsortorder
 """
+_RULES: Final = """
+SELECT CASE k.contype WHEN 'c' THEN 'CHECK' ELSE 'EXCLUDE' END, k.conname, pg_get_constraintdef(k.oid, true)
+  FROM pg_constraint k WHERE k.conrelid = %s::regclass AND k.contype IN ('c', 'x') ORDER BY k.conname
+"""
+_UNIQUE_INDEXES: Final = """
+SELECT i.relname FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
+  WHERE x.indrelid = %s::regclass AND x.indisunique
+    AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = x.indexrelid) ORDER BY i.relname
+"""
 _ENUMERATION: Final = "e"
 
 
@@ -53,6 +62,20 @@ def inspect(connection: Connection) -> DatasetSchema:
     return DatasetSchema(
         tuple(_table(connection, schema, name, [c for c in described[name] if c is not None]) for name in names)
     )
+
+
+def omitted(connection: Connection) -> tuple[str, ...]:
+    """What a schema does not say of these tables: generated columns, constraints in SQL, unique indexes."""
+    schema = schema_of(connection)
+    found: list[str] = []
+    for (name,) in execute(connection, _TABLES, schema):
+        place = f"{quote(schema)}.{quote(name)}"
+        found += [f"the generated column {name}.{c.name}" for c in columns_of(connection, place) if c.generated]
+        for kind, rule, sql in execute(connection, _RULES, place):
+            found.append(left_out(f"{kind} constraint {rule}", name, sql, "PostgreSQL", has_place=kind == "CHECK"))
+        for (index,) in execute(connection, _UNIQUE_INDEXES, place):
+            found.append(f"the unique index {index} of {name}, which is no constraint; `unique:` takes columns")
+    return tuple(found)
 
 
 def _column(connection: Connection, place: str, their: Theirs) -> Column | None:

@@ -119,6 +119,13 @@ class PostgresqlTarget(OnServer):
             with self._connected() as connection:
                 return inspect(connection)
 
+    def omitted(self) -> tuple[str, ...]:
+        with self.failures():
+            from tdv.targets.postgresql.inspection import omitted
+
+            with self._connected() as connection:
+                return omitted(connection)
+
     def look_up(self, table: str) -> Sequence[Mapping[str, Any]] | None:
         with self.failures():
             from tdv.targets.postgresql.catalogue import select
