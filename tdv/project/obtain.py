@@ -6,9 +6,10 @@ promises; nothing is rebuilt from commits that are not on the default branch or 
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tdv import durable
 from tdv.errors import RemoteError, StoreError, TdvError
@@ -98,36 +99,47 @@ def read_schema(ports: Ports, state: State) -> DatasetSchema:
 
 
 def open_sparsely(ports: Ports, old: State, new: State) -> tuple[Snapshot, Snapshot]:
-    """Two snapshots of which only the parts that the other lacks are fetched; the rest as soon as it is read."""
-    states = (old, new)
-    if old.origin or new.origin or all(ports.cache.has_all(state.artifact.md5) for state in states):
+    """Two snapshots of which only the parts that the other lacks are looked for, and fetched where the cache lacks
+    them; the rest as soon as it is read."""
+    if old.origin or new.origin:
         return open_state(ports, old), open_state(ports, new)
     try:
-        one, other = (_sparse(ports, state) for state in states)
-        _fetch_only(ports, *(_md5(ports, old, file) for file in _unshared(one, other)))
-        _fetch_only(ports, *(_md5(ports, new, file) for file in _unshared(other, one)))
+        one, other = (_sparse(ports, state) for state in (old, new))
+        one.fetch(_unshared(one.snapshot, other.snapshot))
+        other.fetch(_unshared(other.snapshot, one.snapshot))
     except RemoteError:
         # What the remote lacks may be rebuilt from Git's history, which only the whole can be.
         return open_state(ports, old), open_state(ports, new)
-    return one, other
+    return one.snapshot, other.snapshot
 
 
-def _sparse(ports: Ports, state: State) -> Snapshot:
+class _Sparse(NamedTuple):
+    """A snapshot whose files come when they are read, or when they are asked for."""
+
+    snapshot: Snapshot
+    fetch: Callable[[Iterable[str]], None]
+
+
+def _sparse(ports: Ports, state: State) -> _Sparse:
     from tdv.content.snapshot import Snapshot
-    from tdv.store.artifacts import open_artifact
+    from tdv.store import artifacts
 
+    md5, record = state.artifact.md5, state.record
     read_manifest(ports, state.artifact)
-    found = open_artifact(ports.cache, state.artifact.md5, state.record.manifest if state.record else None)
+    if record is None:
+        found = artifacts.open_artifact(ports.cache, md5)
+    else:
+        found = artifacts.open_release(ports.cache, record, md5)
+    md5s = {entry.relpath: entry.md5 for entry in ports.cache.read_dir(md5)}
+
+    def fetch(files: Iterable[str]) -> None:
+        _fetch_only(ports, *(md5s[file] for file in files if file in md5s))
 
     def locate(file: str) -> Path:
-        _fetch_only(ports, _md5(ports, state, file))
+        fetch([file])
         return found.locate(file)
 
-    return Snapshot(found.manifest, locate)
-
-
-def _md5(ports: Ports, state: State, file: str) -> str:
-    return next(entry.md5 for entry in ports.cache.read_dir(state.artifact.md5) if entry.relpath == file)
+    return _Sparse(Snapshot(found.manifest, locate), fetch)
 
 
 def _unshared(one: Snapshot, other: Snapshot) -> list[str]:

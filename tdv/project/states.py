@@ -243,8 +243,7 @@ def at_revision(ports: Ports, dataset: str, revision: str) -> State:
     """What ``dvc.lock`` of a commit says; raises `NotFound`."""
     from tdv.store import pipeline
 
-    commit = ports.git.resolve(revision)
-    lock = pipeline.parse_lock(ports.git.show(commit, pipeline.DVC_LOCK), f"{revision}:{pipeline.DVC_LOCK}")
+    lock = pipeline.parse_lock(ports.git.show(revision, pipeline.DVC_LOCK), f"{revision}:{pipeline.DVC_LOCK}")
     return _of_lock(ports, dataset, f"git:{revision}", lock, f"Name a commit after the first build of {dataset}.")
 
 

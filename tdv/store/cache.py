@@ -19,8 +19,9 @@ import stat
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any, Final
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Final, NamedTuple
 
 from tdv import durable
 from tdv.errors import IntegrityError, NotFound, StoreError
@@ -30,12 +31,13 @@ MODE: Final = 0o444
 DEFAULT_LINKS: Final = ("reflink", "copy")
 
 _MD5: Final = re.compile(r"[0-9a-f]{32}(?:\.dir)?")
+_OUTSIDE: Final = frozenset({"", ".", ".."})
+"""Steps of a path that is absolute, leads out, or is written in a second way."""
 _CHUNK: Final = 1 << 20
 _FICLONE: Final = 0x40049409
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class DirEntry:
+class DirEntry(NamedTuple):
     """One file of a directory object: `relpath` is POSIX and stays inside the directory."""
 
     relpath: str
@@ -322,6 +324,7 @@ def _entries(directory: Path) -> list[Any]:
         return []
 
 
+@lru_cache(maxsize=8)
 def listed_files(data: bytes, md5: str) -> tuple[DirEntry, ...]:
     """The files that the bytes of the directory object `md5` list, sorted by path; raises `IntegrityError`."""
     try:
@@ -360,9 +363,7 @@ def _entry(item: Any) -> DirEntry:
 
 
 def _inside(relpath: str) -> bool:
-    path = PurePosixPath(relpath)
-    clean = relpath not in ("", ".") and not path.is_absolute() and ".." not in path.parts
-    return clean and "\0" not in relpath and str(path) == relpath
+    return "\0" not in relpath and _OUTSIDE.isdisjoint(relpath.split("/"))
 
 
 def _absent(md5: str) -> NotFound:

@@ -138,12 +138,18 @@ class Git:
 
     def read_many(self, revision: str, paths: Sequence[str]) -> dict[str, bytes]:
         """The bytes of those `paths` that are files at `revision`, read by one process."""
-        commit = self.resolve(revision)
-        objects = self.objects(f"{commit}:./{path}" for path in paths)
-        return {path: data for path, data in zip(paths, objects, strict=True) if data is not None}
+        commit = f"{revision}^{{commit}}"
+        found, *objects = self._read([commit, *(f"{commit}:./{path}" for path in paths)])
+        if found is None or "\n" in revision:
+            self.resolve(revision)  # says that there is none
+        return {path: data for path, data in zip(paths, map(_blob, objects), strict=True) if data is not None}
 
     def objects(self, names: Iterable[str]) -> Iterator[bytes | None]:
         """The bytes of each blob that `names` names, None where there is none; one process for all."""
+        return map(_blob, self._read(names))
+
+    def _read(self, names: Iterable[str]) -> Iterator[tuple[bytes, bytes] | None]:
+        """The type and the bytes of each object that `names` names, None where there is none."""
         output = self._git.run("cat-file", "--batch", stdin=_lines(names))
         at = 0
         while at < len(output):
@@ -154,7 +160,7 @@ class Git:
                 yield None
                 continue
             size = int(header["size"])
-            yield output[at : at + size] if header["type"] == b"blob" else None
+            yield header["type"], output[at : at + size]
             at += size + 1
 
     def blob_names(self, names: Iterable[str]) -> list[str | None]:
@@ -386,6 +392,10 @@ class Git:
         if found is None:
             raise GitError("This repository has no Git remote", hint="git remote add origin URL")
         return found
+
+
+def _blob(found: tuple[bytes, bytes] | None) -> bytes | None:
+    return found[1] if found is not None and found[0] == b"blob" else None
 
 
 def _lines(names: Iterable[str]) -> bytes:
