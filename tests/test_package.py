@@ -136,6 +136,16 @@ def test_commands_with_nothing_to_do_load_nothing_heavy(repo: RepositoryBuilder)
     assert loaded_by(["diff", "small@git:HEAD", "small@workspace"], made.root, (*HEAVY, "yaml")) == set()
 
 
+def test_rows_are_compared_and_shown_without_what_pyarrow_compute_takes_to_import(repo: RepositoryBuilder) -> None:
+    made = released(repo)
+    made.write({"datasets/small/dataset.yaml": SMALL.replace("rows: 3", "rows: 4")})
+    made.tdv("build", "small", expect=0)
+    program = "import sys\nfrom tdv.cli.app import run\ncode = run(['diff'])\nprint(*sys.modules, file=sys.stderr)"
+    diff = run(sys.executable, "-c", program, cwd=made.root)
+    assert "1 added" in diff.stdout
+    assert {"pyarrow.lib", "pyarrow.compute"} & set(diff.stderr.split()) == {"pyarrow.lib"}
+
+
 def test_pandas_is_not_loaded_where_it_is_installed(
     repo: RepositoryBuilder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,9 +13,9 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.types as pt
 
+from tdv.content import compute as pc
 from tdv.model.canonical import Recoder
 from tdv.model.types import LogicalType
 

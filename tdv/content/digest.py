@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from tdv.content import compute as pc
 from tdv.content.arrow import one_chunk
 from tdv.content.parts import Cutter
 from tdv.content.tree import by_name, hash_bytes, hash_number, hash_text, part_digest, table_digest

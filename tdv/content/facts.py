@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from tdv.content import compute as pc
 from tdv.content.hashing import Hashes, column_hash
 from tdv.content.text import to_plain
 from tdv.model.schema import Column

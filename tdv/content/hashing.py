@@ -13,8 +13,8 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from tdv.content import compute as pc
 from tdv.content.arrow import one_chunk
 from tdv.model.schema import TableSchema
 from tdv.model.types import LogicalType

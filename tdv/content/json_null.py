@@ -6,8 +6,8 @@ In: an array of canonical values. Out: whether one of its documents is ``null``.
 from __future__ import annotations
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from tdv.content import compute as pc
 from tdv.model.types import LogicalType
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from tdv.content import compute as pc
 from tdv.content.arrow import one_chunk
 from tdv.content.redact import is_private
 from tdv.content.text import from_plain, to_plain

@@ -15,9 +15,9 @@ from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.ipc as ipc
 
+from tdv.content import compute as pc
 from tdv.content.arrow import empty_table, one_chunk
 from tdv.content.disk import writing
 from tdv.content.hashing import FIRST, SECOND, row_hash

@@ -111,7 +111,8 @@ class Snapshot:
         path = self._locate(part.file)
         found = parquet.read(path, names)
         try:
-            found = found.cast(wanted)
+            if found.schema != wanted:
+                found = found.cast(wanted)
         except (pa.ArrowException, ValueError) as exc:
             raise _damaged(str(path), f"its columns are not those of table {table.name!r}") from exc
         if found.num_rows != part.rows:

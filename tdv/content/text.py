@@ -19,8 +19,8 @@ from decimal import Decimal
 from typing import Any, Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from tdv.content import compute as pc
 from tdv.content.arrow import arrow_type
 from tdv.model.canonical import Recoder
 from tdv.model.types import LogicalType

@@ -11,8 +11,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from tdv.content import compute as pc
 from tdv.content.hashing import column_hash
 from tdv.diff.matching import picked
 from tdv.model.types import LogicalType
@@ -53,7 +53,7 @@ def _values_differ(old: pa.Array, new: pa.Array, kind: LogicalType) -> Mask:
         pairs = _slots(old, np.int64, 2) != _slots(new, np.int64, 2)
         return np.asarray(pairs[0::2] | pairs[1::2])
     if kind.name == "bool" or kind.name in _TEXTS:
-        return np.asarray(pc.fill_null(pc.not_equal(old, new), True).to_numpy(zero_copy_only=False))
+        return np.asarray(pc.coalesce(pc.not_equal(old, new), True).to_numpy(zero_copy_only=False))
     return np.asarray(column_hash(old, kind) != column_hash(new, kind))
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from tdv.content import compute as pc
 from tdv.content.arrow import one_chunk
 from tdv.content.hashing import FIRST, SECOND, key_hash
 from tdv.model.schema import TableSchema
@@ -37,7 +38,7 @@ def as_array(at: Positions) -> pa.Array:
 
 def picked(values: Any, at: Positions) -> Any:
     """The values of an array, or the rows of a table, at these positions."""
-    return values.take(as_array(at))
+    return pc.take(values, as_array(at))
 
 
 def rest(rows: int, taken: Positions) -> Positions:

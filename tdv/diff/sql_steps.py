@@ -11,8 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-import pyarrow.compute as pc
-
+from tdv.content import compute as pc
 from tdv.diff.value import CellChanges, DatasetDiff, TableDiff
 from tdv.model.schema import DatasetSchema, TableSchema
 from tdv.targets.dialect import Dialect, Known, Outline, Reshape, definition, known_tables

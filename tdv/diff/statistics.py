@@ -15,8 +15,8 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from tdv.content import compute as pc
 from tdv.content.arrow import arrow_type, one_chunk
 from tdv.content.facts import Facts, described, facts_of, merged
 from tdv.content.text import to_text
