@@ -50,6 +50,13 @@ def test_environment_tells_what_the_database_holds(shop: Repository) -> None:
     assert receipt["releases"][0]["tables"] == {"users": {"rows": 10}, "orders": {"rows": 20}}
 
 
+def test_settings_of_tdv_itself_are_not_passed_on(shop: Repository) -> None:
+    code = "import ctypes; get = ctypes.CDLL(None).getenv; get.restype = ctypes.c_char_p; "
+    code += "print(get(b'OPENBLAS_NUM_THREADS'), get(b'HOME') is not None)"
+    outcome = shop.tdv_process("exec", "--", sys.executable, "-c", code, expect=0)
+    assert outcome.stdout == "None True\n"
+
+
 def test_named_target_is_restored_and_stays(shop: Repository) -> None:
     shop.tdv_process("exec", "--target", "sqlite:///app.db", "--", sys.executable, "-c", COUNT, expect=0)
     assert sqlite3.connect(shop.root / "app.db").execute("SELECT count(*) FROM users").fetchone() == (10,)
