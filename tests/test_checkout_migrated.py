@@ -166,14 +166,38 @@ def test_trigger_that_changes_rows_is_reported_and_undone(project: Repository) -
     assert rows(path, "SELECT count(*) FROM people") == [(0,)]
 
 
+SPEC = """
+    dataset: shop
+    tables:
+      users:
+        key: [id]
+        columns:
+          id: {type: int64}
+          name: {type: string, nullable: true}
+    """
+
+
+def test_column_that_a_live_schema_needs_or_declares_otherwise_is_named_by_line(
+    project: Repository, empty_postgresql: str
+) -> None:
+    project.write({**settings(empty_postgresql, owns="tables"), "datasets/shop/dataset.yaml": SPEC})
+    run_sql(empty_postgresql, "CREATE TABLE users (id BIGINT PRIMARY KEY, name INT, age INT NOT NULL)")
+    answer = project.tdv("checkout", "v1.0.0", "--migration", "0001", expect=11)
+    assert "another schema: 'name' is integer, not string; it needs values for 'age'" in answer.stderr
+    place = "datasets/shop/dataset.yaml"
+    assert f"{place}:7 (tables.users.columns.name), {place}:5 (tables.users.columns)." in answer.stderr
+
+
 def test_release_that_does_not_fit_the_migrations_leaves_nothing(project: Repository) -> None:
     answer = project.tdv("checkout", "v1.0.0", "--migration", "0003", "--ignore-compat", expect=11)
     assert "does not fit the schema at migration 0003: the schema of the target has no table 'users'" in answer.stderr
     until(project, "0002")
     project.write({"migrations/0003_age.up.sql": "DROP VIEW named; ALTER TABLE users RENAME COLUMN name TO title"})
+    project.write({"datasets/shop/dataset.yaml": SPEC})
     answer = project.tdv("checkout", "v1.0.0", "--ignore-compat", "--target", "new.db", expect=11)
     assert "shop@v1.0.0 does not fit the schema at migration 0003: table 'users'" in answer.stderr
     assert "it lacks 'name'" in answer.stderr
+    assert "In the spec: datasets/shop/dataset.yaml:7 (tables.users.columns.name)." in answer.stderr
     assert not (project.root / "new.db").exists()
     assert not list((project.root / ".tdv/images").glob(".*.tmp"))
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from tdv.errors import MigrationError, TdvError, Unfit, UsageError
 from tdv.model.receipt import ReceiptRelease
 from tdv.project import restores, states
+from tdv.project.pointing import pointing
 from tdv.project.pool import Pool
 from tdv.project.ports import now
 from tdv.targets import ledger, runs
@@ -282,7 +283,8 @@ class Databases:
         if failed is not None:
             raise failed.with_traceback(None)
         try:
-            return recipe.owned.create(name, recipe.load)
+            with pointing(self._ports, recipe.load.datasets):
+                return recipe.owned.create(name, recipe.load)
         except (MigrationError, Unfit) as problem:
             self._failed[recipe.key] = problem
             raise

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from tdv.errors import Incompatible, Refused, UsageError
 from tdv.project import obtain, resolutions
+from tdv.project.pointing import pointing
 from tdv.project.states import State
 from tdv.project.wanted import Fit, pick
 
@@ -71,7 +72,8 @@ def checkout(ports: Ports, wish: CheckoutWish, moment: datetime, execution_id: s
         scenarios=wish.scenarios,
         schema=chosen.schema,
     )
-    receipt = verb.restore(chosen.wanted, open_target(chosen.place, ports.state), options)
+    with pointing(ports, [item.dataset for item in chosen.wanted]):
+        receipt = verb.restore(chosen.wanted, open_target(chosen.place, ports.state), options)
     return replace(receipt, notes=chosen.notes) if chosen.notes else receipt
 
 

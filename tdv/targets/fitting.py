@@ -6,7 +6,7 @@ difference. Always holds: a further column is no difference where it can do with
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +15,10 @@ from tdv.model.schema import Column, TableSchema
 from tdv.model.types import LogicalType
 
 _SHOWN: Final = 200
+MISFITS: Final = "misfits"
+"""The fact of an error that holds what does not fit."""
+Misfits = Sequence[tuple[str, str | None]]
+"""Tables and their columns, None for a table as a whole."""
 _HOLDS_MORE: Final = frozenset({("int16", "int32"), ("int16", "int64"), ("int32", "int64")})
 
 
@@ -33,14 +37,20 @@ class Theirs:
 def fitted(table: TableSchema, theirs: Iterable[Theirs], holds: Callable[[Theirs, Column], bool]) -> tuple[Column, ...]:
     """The columns to fill, generated ones left out; raises `Refused` with all differences."""
     found = {column.name: column for column in theirs}
-    differences = [*_unfit(table.columns, found, holds), *_needed(table, found.values())]
+    differences = {**_unfit(table.columns, found, holds), **_needed(table, found.values())}
     if differences:
-        raise Refused(
-            f"table {table.name!r} of the target has another schema: {'; '.join(differences)}",
-            hint="Migrate the target to the schema of this version, or add --replace to make the table anew.",
-            table=table.name,
-        )
+        raise other_schema(table.name, differences.values(), differences)
     return tuple(column for column in table.columns if not found[column.name].generated)
+
+
+def other_schema(table: str, differences: Iterable[str], columns: Iterable[str]) -> Refused:
+    """The error for a table of these differences, which lie in these columns."""
+    return Refused(
+        f"table {table!r} of the target has another schema: {'; '.join(differences)}",
+        hint="Migrate the target to the schema of this version, or add --replace to make the table anew.",
+        table=table,
+        misfits=[(table, column) for column in columns],
+    )
 
 
 def is_as_wide(kind: LogicalType, wanted: LogicalType) -> bool:
@@ -76,23 +86,23 @@ def left_out(rule: str, table: str, sql: str, engine: str, *, has_place: bool = 
 
 def _unfit(
     columns: Iterable[Column], theirs: Mapping[str, Theirs], holds: Callable[[Theirs, Column], bool]
-) -> list[str]:
-    found = []
+) -> dict[str, str]:
+    found = {}
     for column in columns:
         their = theirs.get(column.name)
         if their is None:
-            found.append(f"it lacks {column.name!r}")
+            found[column.name] = f"it lacks {column.name!r}"
         elif not holds(their, column):
-            found.append(f"{column.name!r} is {their.type}, not {column.type}")
+            found[column.name] = f"{column.name!r} is {their.type}, not {column.type}"
         elif their.not_null and column.nullable:
-            found.append(f"{column.name!r} takes no NULL")
+            found[column.name] = f"{column.name!r} takes no NULL"
     return found
 
 
-def _needed(table: TableSchema, theirs: Iterable[Theirs]) -> list[str]:
+def _needed(table: TableSchema, theirs: Iterable[Theirs]) -> dict[str, str]:
     own = set(table.column_names)
-    return [
-        f"it needs values for {their.name!r}"
+    return {
+        their.name: f"it needs values for {their.name!r}"
         for their in theirs
         if their.name not in own and their.not_null and not (their.has_default or their.generated)
-    ]
+    }

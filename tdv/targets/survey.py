@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from tdv.errors import Refused, TdvError, Unfit
+from tdv.targets.fitting import MISFITS
 from tdv.targets.protocol import MIGRATED, AppSchema, Held, Item, Load
 
 _DIGITS: Final = 32
@@ -105,6 +106,7 @@ def refuse_missing(found: Survey, load: Load, tables: Iterable[str]) -> None:
             f"the schema of the target has no table {', '.join(map(repr, missing))}",
             hint="Migrate the target to the schema of this version, or add --replace to make the tables there.",
             tables=missing,
+            misfits=[(table, None) for table in missing],
         )
 
 
@@ -118,6 +120,7 @@ def unfit(load: Load, problem: TdvError) -> Unfit:
         hint=f"Name a version that fits, give its spec the types of the schema, or {' or '.join(ways)}.",
         revision=load.schema.revision,
         reason=problem.message,
+        misfits=problem.facts.get(MISFITS, ()),
     )
 
 

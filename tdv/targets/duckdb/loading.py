@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from tdv.content.arrow import arrow_schema, canonical
 from tdv.content.order import ordered_stream
-from tdv.errors import DataError, IntegrityError, Refused, TargetError
+from tdv.errors import DataError, IntegrityError, TargetError
 from tdv.model.schema import TableSchema
 from tdv.targets.duckdb.catalogue import (
     STATE_DDL,
@@ -27,6 +27,7 @@ from tdv.targets.duckdb.catalogue import (
     survey,
     write_state,
 )
+from tdv.targets.fitting import other_schema
 from tdv.targets.images import Image
 from tdv.targets.protocol import STATE_TABLE, Content, Held, Item, Load, TableContent
 from tdv.targets.sql import listed, quote, text
@@ -190,11 +191,7 @@ def _shared(connection: duckdb.DuckDBPyConnection, table: str, *, may_drop: bool
         return None
     if missing or needed:
         lacks = f"it lacks {', '.join(missing)}" if missing else f"it needs values for {', '.join(needed)}"
-        raise Refused(
-            f"table {table!r} of the target has another schema: {lacks}",
-            hint="Migrate the target to the schema of this version, or add --replace to make the table anew.",
-            table=table,
-        )
+        raise other_schema(table, [lacks], [*missing, *needed])
     return ours
 
 

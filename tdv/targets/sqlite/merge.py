@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote as percent
 
 from tdv.content.order import ordered_stream
-from tdv.errors import DataError, Refused
+from tdv.errors import DataError
+from tdv.targets.fitting import other_schema
 from tdv.targets.images import Image
 from tdv.targets.protocol import Load
 from tdv.targets.sql import listed, quote
@@ -144,11 +145,7 @@ class Merge:
         if (missing or needed) and self._load.replace:
             return None
         if missing or needed:
-            raise Refused(
-                f"table {table!r} of the target has another schema: " + "; ".join(_differences(missing, needed)),
-                hint="Migrate the target to the schema of this version, or add --replace to make the table anew.",
-                table=table,
-            )
+            raise other_schema(table, _differences(missing, needed), [*missing, *needed])
         by_sqlalchemy = OF_SQLALCHEMY in self._found.objects
         return {
             name: value(name, declared, known[name.lower()][2], by_sqlalchemy=by_sqlalchemy)
