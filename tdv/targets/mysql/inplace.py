@@ -22,7 +22,7 @@ from tdv.targets.mysql.rows import fill
 from tdv.targets.mysql.session import execute
 from tdv.targets.mysql.state import write_state
 from tdv.targets.mysql.swap import drop
-from tdv.targets.mysql.tables import fitting, refuse_dangling
+from tdv.targets.mysql.tables import as_digits, fitting, refuse_dangling
 from tdv.targets.mysql.wire import Connection
 from tdv.targets.protocol import Held, Load, TableContent
 from tdv.targets.sql import quote
@@ -76,7 +76,8 @@ def replace_rows(connection: Connection, found: Found, staying: Staying) -> Sequ
             execute(connection, f"DELETE FROM {found.qualified(name)}")
         for table in staying.tables:
             schema = replace(table.schema, columns=columns.get(table.name, table.schema.columns))
-            fill(connection, quote(names[table.name]), replace(table, schema=schema), as_file=staying.as_file)
+            content = as_digits(connection, names[table.name], replace(table, schema=schema))
+            fill(connection, quote(names[table.name]), content, as_file=staying.as_file)
         refuse_dangling(connection, [names[name] for name in columns])
         check_rows(connection, staying.tables, lambda name: quote(names[name]), staying.scratch)
         execute(connection, "COMMIT")

@@ -7,16 +7,24 @@ Always holds: nothing that others made on a table is changed.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from itertools import groupby
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
+
+import pyarrow.compute as pc
 
 from tdv.errors import DataError
 from tdv.model.schema import Column, TableSchema
+from tdv.model.types import LogicalType
 from tdv.targets.fitting import Theirs, fitted, is_as_wide
 from tdv.targets.mysql.session import execute
 from tdv.targets.mysql.types import length_of, logical
 from tdv.targets.mysql.wire import Connection
+from tdv.targets.protocol import TableContent
 from tdv.targets.sql import quote
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _COLUMNS: Final = """
 SELECT COLUMN_NAME, COLUMN_TYPE, DATA_TYPE, IS_NULLABLE = 'NO',
@@ -30,7 +38,8 @@ SELECT CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_N
   ORDER BY CONSTRAINT_NAME, ORDINAL_POSITION
 """
 _TEXTS: Final = frozenset({"tinytext", "text", "mediumtext", "longtext", "varchar", "json"})
-_UUID_LENGTH: Final = 36
+_DIGITS: Final = 32
+_UUID_LENGTHS: Final = (_DIGITS, 36)
 
 
 def columns_of(connection: Connection, name: str) -> list[Theirs]:
@@ -46,6 +55,36 @@ def fitting(connection: Connection, name: str, table: TableSchema) -> tuple[Colu
     """The columns to fill in the table that the server calls `name`, generated ones left out; raises `Refused` with
     all differences."""
     return fitted(table, columns_of(connection, name), _holds)
+
+
+def as_digits(connection: Connection, name: str, content: TableContent) -> TableContent:
+    """The rows as the table that the server calls `name` takes them: uuids without hyphens where these do not fit.
+
+    SQLAlchemy and Django look for them so, since MySQL has no type for them.
+    """
+    short = {their.name for their in columns_of(connection, name) if length_of(their.type) == _DIGITS}
+    places = [
+        place
+        for place, column in enumerate(content.schema.columns)
+        if column.type.name == "uuid" and column.name in short
+    ]
+    if not places:
+        return content
+    columns = list(content.schema.columns)
+    for place in places:
+        columns[place] = replace(columns[place], type=LogicalType("string"))
+    return replace(
+        content,
+        schema=replace(content.schema, columns=tuple(columns)),
+        batches=lambda: (_without_hyphens(rows, places) for rows in content.batches()),
+    )
+
+
+def _without_hyphens(rows: pa.Table, places: Iterable[int]) -> pa.Table:
+    for place in places:
+        digits = pc.replace_substring(rows.column(place), "-", "")
+        rows = rows.set_column(place, rows.schema.field(place), digits)
+    return rows
 
 
 def foreign_keys(connection: Connection, name: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:
@@ -77,7 +116,7 @@ def _holds(their: Theirs, column: Column) -> bool:
     if wanted.name == "json" or wanted.is_nested:
         return their.kind in _TEXTS
     if wanted.name == "uuid":
-        return their.kind == "uuid" or length_of(their.type) == _UUID_LENGTH
+        return their.kind == "uuid" or length_of(their.type) in _UUID_LENGTHS
     if wanted.name == "timestamptz":
         return their.kind in ("datetime", "timestamp")
     kind = logical(their.type)
