@@ -38,9 +38,7 @@ def place(tmp_path: Path, empty_mysql: str) -> MysqlPlace:
 def loaded(place: MysqlPlace) -> tuple[Snapshot, Receipt]:
     items = pa.table({"id": [str(number) for number in IDS], "photo": [b"\x00\xff", None]})
     parts = pa.table({"id": [1, 2, 3], "item": [str(IDS[1]), None, str(IDS[0])]})
-    found = snapshot(
-        place.directory, {ITEMS: items.cast(arrow_schema(ITEMS)), PARTS: parts.cast(arrow_schema(PARTS))}
-    )
+    found = snapshot(place.directory, {ITEMS: items.cast(arrow_schema(ITEMS)), PARTS: parts.cast(arrow_schema(PARTS))})
     return found, checkout(place.directory, place.target, found)
 
 
