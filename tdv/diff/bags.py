@@ -28,7 +28,7 @@ def compare_bags(pair: Pair, compares: Callable[[str], bool], limit: int | None,
     """Compares rows by a 64-bit hash over the columns that are compared."""
     old_parts, new_parts = pair.old.manifest.parts, pair.new.manifest.parts
     if not (pair.lost or pair.gained):
-        old_parts, new_parts = _without_equal(old_parts, new_parts)
+        old_parts, new_parts = without_equal(old_parts, new_parts)
     names = [name for name in pair.common.column_names if compares(name)]
     old, new = words(pair.old, old_parts, names), words(pair.new, new_parts, names)
     if pair.common.columns:
@@ -46,7 +46,7 @@ def compare_bags(pair: Pair, compares: Callable[[str], bool], limit: int | None,
         yield Piece(removed_rows=pair.old.rows(old_parts, removed), added_rows=pair.new.rows(new_parts, added))
 
 
-def _without_equal(old: Sequence[Part], new: Sequence[Part]) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
+def without_equal(old: Sequence[Part], new: Sequence[Part]) -> tuple[tuple[Part, ...], tuple[Part, ...]]:
     """Both lists without what they share, part for part (equal parts may stand several times)."""
     shared = Counter(part.digest for part in old) & Counter(part.digest for part in new)
     return _minus(old, shared), _minus(new, shared)

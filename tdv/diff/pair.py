@@ -85,9 +85,9 @@ class Pair:
     new: Side
 
     @classmethod
-    def of(cls, old: Snapshot, new: Snapshot, table: str) -> Pair:
-        """The pair of a table that both snapshots have."""
-        before, after = old.manifest.table(table), new.manifest.table(table)
+    def of(cls, old: Snapshot, new: Snapshot, table: str, later: str = "") -> Pair:
+        """The pair of a table that both snapshots have, the newer one as `later` where it has another name."""
+        before, after = old.manifest.table(table), new.manifest.table(later or table)
         common = common_schema(before.schema, after.schema)
         return cls(Side(old, before, common), Side(new, after, common))
 

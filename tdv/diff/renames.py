@@ -15,8 +15,10 @@ import numpy as np
 import pyarrow as pa
 
 from tdv.content.arrow import one_chunk
-from tdv.content.hashing import Hashes, column_hash, row_hash
+from tdv.content.hashing import Hashes, column_hash
 from tdv.content.snapshot import Snapshot
+from tdv.diff.alignment import Stretch
+from tdv.diff.bags import surplus, without_equal, words
 from tdv.diff.cells import unequal
 from tdv.diff.pair import Pair
 from tdv.diff.shared import Shared, shared_rows, units
@@ -30,6 +32,8 @@ _BEYOND_CHANCE: Final = 0.5
 """How much of what chance leaves open has to be equal: two columns that are nearly always NULL are not the same."""
 _FEW: Final = 4_096
 """Rows of one stretch that are looked at first."""
+_TOGETHER: Final = 4
+"""Parts of one stretch in which rows are looked for."""
 _MANY: Final = 500
 """Differing values that are kept where all are."""
 Guess = tuple[float, str, str]
@@ -89,28 +93,38 @@ def _table_guesses(old: Snapshot, new: Snapshot) -> Iterator[Guess]:
         for after in come:
             if before.rows and _shape(before.schema) == _shape(after.schema):
                 same = before.digest == after.digest
-                yield 1.0 if same else _row_share(old, new, before.name, after.name), before.name, after.name
+                yield 1.0 if same else _row_share(Pair.of(old, new, before.name, after.name)), before.name, after.name
 
 
 def _shape(table: TableSchema) -> dict[str, str]:
     return {column.name: str(column.type) for column in table.columns}
 
 
-def _row_share(old: Snapshot, new: Snapshot, before: str, after: str) -> float:
-    one, other = (
-        row_hash(next(snapshot.batches(name)), snapshot.manifest.table(name).schema)
-        for snapshot, name in ((old, before), (new, after))
-    )
-    return _share(one, other)
+def _row_share(pair: Pair) -> float:
+    """How much of the smaller table is in the larger one: what equal parts say, and a few of the other stretches.
+
+    Tables that share rows share boundaries of parts, so that nothing is looked for in a long stretch without any.
+    """
+    old, new = pair.old.manifest.parts, pair.new.manifest.parts
+    rest = units(pair) if pair.common.key else [Stretch(*without_equal(old, new))]
+    short = [stretch for stretch in rest if max(len(stretch.old), len(stretch.new)) <= _TOGETHER]
+    looked_at = [short[index] for index in _some(len(short))]
+    among = sum(map(_smaller, looked_at))
+    share = sum(_common(pair, stretch) for stretch in looked_at) / among if among else 0.0
+    equal = pair.new.manifest.rows - sum(part.rows for stretch in rest for part in stretch.new)
+    smaller = min(pair.old.manifest.rows, pair.new.manifest.rows)
+    return (equal + share * sum(map(_smaller, short))) / smaller if smaller else 0.0
 
 
-def _share(one: Hashes, other: Hashes) -> float:
-    """How much of the smaller bag is in the larger one."""
-    words, counts = np.unique(one, return_counts=True)
-    others = np.sort(other)
-    there = np.searchsorted(others, words, "right") - np.searchsorted(others, words, "left")
-    smaller = min(len(one), len(other))
-    return float(np.minimum(counts, there).sum()) / smaller if smaller else 0.0
+def _smaller(stretch: Stretch) -> int:
+    """The rows that both sides of a stretch can have in common."""
+    return min(sum(part.rows for part in side) for side in (stretch.old, stretch.new))
+
+
+def _common(pair: Pair, stretch: Stretch) -> int:
+    """The rows that both sides of a stretch have in common."""
+    one, other = (words(*side, pair.common.column_names) for side in ((pair.old, stretch.old), (pair.new, stretch.new)))
+    return len(one) - len(surplus(one, other))
 
 
 def _column_guesses(pair: Pair, likely: Sequence[tuple[Column, Column]]) -> Iterator[Guess]:
@@ -131,9 +145,14 @@ def _column_guesses(pair: Pair, likely: Sequence[tuple[Column, Column]]) -> Iter
 def _few(pair: Pair) -> Iterator[Shared]:
     """The first rows of the first, a middle and the last stretch."""
     all_units = units(pair)
-    for index in sorted({0, len(all_units) // 2, len(all_units) - 1}) if all_units else ():
+    for index in _some(len(all_units)):
         shared = shared_rows(pair, all_units[index])
         yield shared.taken(np.arange(min(_FEW, len(shared))))
+
+
+def _some(count: int) -> list[int]:
+    """The first, a middle and the last one of so many."""
+    return sorted({0, count // 2, count - 1}) if count else []
 
 
 def _hashes(tables: Sequence[pa.Table], columns: Mapping[str, Column]) -> dict[str, Hashes]:

@@ -11,6 +11,7 @@ from tdv.errors import IntegrityError, NotFound, UsageError
 from tdv.model.diff_report import DiffReport, ReportOptions, SchemaChange
 from tdv.model.manifest import ScenarioManifest
 from tdv.model.schema import DatasetSchema, Reference, TableSchema
+from tests.diff.states import States, opened
 from tests.snapshots import column, snapshot
 
 Tables = Mapping[TableSchema, Mapping[str, Sequence[Any]]]
@@ -182,6 +183,29 @@ def test_renamed_columns_are_guessed_from_values(tmp_path: Path) -> None:
 def test_renamed_tables_are_guessed_from_values(tmp_path: Path) -> None:
     found = told(tmp_path, new={replace(USERS, name="people"): OLD[USERS]})
     assert SchemaChange("table-renamed", "people", "", "users", "people", guess=True) in found.schema
+
+
+MANY_ROWS = {number: {"id": number, "name": f"n{number}", "age": 1, "score": 0.5} for number in range(90)}
+
+
+@pytest.mark.parametrize(
+    ("key", "changed", "is_guessed"),
+    [
+        (("id",), range(9), True),
+        (("id",), range(80, 90), True),
+        (("id",), range(20, 90), False),
+        (("id",), range(70), False),
+        ((), range(1), True),
+        ((), range(60), False),
+    ],
+)
+def test_renamed_tables_are_guessed_from_all_parts(key: tuple[str, ...], changed: range, is_guessed: bool) -> None:
+    before, after = replace(USERS, key=key), replace(USERS, name="people", key=key)
+    rows = [{**row, "age": 5} if number in changed else row for number, row in MANY_ROWS.items()]
+    with opened(States(((before, list(MANY_ROWS.values())),)), States(((after, rows),))) as (old, new):
+        assert len(old.manifest.tables[0].parts) > 10
+        found = report(old, new, ("a", "b"), ReportOptions(limit=0))
+    assert [change.after for change in found.schema if change.guess] == (["people"] if is_guessed else [])
 
 
 def test_columns_without_common_values_are_no_rename(tmp_path: Path) -> None:
