@@ -339,6 +339,29 @@ def test_sql_widens_the_narrower_types_of_a_target_that_others_made(repo: Reposi
     made.tdv("diff", f"duckdb:///{path}", "shop@workspace", "--exit-code", expect=0)
 
 
+def test_columns_of_a_target_that_round_times_are_widened(repo: RepositoryBuilder, empty_postgresql: str) -> None:
+    columns = "id: {type: int64}, at: {type: timestamp}, seen: {type: timestamptz, nullable: true}, of: {type: time}"
+    row = "2026-01-01T10:00:00.5,2026-01-01T10:00:00.123456Z,12:30:00.7"
+    made = repo(
+        {
+            "datasets/shop/dataset.yaml": f"dataset: shop\ntables: {{visits: {{key: [id], columns: {{{columns}}}}}}}\n",
+            "datasets/shop/seeds/visits.csv": f"id,at,seen,of\n1,{row}\n2,{row}\n",
+        }
+    ).prepared()
+    made.tdv("build", "shop", expect=0)
+    run_sql(
+        empty_postgresql,
+        "CREATE TABLE visits (id bigint PRIMARY KEY, at timestamp(0) NOT NULL, seen timestamptz(3), of time NOT NULL)",
+        "INSERT INTO visits VALUES (1, '2026-01-01 10:00:00', NULL, '12:30:00.7')",
+    )
+    told = made.tdv("diff", empty_postgresql, "shop@workspace", expect=0).stdout
+    assert "visits.at rounds fractions of a second; visits.seen rounds fractions of a second." in told
+    script = made.tdv("diff", empty_postgresql, "shop@workspace", "--sql", expect=0).stdout
+    run_sql(empty_postgresql, *(line for line in script.splitlines() if not line.startswith("--")))
+    told = made.tdv("diff", empty_postgresql, "shop@workspace", "--exit-code", expect=0).stdout
+    assert "rounds" not in told
+
+
 def test_show_private_shows_values(repo: RepositoryBuilder) -> None:
     assert "cy@example.test → cyd@example.test" in shop(repo).tdv("diff", "--show-private", expect=0).stdout
 

@@ -30,17 +30,21 @@ _TOGETHER: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class ScriptOptions:
-    """`names` are the references of both states, `tables` narrows to some; `reveal` writes private values."""
+    """`names` are the references of both states, `tables` narrows to some; `reveal` writes private values.
+
+    `rounding` are columns of the older state, each with its table, that the database declares to round times.
+    """
 
     names: tuple[str, str]
     reveal: bool = False
     tables: Collection[str] = ()
+    rounding: frozenset[tuple[str, str]] = frozenset()
 
 
 def statements(old: Snapshot, new: Snapshot, dialect: Dialect, options: ScriptOptions) -> Iterator[str]:
     """Line by line."""
     found = steps(diff(old, new, WHOLE, options.tables), dialect)
-    script = _Script(found, new, dialect, options.reveal)
+    script = _Script(found, new, dialect, options)
     yield f"-- {' → '.join(map(shown, options.names))}"
     yield from (f"-- {note}" for note in dialect.notes(found.outline))
     yield from (f"{statement};" for statement in script.all())
@@ -51,17 +55,18 @@ def statements(old: Snapshot, new: Snapshot, dialect: Dialect, options: ScriptOp
 class _Script:
     """Writes statements and counts the values that it hides."""
 
-    def __init__(self, found: Steps, new: Snapshot, dialect: Dialect, reveal: bool) -> None:
+    def __init__(self, found: Steps, new: Snapshot, dialect: Dialect, options: ScriptOptions) -> None:
         self._found = found
         self._new = new
         self._dialect = dialect
-        self._reveal = reveal
+        self._options = options
         self.hidden = 0
 
     def all(self) -> Iterator[str]:
         """The statements in order."""
         known = self._found.outline
         yield from self._dialect.begin(known)
+        yield from self._unrounded()
         yield from (f"DROP TABLE {quote(table.name)}" for table in self._found.children_first if table.new is None)
         for table in self._found.children_first:
             yield from self._deletes(table)
@@ -69,6 +74,13 @@ class _Script:
             yield from self._rows_of(table)
         yield from self._declarations()
         yield from self._dialect.end(known)
+
+    def _unrounded(self) -> Iterator[str]:
+        """What would round rows that come takes them as they are."""
+        for table in self._found.parents_first:
+            if table.old is not None:
+                names = [name for name in table.common.column_names if (table.name, name) in self._options.rounding]
+                yield from self._dialect.unround(table.old, names)
 
     def _rows_of(self, table: TableDiff) -> Iterator[str]:
         """Rows that change and come, in a table that takes them."""
@@ -172,7 +184,7 @@ class _Script:
         return [self._literals(array, column, table) for array, column in zip(arrays, columns, strict=True)]
 
     def _literals(self, array: Any, column: Column, table: TableDiff) -> list[str]:
-        hidden = None if self._reveal else _mark(column.name, table)
+        hidden = None if self._options.reveal else _mark(column.name, table)
         if hidden is None:
             return self._dialect.literals(array, column, table.name)
         self.hidden += len(array) - array.null_count

@@ -37,11 +37,12 @@ _FEW: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Both states; `notes` are about the target among them."""
+    """Both states; `notes` are about the target among them, `rounding` its columns that round times."""
 
     old: Snapshot
     new: Snapshot
     notes: tuple[str, ...] = ()
+    rounding: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def statements(ports: Ports, wish: DiffWish) -> Iterator[str]:
             from tdv.diff.sql import statements as lines
 
             names = (pair[0].reference, pair[1].reference)
-            options = ScriptOptions(names, wish.shown.reveal, wish.shown.tables)
+            options = ScriptOptions(names, wish.shown.reveal, wish.shown.tables, opened.rounding)
             yield from lines(opened.old, opened.new, dialect, options)
 
 
@@ -249,16 +250,18 @@ def _with_target(ports: Ports, pair: Pair, directory: Path, dialect: Dialect | N
     from tdv.project.live import captured
     from tdv.project.narrower import Narrower
     from tdv.targets.dialect import dialect_of
+    from tdv.targets.protocol import Rounding
 
     old, new = pair
     live, state = (old, new) if isinstance(new, State) else (new, old)
     assert isinstance(state, State)
     assert not isinstance(live, State)
     model = obtain.open_state(ports, state)
-    narrower = Narrower(dialect_of(live.engine))
+    rounding = live.target.rounding() if isinstance(live.target, Rounding) else frozenset()
+    narrower = Narrower(dialect_of(live.engine), rounding)
     describe = narrower.describe
     if dialect is not None and live is old:
         describe = Declared.of(live.target, dialect).describe
     found = captured(live, model, directory, describe)
     notes = narrower.note(live.reference, state.reference)
-    return Opened(found, model, notes) if live is old else Opened(model, found, notes)
+    return Opened(found, model, notes, rounding) if live is old else Opened(model, found, notes)

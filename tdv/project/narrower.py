@@ -22,15 +22,21 @@ _SHOWN: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Narrower:
-    """Collects what is narrower while the tables of a target are described; nothing of an engine without a schema."""
+    """Collects what is narrower while the tables of a target are described; nothing of an engine without a schema.
+
+    `rounding` are the columns, each with its table, that round times.
+    """
 
     dialect: Dialect | None
+    rounding: frozenset[tuple[str, str]] = frozenset()
     found: list[str] = field(default_factory=list)
 
     def describe(self, wanted: TableSchema, found: TableSchema) -> TableSchema:
         """The table as the state has it: what is compared with a live target is its tables, columns and rows."""
         if self.dialect is not None:
             self.found.extend(_narrower(self.dialect, wanted, found))
+            rounding = [name for name in wanted.column_names if (wanted.name, name) in self.rounding]
+            self.found.extend(f"{wanted.name}.{name} rounds fractions of a second" for name in rounding)
         return wanted
 
     def note(self, target: str, state: str) -> tuple[str, ...]:

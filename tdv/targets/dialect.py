@@ -126,6 +126,9 @@ class Dialect(Protocol):
     def finish(self, table: TableSchema, known: frozenset[str]) -> list[str]:
         """What is declared on a created table once it has its rows."""
 
+    def unround(self, table: TableSchema, names: Iterable[str]) -> list[str]:
+        """Lets columns keep all digits of times; nothing where no column of the engine is known not to."""
+
     def refer(self, table: TableSchema, known: frozenset[str]) -> list[str]:
         """The references that are declared once all tables have their rows and keys."""
 
@@ -224,6 +227,9 @@ class Rebuilds:
         return []
 
     def refer(self, table: TableSchema, known: frozenset[str]) -> list[str]:
+        return []
+
+    def unround(self, table: TableSchema, names: Iterable[str]) -> list[str]:
         return []
 
     def cast(self, name: str, old: LogicalType, new: LogicalType) -> str | None:

@@ -281,6 +281,14 @@ class Findable(Protocol):
 
 
 @runtime_checkable
+class Rounding(Protocol):
+    """A target of which columns may be declared to round times, which no type of a schema tells."""
+
+    def rounding(self) -> frozenset[tuple[str, str]]:
+        """The columns, each with its table, that keep fewer than the six digits of a microsecond."""
+
+
+@runtime_checkable
 class Schemaless(Protocol):
     """A target that `inspect` refuses, since its tables do not tell keys and types: they are those of a release."""
 

@@ -76,6 +76,10 @@ class PostgresqlDialect:
     def finish(self, table: TableSchema, known: frozenset[str]) -> list[str]:
         return [*ddl.create_keys(table, _HERE), *ddl.create_indexes(table, _HERE, known)]
 
+    def unround(self, table: TableSchema, names: Iterable[str]) -> list[str]:
+        columns = (table.column(name) for name in names)
+        return _altered(quote(table.name), (f"ALTER COLUMN {quote(c.name)} TYPE {declared(c.type)}" for c in columns))
+
     def refer(self, table: TableSchema, known: frozenset[str]) -> list[str]:
         return ddl.create_references(table, _HERE, known)
 

@@ -47,6 +47,12 @@ SELECT i.relname FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
   WHERE x.indrelid = %s::regclass AND x.indisunique
     AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = x.indexrelid) ORDER BY i.relname
 """
+_ROUNDING: Final = r"""
+SELECT c.relname::text, a.attname::text FROM pg_attribute a
+  JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = %s AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
+    AND format_type(a.atttypid, a.atttypmod) ~ '^(timestamp|time)\([0-5]\)'
+"""
 _ENUMERATION: Final = "e"
 
 
@@ -76,6 +82,11 @@ def omitted(connection: Connection) -> tuple[str, ...]:
         for (index,) in execute(connection, _UNIQUE_INDEXES, place):
             found.append(f"the unique index {index} of {name}, which is no constraint; `unique:` takes columns")
     return tuple(found)
+
+
+def rounding(connection: Connection) -> frozenset[tuple[str, str]]:
+    """The columns that round times, each with its table."""
+    return frozenset(execute(connection, _ROUNDING, schema_of(connection)))
 
 
 def _column(connection: Connection, place: str, their: Theirs) -> Column | None:

@@ -126,6 +126,13 @@ class PostgresqlTarget(OnServer):
             with self._connected() as connection:
                 return omitted(connection)
 
+    def rounding(self) -> frozenset[tuple[str, str]]:
+        with self.failures():
+            from tdv.targets.postgresql.inspection import rounding
+
+            with self._connected() as connection:
+                return rounding(connection)
+
     def look_up(self, table: str) -> Sequence[Mapping[str, Any]] | None:
         with self.failures():
             from tdv.targets.postgresql.catalogue import select
