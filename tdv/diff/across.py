@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
+from tdv.content import compute as pc
 from tdv.content.text import to_text
 from tdv.diff.cells import Mask, forgive
 from tdv.model.types import LogicalType
@@ -54,10 +55,7 @@ def _values_differ(old: pa.Array, new: pa.Array, kinds: Kinds) -> Mask:
 
 
 def _not_equal(old: pa.Array, new: pa.Array) -> Mask:
-    # Most tables keep the types of their columns, and should not wait for what compares others.
-    import pyarrow.compute as pc
-
-    return np.asarray(pc.fill_null(pc.not_equal(old, new), True).to_numpy(zero_copy_only=False))
+    return np.asarray(pc.coalesce(pc.not_equal(old, new), True).to_numpy(zero_copy_only=False))
 
 
 def _floats_equal(floats: Any, others: pa.Array, kind: LogicalType) -> Mask:
