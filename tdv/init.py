@@ -40,7 +40,8 @@ default: {target: local}
 # What `dvc init` writes (`dvc.repo.init`, `dvc.config.Config.init`).
 _DVC_FILES: Final[Mapping[str, str]] = {".dvc/config": "", ".dvc/.gitignore": "/config.local\n/tmp\n/cache\n"}
 _DVC_YAML: Final = "stages: {}\n"
-_IGNORED_BY_GIT: Final = ("/.tdv/",)
+# The second one is what the jobs of `tdv init --ci` write, which people run at home as well.
+_IGNORED_BY_GIT: Final = ("/.tdv/", "/tdv-review/")
 # DVC hashes whole directories: what editors and Python leave there must not look like a change of the sources.
 _IGNORED_BY_DVC: Final = ("__pycache__/", "*.pyc", "*~", "*.swp", ".DS_Store", "/.tdv/")
 # Sources are hashed by their bytes, so that line ends must be the same on every machine.

@@ -216,6 +216,27 @@ def test_again_writes_nothing_and_keeps_what_somebody_changed(tmp_path: Path) ->
     assert made.read("ci/tdv/review.sh") == "mine\n"
 
 
+def test_drivers_are_registered_in_a_clone_of_a_project(tmp_path: Path) -> None:
+    made = Repository.create(tmp_path / "repo")
+    for words in (("init",), ("init", "--ci", "github")):
+        made.tdv(*words, expect=0)
+    made.commit("Begin")
+    run("git", "clone", "--quiet", made.root, "clone", cwd=tmp_path)
+    clone = Repository(tmp_path / "clone")
+    assert clone.tdv("init", "--ci", "github", expect=0).stdout == "extended .git/config\n"
+    assert "tdv merge" in clone.git("config", "--local", "merge.tdv.driver")
+    assert clone.tdv("init", "--ci", "github", expect=0).stdout == "Everything is there already.\n"
+    assert clone.tdv("init", expect=0).stdout == "Everything is there already.\n"
+
+
+def test_what_the_job_writes_is_ignored(tmp_path: Path) -> None:
+    made = Repository.create(tmp_path / "repo")
+    made.tdv("init", expect=0)
+    assert made.read(".gitignore") == "/.tdv/\n/tdv-review/\n"
+    made.write({"tdv-review/check.md": "### Test data\n"})
+    assert "tdv-review" not in made.git("status", "--porcelain")
+
+
 def test_main_branch_is_the_repositorys(tmp_path: Path) -> None:
     made = Repository.create(tmp_path / "repo", {"a": "b"})
     made.git("branch", "-m", "trunk")

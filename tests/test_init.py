@@ -75,7 +75,7 @@ def test_init_keeps_what_exists(repo: RepositoryBuilder) -> None:
     assert set(done.changed) == {".gitignore", ".gitattributes", ".dvcignore", ".git/config"}
     assert (root / "tdv.yaml").read_text() == mine["tdv.yaml"]
     assert (root / "dvc.yaml").read_text() == mine["dvc.yaml"]
-    assert (root / ".gitignore").read_text() == "*.log\n/.tdv/\n"
+    assert (root / ".gitignore").read_text() == "*.log\n/.tdv/\n/tdv-review/\n"
     assert (root / ".gitattributes").read_text().count("CHANGELOG.md") == 1
 
 

@@ -39,14 +39,24 @@ _FILES: Final[Mapping[Forge, Mapping[str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """Paths that are new, paths that were there with another content and were kept, and what is left to do."""
+    """Paths that are new, paths that were there with another content and were kept, and what is left to do.
+
+    `changed` are files that got lines added.
+    """
 
     created: tuple[str, ...]
     kept: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
 
     def to_plain(self) -> dict[str, Any]:
-        return {"format": FORMAT, "created": list(self.created), "kept": list(self.kept), "notes": list(self.notes)}
+        return {
+            "format": FORMAT,
+            "created": list(self.created),
+            "changed": list(self.changed),
+            "kept": list(self.kept),
+            "notes": list(self.notes),
+        }
 
 
 def write(root: Path, forge: Forge, branch: str) -> Written:

@@ -61,9 +61,11 @@ def _write_ci(ctx: typer.Context, forge: ForgeName, *, json: bool) -> None:
         return
     for path in written.created:
         terminal.out(f"created  {path}")
+    for path in written.changed:
+        terminal.out(f"extended {path}")
     for path in written.kept:
         terminal.out(f"kept     {path}: it differs from what this version writes")
     for note in written.notes:
         terminal.out(note)
-    if not (written.created or written.kept or written.notes):
+    if not (written.created or written.changed or written.kept or written.notes):
         terminal.out("Everything is there already.")

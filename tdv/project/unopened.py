@@ -7,6 +7,7 @@ and nothing fails for the lack of one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,14 +34,23 @@ def prepare(directory: Path) -> Prepared:
 
 
 def write_ci(directory: Path, forge: ForgeName) -> Written:
-    """Writes what a forge needs to review pull requests, at the top of the repository that `directory` is in."""
+    """Writes what a forge needs to review pull requests, at the top of the repository that `directory` is in.
+
+    In a clone of a repository with a project it registers Git's drivers, too, as `prepare` does.
+    """
     from tdv import ci
+    from tdv.init import GIT_CONFIG, TDV_YAML
+    from tdv.store import drivers
     from tdv.store.git import Git
 
-    git = Git(directory.resolve(), config.process_environment())
+    environ = config.process_environment()
+    git = Git(Git(directory.resolve(), environ).top(), environ)
     main = git.default_remote_branch()
     branch = main.partition("/")[2] if main else git.branch()
-    return ci.write(git.top(), forge, branch or "main")
+    written = ci.write(git.root, forge, branch or "main")
+    if git.work_files((f"**/{TDV_YAML}",)) and drivers.register(git):
+        return replace(written, changed=(GIT_CONFIG,))
+    return written
 
 
 def comment(wish: CommentWish) -> Commented:
