@@ -11,7 +11,7 @@ from tdv import documents
 from tests.conftest import RepositoryBuilder
 from tests.repository import Repository
 from tests.shop import released_shop
-from tests.targets.servers import run_sql
+from tests.targets.servers import run_mysql, run_sql
 
 SPEC = """
 dataset: shop
@@ -360,6 +360,58 @@ def test_columns_of_a_target_that_round_times_are_widened(repo: RepositoryBuilde
     run_sql(empty_postgresql, *(line for line in script.splitlines() if not line.startswith("--")))
     told = made.tdv("diff", empty_postgresql, "shop@workspace", "--exit-code", expect=0).stdout
     assert "rounds" not in told
+
+
+VISITS = "id: {type: uuid}, at: {type: timestamptz}, opens: {type: time, nullable: true}"
+SEEDS = "id,at,opens\n{a},2026-01-01T10:00:00Z,\n{b},2026-01-02T10:00:00.5Z,08:00:00\n"
+OLD, NEW = (f"{letter * 8}-0000-4000-8000-000000000001" for letter in "ab")
+
+
+def test_sql_writes_values_as_the_tables_of_an_application_hold_them(repo: RepositoryBuilder) -> None:
+    made = repo(
+        {
+            "datasets/shop/dataset.yaml": f"dataset: shop\ntables: {{visits: {{key: [id], columns: {{{VISITS}}}}}}}\n",
+            "datasets/shop/seeds/visits.csv": SEEDS.format(a=OLD, b=NEW),
+        }
+    ).prepared()
+    made.tdv("build", "shop", expect=0)
+    path = made.root / "app.db"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.executescript(
+            "CREATE TABLE visits (id CHAR(32) PRIMARY KEY NOT NULL, at DATETIME NOT NULL, opens TIME);"
+            "CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY);"
+            f"INSERT INTO visits VALUES ('{OLD.replace('-', '')}', '2025-12-31 23:00:00.000000', '09:00:00.000000'),"
+            f"('{'c' * 32}', '2025-12-31 23:00:00.000000', NULL);"
+        )
+        script = made.tdv("diff", f"sqlite:///{path}", "shop@workspace", "--sql", expect=0).stdout
+        connection.executescript(script)
+        assert sorted(connection.execute("SELECT * FROM visits").fetchall()) == [
+            (OLD.replace("-", ""), "2026-01-01 10:00:00.000000", None),
+            (NEW.replace("-", ""), "2026-01-02 10:00:00.500000", "08:00:00.000000"),
+        ]
+    made.tdv("diff", f"sqlite:///{path}", "shop@workspace", "--exit-code", expect=0)
+    made.tdv("checkout", "shop@workspace", "--target", "own.db", expect=0)
+    with contextlib.closing(sqlite3.connect(made.root / "own.db")) as connection:
+        connection.execute("DELETE FROM visits")
+        connection.commit()
+        script = made.tdv("diff", "sqlite:///own.db", "shop@workspace", "--sql", expect=0).stdout
+        assert f"'{OLD}'" in script
+
+
+def test_sql_writes_uuids_as_the_tables_of_a_mysql_application_hold_them(
+    repo: RepositoryBuilder, empty_mysql: str
+) -> None:
+    made = repo(
+        {
+            "datasets/shop/dataset.yaml": "dataset: shop\ntables: {t: {key: [id], columns: {id: {type: uuid}}}}\n",
+            "datasets/shop/seeds/t.csv": f"id\n{OLD}\n",
+        }
+    ).prepared()
+    made.tdv("build", "shop", expect=0)
+    run_mysql(empty_mysql, "CREATE TABLE t (id CHAR(32) PRIMARY KEY)", f"INSERT INTO t VALUES ('{'c' * 32}')")
+    script = made.tdv("diff", empty_mysql, "shop@workspace", "--sql", expect=0).stdout
+    assert f"('{OLD.replace('-', '')}')" in script
+    assert f"\"id\" = '{'c' * 32}'" in script
 
 
 def test_show_private_shows_values(repo: RepositoryBuilder) -> None:

@@ -25,6 +25,7 @@ from tdv.store.records import DATASETS, SPEC
 
 if TYPE_CHECKING:
     from tdv.content.snapshot import Snapshot
+    from tdv.project.live import Live
     from tdv.project.ports import Ports
     from tdv.store.pipeline import StageLock
     from tdv.targets.dialect import Dialect
@@ -86,7 +87,17 @@ def statements(ports: Ports, wish: DiffWish) -> Iterator[str]:
 
             names = (pair[0].reference, pair[1].reference)
             options = ScriptOptions(names, wish.shown.reveal, wish.shown.tables, opened.rounding)
-            yield from lines(opened.old, opened.new, dialect, options)
+            yield from lines(opened.old, opened.new, _of_tables(dialect, pair[0]), options)
+
+
+def _of_tables(dialect: Dialect, changed: State | Live) -> Dialect:
+    """The same dialect in the form of the tables that a script is to change."""
+    from tdv.targets.protocol import Spoken
+
+    if isinstance(changed, State) or not isinstance(changed.target, Spoken):
+        return dialect
+    own = changed.target.dialect()
+    return own if own.name == dialect.name else dialect
 
 
 def _dialect(ports: Ports, wish: DiffWish, pairs: Sequence[Pair]) -> Dialect:

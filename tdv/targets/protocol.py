@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from tdv.config import TargetSettings
+    from tdv.targets.dialect import Dialect
 
 STATE_TABLE = "_tdv_state"
 """The table in which a database says what tdv put into it."""
@@ -270,6 +271,14 @@ class Selective(Protocol):
 
     def omitted(self) -> tuple[str, ...]:
         """One phrase for each kind of rule or column of a table that a schema has no place for."""
+
+
+@runtime_checkable
+class Spoken(Protocol):
+    """A target whose tables may hold values in a form that an application chose."""
+
+    def dialect(self) -> Dialect:
+        """The engine's dialect, whose literals are in the form of these tables."""
 
 
 @runtime_checkable

@@ -29,9 +29,11 @@ _SETTINGS: Final = ("sql_mode", "time_zone", "autocommit", "foreign_key_checks")
 
 @dataclass(frozen=True, slots=True)
 class MysqlDialect(Rebuilds):
-    """See `tdv.targets.dialect.Dialect`."""
+    """See `tdv.targets.dialect.Dialect`; `digits` are the columns, each with its table, that have room for the digits
+    of a uuid alone."""
 
     name: str = "mysql"
+    digits: frozenset[tuple[str, str]] = frozenset()
 
     def notes(self, outline: Outline) -> list[str]:
         note = "MySQL ends a transaction wherever a table is made or dropped: after an error, part of this is done."
@@ -44,6 +46,8 @@ class MysqlDialect(Rebuilds):
 
     def literals(self, array: pa.Array, column: Column, table: str) -> list[str]:
         texts = stored(array, column, table).to_pylist()
+        if (table, column.name) in self.digits and column.type.name == "uuid":
+            texts = [text and text.replace("-", "") for text in texts]
         if column.type.name in NUMBERS:
             return ["NULL" if text is None else text for text in texts]
         if column.type.name == "binary":

@@ -31,6 +31,9 @@ SELECT COLUMN_NAME, COLUMN_TYPE, DATA_TYPE, IS_NULLABLE = 'NO',
     COLUMN_DEFAULT IS NOT NULL OR EXTRA LIKE '%%auto_increment%%', COALESCE(GENERATION_EXPRESSION, '') <> ''
   FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s ORDER BY ORDINAL_POSITION
 """
+_ALL: Final = (
+    "SELECT TABLE_NAME, COLUMN_NAME, COLUMN_TYPE FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()"
+)
 _FOREIGN_KEYS: Final = """
 SELECT CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME, REFERENCED_COLUMN_NAME
   FROM information_schema.KEY_COLUMN_USAGE
@@ -55,6 +58,11 @@ def fitting(connection: Connection, name: str, table: TableSchema) -> tuple[Colu
     """The columns to fill in the table that the server calls `name`, generated ones left out; raises `Refused` with
     all differences."""
     return fitted(table, columns_of(connection, name), _holds)
+
+
+def short_columns(connection: Connection) -> frozenset[tuple[str, str]]:
+    """The columns of the database, each with its table, that have room for the digits of a uuid alone."""
+    return frozenset((table, column) for table, column, kind in execute(connection, _ALL) if length_of(kind) == _DIGITS)
 
 
 def as_digits(connection: Connection, name: str, content: TableContent) -> TableContent:

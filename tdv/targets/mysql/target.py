@@ -22,6 +22,7 @@ from tdv.targets.survey import deletions, migrates, restores
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from tdv.targets.mysql.dialect import MysqlDialect
     from tdv.targets.mysql.whole import Whole
     from tdv.targets.mysql.wire import Connection
     from tdv.targets.throwaway import Throwaways
@@ -115,6 +116,14 @@ class MysqlTarget(OnServer):
 
             with self._connected() as connection:
                 return omitted(connection)
+
+    def dialect(self) -> MysqlDialect:
+        with self.failures():
+            from tdv.targets.mysql.dialect import MysqlDialect
+            from tdv.targets.mysql.tables import short_columns
+
+            with self._connected() as connection:
+                return MysqlDialect(digits=short_columns(connection))
 
     def look_up(self, table: str) -> Sequence[Mapping[str, Any]] | None:
         with self.failures():

@@ -21,6 +21,7 @@ from tdv.targets.sql import quote
 from tdv.targets.sqlite import ddl
 from tdv.targets.sqlite.codec import storage
 from tdv.targets.sqlite.literals import literals
+from tdv.targets.sqlite.theirs import Written
 
 _ROW_IDS: Final = ("rowid", "_rowid_", "oid")
 _CHECK: Final = quote("_tdv_check")
@@ -31,9 +32,11 @@ _MIDNIGHT: Final = "' 00:00:00'"
 
 @dataclass(frozen=True, slots=True)
 class SqliteDialect(Rebuilds):
-    """See `tdv.targets.dialect.Dialect`."""
+    """See `tdv.targets.dialect.Dialect`; `written` is how tables that are to be changed hold values, where an
+    application made them."""
 
     name: str = "sqlite"
+    written: Written = Written({}, by_sqlalchemy=False)  # noqa: RUF009 - a frozen value
 
     def notes(self, outline: Outline) -> list[str]:
         return ["For SQLite; `sqlite3 -bail` stops at the first error."]
@@ -45,7 +48,7 @@ class SqliteDialect(Rebuilds):
         refuse_types(tables, ddl.LOSSES, "SQLite")
 
     def literals(self, array: pa.Array, column: Column, table: str) -> list[str]:
-        return list(literals(array, column, table, _texts).to_pylist())
+        return list(literals(array, column, table, lambda t: _texts(self.written.texts(t, column, table))).to_pylist())
 
     def equal(self, column: Column, literal: str) -> str:
         return f"{quote(column.name)} = {literal}"

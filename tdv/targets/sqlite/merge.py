@@ -148,7 +148,7 @@ class Merge:
             raise other_schema(table, _differences(missing, needed), [*missing, *needed])
         by_sqlalchemy = OF_SQLALCHEMY in self._found.objects
         return {
-            name: value(name, declared, known[name.lower()][2], by_sqlalchemy=by_sqlalchemy)
+            name: value(quote(name), declared, known[name.lower()][2], by_sqlalchemy=by_sqlalchemy)
             for name, declared in ours.items()
             if known[name.lower()][6] not in _GENERATED
         }

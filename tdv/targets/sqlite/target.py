@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from tdv.targets.sqlite.dialect import SqliteDialect
+
 BUSY_WAIT: Final = 5.0
 """Seconds to wait for somebody else's transaction."""
 _BUSY: Final = frozenset({"SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY"})
@@ -86,6 +88,14 @@ class SqliteTarget(OneFile):
         self.require()
         with self.failures(), closing(self._connect("ro")) as connection:
             return omitted(connection)
+
+    def dialect(self) -> SqliteDialect:
+        from tdv.targets.sqlite.dialect import SqliteDialect
+        from tdv.targets.sqlite.theirs import written
+
+        ours = {name.removeprefix("table ") for held in self.held() for name in held.objects}
+        with self.failures(), closing(self._connect("ro")) as connection:
+            return SqliteDialect(written=written(connection, ours))
 
     def survey(self) -> Survey:
         from tdv.targets.sqlite import state
