@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -52,6 +53,25 @@ def run(command: Command) -> int:
     with _outliving(process):
         code = process.wait()
     return code if code >= 0 else _SIGNALLED - code
+
+
+@contextmanager
+def orderly() -> Iterator[None]:
+    """What would end this process at once raises `SystemExit` in the block, with the exit code of a shell."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        for other in before:
+            signal.signal(other, signal.SIG_IGN)
+        sys.exit(_SIGNALLED + number)
+
+    before = [number for number in _PASSED_ON if signal.getsignal(number) is signal.SIG_DFL]
+    for number in before:
+        signal.signal(number, end)
+    try:
+        yield
+    finally:
+        for number in before:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 
 from tdv import config
 from tdv.config import AppSource, Environment, Migrations, Policy, Repository, Settings, TargetEntry
-from tdv.config.address import absolute, hosts, identity, without_credentials
+from tdv.config.address import absolute, hosts, identity, server, without_credentials
 from tdv.config.app import app_version
 from tdv.documents import parse
 from tdv.errors import ConfigError, DocumentError, NotFound, Refused, UsageError
@@ -331,10 +331,24 @@ def test_hosts_of_this_machine_are_one() -> None:
         ("mongodb://h/?authToken=s3cret", "mongodb://h/?authToken=…"),
         ("sqlite:////x.db", "sqlite:////x.db"),
         ("file:///out?format=csv", "file:///out?format=csv"),
+        ("postgresql:///db?host=/run&password=hunter2", "postgresql:///db?host=/run&password=…"),
     ],
 )
 def test_no_credential_is_shown(url: str, shown: str) -> None:
     assert without_credentials(url) == shown
+
+
+@pytest.mark.parametrize(
+    ("url", "where"),
+    [
+        ("postgresql+psycopg://ada:pw@h:1/db?dbname=x&host=/run", "postgresql://h:1/?host=/run"),
+        ("postgres:///db?host=/run&password=pw", "postgresql:///?host=/run&password=…"),
+        ("rediss://:pw@h/3?db=4", "redis://h/"),
+        ("sqlite:////srv/a b.db", "sqlite"),
+    ],
+)
+def test_server_is_named_without_database_and_credentials(url: str, where: str) -> None:
+    assert server(url) == where
 
 
 @pytest.mark.parametrize(

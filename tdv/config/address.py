@@ -49,7 +49,7 @@ def absolute(text: str, directory: Path) -> str:
     """The URL of `text` (a URL or a path), with a relative path counted from `directory`, an absolute one."""
     if not is_url(text):
         engine = "file" if text.endswith("/") else _SUFFIXES.get(Path(text).suffix.lower(), "file")
-        return _file_url(engine, _from(directory, text, ends=text.endswith("/")), "")
+        return file_url(engine, _from(directory, text, ends=text.endswith("/")), "")
     parts = _parsed(text)
     if _engine(parts.scheme) not in FILES:
         return text
@@ -58,7 +58,7 @@ def absolute(text: str, directory: Path) -> str:
     path = unquote(_written_path(parts))
     if path in ("", ":memory:"):
         return text
-    return _file_url(parts.scheme.lower(), _from(directory, path, ends=path.endswith("/")), parts.query)
+    return file_url(parts.scheme.lower(), _from(directory, path, ends=path.endswith("/")), parts.query)
 
 
 def identity(url: str) -> frozenset[str]:
@@ -142,9 +142,12 @@ def _from(directory: Path, path: str, *, ends: bool) -> str:
     return whole + "/" if ends and whole != "/" else whole
 
 
-def _file_url(scheme: str, path: str, query: str) -> str:
+def file_url(scheme: str, path: str, query: str = "") -> str:
+    """The URL of an absolute path. Only what would end the path, or be decoded, is encoded: not every program that is
+    given a URL decodes it."""
     slashes = "://" if _engine(scheme) == "file" else ":///"
-    return f"{scheme}{slashes}{quote(path, safe='/ :@!$&()*+,;=~')}" + (f"?{query}" if query else "")
+    written = re.sub(r"[%?#\x00-\x1f\x7f]", lambda match: quote(match[0]), path)
+    return f"{scheme}{slashes}{written}" + (f"?{query}" if query else "")
 
 
 def _option(parts: SplitResult, name: str) -> str | None:

@@ -15,6 +15,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.parse import unquote
 
 from tdv.errors import MigrationError, TdvError, Unfit, UsageError
 from tdv.model.receipt import ReceiptRelease
@@ -74,7 +75,7 @@ class Database:
     def path(self) -> Path | None:
         """The file, for an engine whose databases are files."""
         scheme, _, rest = self.url.partition(":///")
-        return Path(rest) if scheme in _FILES else None
+        return Path(unquote(rest)) if scheme in _FILES else None
 
     @property
     def version(self) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -59,7 +60,11 @@ def execute(ports: Ports, wish: ExecWish, execution_id: str, announce: Announce)
         url, receipt = _in_place(ports, wish, execution_id)
         announce(receipt)
         return _run(ports, wish, url, receipt)
-    with Databases(ports, execution_id) as databases:
+    with verb.orderly(), ExitStack() as stack:
+        databases = Databases(ports, execution_id)
+        if not wish.keep:
+            stack.callback(databases.forget)
+        stack.enter_context(databases)
         start = perf_counter()
         database = databases.create(wish.database)
         _, notes = databases.describe(wish.database)
@@ -73,7 +78,6 @@ def execute(ports: Ports, wish: ExecWish, execution_id: str, announce: Announce)
                 database.keep()
             else:
                 database.drop()
-                databases.forget()
 
 
 def _in_place(ports: Ports, wish: ExecWish, execution_id: str) -> tuple[str, Receipt]:

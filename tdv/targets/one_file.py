@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
 from tdv.config import TargetSettings
+from tdv.config.address import file_url
 from tdv.errors import DataError, IntegrityError, Refused, TargetError, UsageError
 from tdv.model.schema import TableSchema
 from tdv.targets import disk
@@ -203,7 +204,9 @@ class OneFile(ABC):
 
     def _build_in(self, schema: AppSchema, path: Path, load: Load) -> tuple[Held, ...]:
         """Writes an image at `path` with the rows in the application's schema."""
-        settings = replace(self.settings, name=None, url=f"{self.engine}:///{path}", owns="tables", protected=False)
+        settings = replace(
+            self.settings, name=None, url=file_url(self.engine, str(path)), owns="tables", protected=False
+        )
         beside = type(self)(settings, self.work)
         schema.make(settings)
         with beside.failures():

@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from tdv.config.address import file_url
 from tdv.durable import locked
 from tdv.errors import Refused, TargetError
 from tdv.targets import disk
@@ -106,7 +107,7 @@ class FileThrowaways:
                     yield Leaving("image", entry.name, datetime.fromtimestamp(used, UTC), "", entry.stat().st_size)
 
     def _settings(self, name: str) -> TargetSettings:
-        url = f"{self._like.engine}:///{self._path(name)}"
+        url = file_url(self._like.engine, str(self._path(name)))
         return replace(self._like.settings, name=None, url=url, owns="database", protected=False)
 
     def _path(self, name: str) -> Path:

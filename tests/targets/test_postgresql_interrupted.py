@@ -25,6 +25,7 @@ psycopg = pytest.importorskip("psycopg")
 pytest_plugins = ["tests.targets.servers"]
 
 CREATING = "SELECT pid FROM pg_stat_activity WHERE query LIKE 'CREATE DATABASE \"tdv_2%' AND wait_event_type = 'Lock'"
+EVERY = "SELECT datname FROM pg_database WHERE datname LIKE 'tdv\\_2%'"
 MAKE = """
 import sys, tdv
 from tdv.project.databases import DatabaseWish
@@ -115,6 +116,19 @@ def test_end_that_is_interrupted_leaves_no_database(project: Project, url: str) 
     with project.databases("next") as others:
         others.create(wish)
     assert left(url, "ending") == []
+    assert list((project.ports.state / "runs").glob("*.made")) == []
+
+
+def test_exec_that_is_ended_meanwhile_leaves_no_database(project: Project, shop: Repository, url: str) -> None:
+    before = run_sql(url, EVERY)
+    words = [sys.executable, "-m", "tdv", "exec", "-t", url, "--fresh", "--", "true"]
+    with held(url) as let_go:
+        process = subprocess.Popen(words, cwd=shop.root)
+        until(lambda: run_sql(url, CREATING))
+        process.terminate()
+        assert process.wait() == 128 + signal.SIGTERM
+        let_go()
+    assert run_sql(url, EVERY) == before
     assert list((project.ports.state / "runs").glob("*.made")) == []
 
 

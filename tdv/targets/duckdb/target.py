@@ -127,6 +127,8 @@ class DuckdbTarget(OneFile):
                     hint="Close the programs that have it open, then run the command again.",
                 ) from exc
             hint = next(hint for words, hint in _HINTS if words in str(exc))
+            if "?" in str(self.path):
+                hint = "DuckDB cannot write below a directory that has ? in its name; rename it, or use SQLite."
             raise TargetError(f"DuckDB failed on {self.path}: {_first_line(exc)}", hint=hint) from exc
         except OSError as exc:
             raise TargetError(
