@@ -23,6 +23,15 @@ from tdv.errors import DataError, StatementError, UsageError
 from tdv.model.schema import TableSchema
 
 _NUMBER: Final = "tdv row number"
+_REASONS: Final = {
+    "ConversionException": "a value cannot be converted to another type",
+    "OutOfRangeException": "a value is out of the range of its type",
+    "InvalidInputException": "a function does not take a value",
+    "InterruptException": "it takes too long",
+    "OutOfMemoryException": "it takes too much memory",
+}
+"""In words, by the name of the engine's error, whose text may hold values of private columns."""
+_TRY: Final = "TRY(…) is NULL, and so no match, where what stands in it fails: --where 'TRY(CAST(age AS INT) > 90)'."
 _KINDS: Final = re.compile(r"^\w+ Error: ")
 
 
@@ -78,7 +87,7 @@ class Filter:
         except StatementError as exc:
             return _KINDS.sub("", exc.reason).removesuffix("!")
         except DataError as exc:
-            return f"it fails with {exc.facts.get('error')}"
+            return _reason(exc)
         return None
 
     def positions(self, rows: pa.Table, schema: TableSchema) -> Positions:
@@ -90,8 +99,8 @@ class Filter:
         try:
             return self._query(rows)
         except DataError as exc:
-            problem = f"--where {self._expression!r} fails on rows of {schema.name!r} ({exc.facts.get('error')})"
-            raise UsageError(problem, hint="Let it hold for every row, as TRY_CAST does where CAST fails.") from exc
+            problem = f"--where {self._expression!r} fails on rows of {schema.name!r}: {_reason(exc)}"
+            raise UsageError(problem, hint=_TRY) from exc
 
     def piece(self, pair: Pair, piece: Piece, limit: int | None) -> Piece:
         """What is left of a piece, at most `limit` rows of each kind; counts are whole."""
@@ -125,6 +134,10 @@ class Filter:
         # `check_expression` has seen to it that this is one expression.
         found = self._sandbox.query(f"SELECT {self._number} FROM rows WHERE ({self._expression}\n)")
         return np.sort(found.column(0).to_numpy())
+
+
+def _reason(error: DataError) -> str:
+    return _REASONS.get(str(error.facts.get("error")), "it has no value there")
 
 
 def _first(rows: pa.Table | None, at: Positions) -> pa.Table | None:

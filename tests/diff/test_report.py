@@ -121,10 +121,30 @@ def test_where_of_a_table_is_taken(expression: str) -> None:
     check_names([DatasetSchema((USERS,))], ReportOptions(where=expression))
 
 
-def test_where_that_fails_on_a_row_says_so_without_the_row(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="fails on rows of 'users'") as caught:
-        told(tmp_path, where="CAST(name AS INT) > 3")
-    assert "'d'" not in str(caught.value)
+@pytest.mark.parametrize(
+    ("expression", "reason"),
+    [
+        ("CAST(name AS INT) > 3", "a value cannot be converted to another type"),
+        ("(id << 62) > 0", "a value is out of the range of its type"),
+        ("error(name) = 1", "a function does not take a value"),
+    ],
+)
+def test_where_that_fails_on_a_row_says_so_without_the_row(tmp_path: Path, expression: str, reason: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        told(tmp_path, where=expression)
+    assert str(caught.value) == f"--where {expression!r} fails on rows of 'users': {reason}"
+    assert "TRY(" in str(caught.value.hint)
+
+
+def test_where_of_which_a_constant_fails_says_so() -> None:
+    with pytest.raises(UsageError, match="fits no table: a function does not take a value"):
+        check_names([DatasetSchema((USERS,))], ReportOptions(where="regexp_matches(name, '(')"))
+
+
+def test_where_with_try_leaves_out_rows_on_which_it_fails(tmp_path: Path) -> None:
+    rows = {"id": [1, 2, 3], "name": ["7", "x", "2"], "age": [1, 2, 3], "score": [1.0, 2.0, 3.0]}
+    found = told(tmp_path, {USERS: {name: [] for name in rows}}, {USERS: rows}, where="TRY(CAST(name AS INT) > 3)")
+    assert kinds(found) == [("added", {"id": 1})]
 
 
 def test_where_that_fits_one_state_finds_rows_of_that_state(tmp_path: Path) -> None:
