@@ -187,6 +187,11 @@ def test_new_amendment_of_a_version_that_does_not_exist_fails(branch: Repository
     assert (found["promise"], found["file"]) == ("amendments-appended", path)
     assert found["message"] == f"{path} amends shop@v1.0.1, which has no record"
     assert found["hint"] == "Did you mean v1.0.0? `tdv log shop` lists the releases."
+    several = "".join(YANK.replace("1.0.0", version) for version in ("1.0.1", "9.9.9", "2.0.0"))
+    branch.write({path: head + several}).commit("Yank others")
+    [found] = [item for item in gate(branch, "--json").json()["subjects"] if not item["ok"]]
+    assert found["message"].endswith("amends shop@v1.0.1, shop@v2.0.0, shop@v9.9.9, which have no record")
+    assert found["hint"] == "Did you mean v1.0.0 for v1.0.1, v1.0.0 for v2.0.0? `tdv log shop` lists the releases."
     branch.write({path: head + YANK}).commit("Mend")
     assert broken(branch) == {}
 

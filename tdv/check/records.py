@@ -115,8 +115,10 @@ class History:
 
     def _astray(self, subject: Subject, strays: list[str]) -> Verdict:
         named = ", ".join(f"{subject.dataset}@v{version}" for version in strays)
-        near = nearest(strays[0], self._versions(subject.dataset))
-        meant = f"Did you mean v{near}? " if near else "Name a version that has one: "
+        known = self._versions(subject.dataset)
+        near = {version: found for version in strays if (found := nearest(version, known))}
+        each = [f"v{found} for v{version}" if len(strays) > 1 else f"v{found}" for version, found in near.items()]
+        meant = f"Did you mean {', '.join(each)}? " if each else "Name a version that has one: "
         hint = f"{meant}`tdv log {subject.dataset}` lists the releases."
         verb = "has" if len(strays) == 1 else "have"
         return subject.broken("amendments-appended", f"{subject.file} amends {named}, which {verb} no record", hint)
