@@ -139,9 +139,10 @@ def _print_statistics(table: TableReport) -> None:
 def _fact(sides: Sequence[Mapping[str, Any]], name: str) -> Sides | str:
     """A fact of both states, or of the only one that has the table."""
     values = [facts.get(name) for facts in sides]
-    if values[0] == values[-1]:
-        return "" if values[0] is None else _shown(values[0])
-    return Sides(*("-" if value is None else _shown(value) for value in values))
+    shown = ["-" if value is None else _shown(value) for value in values]
+    if shown[0] == shown[-1]:
+        return "" if values[0] is None else shown[0]
+    return Sides(*shown)
 
 
 def print_scenario(scenario: ScenarioChange) -> None:

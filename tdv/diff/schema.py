@@ -51,7 +51,7 @@ def _table(old: TableSchema, new: TableSchema, rules: Rules) -> Iterator[Finding
 def _column(table: str, old: Column, new: Column, rules: Rules) -> Iterator[Finding]:
     if old.type != new.type:
         rule = "type-widened" if old.type.widens_to(new.type) else "type-incompatible"
-        ending = "" if common_type(old.type, new.type) else "; values not compared"
+        ending = "" if common_type(old.type, new.type) else "; its values are not counted as changed"
         yield rules.found(rule, f"the type was {old.type} and is {new.type}{ending}", table, new.name)
     if new.nullable and not old.nullable:
         yield rules.found("nullability-loosened", "NULL may occur now", table, new.name)

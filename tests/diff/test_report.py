@@ -1,5 +1,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -339,3 +340,17 @@ def test_statistics_of_a_table_that_one_state_has_are_those_of_that_side(
     for found in reports:
         print_report(found)
         assert "  size    2      0      2         10   30   20\n" in capsys.readouterr().out
+
+
+def test_facts_of_columns_of_another_type_that_read_the_same_stand_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key, old, new = column("id", "int64"), column("size", "decimal(8,2)"), column("size", "float64")
+    sides = [
+        {TableSchema("teams", (key, kind), ("id",)): {"id": [1, 2], "size": values}}
+        for kind, values in ((old, [Decimal("1.25"), Decimal("3.25")]), (new, [1.25, 3.5]))
+    ]
+    print_report(told(tmp_path, *sides, statistics=True, limit=0))
+    told_facts = capsys.readouterr().out
+    assert " 1.25  3.25 → 3.5" in told_facts
+    assert "→ 1.25" not in told_facts
