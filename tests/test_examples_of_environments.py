@@ -1,15 +1,20 @@
-"""The examples for Compose and Kubernetes: valid YAML, commands that tdv has, no secret in a file."""
+"""The examples for Compose and Kubernetes: their command lines run on a real server; no secret is in a file."""
 
 from __future__ import annotations
 
+import os
 import re
+import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.repository import Repository
+from tests.repository import run
+from tests.shop import released_shop
+from tests.targets.servers import run_sql
 
 HOME = Path(__file__).parents[1] / "examples" / "environments"
 
@@ -19,11 +24,20 @@ def loaded(name: str) -> dict[str, Any]:
     return found
 
 
-def commands() -> list[list[str]]:
-    """What the containers run."""
-    pod = loaded("kubernetes.yaml")["spec"]["template"]["spec"]
-    containers = [*pod["initContainers"], *pod["containers"], *loaded("compose.yaml")["services"].values()]
-    return [container["command"] for container in containers if "command" in container]
+def containers(name: str) -> dict[str, Any]:
+    """The containers that run something of ours, in the order in which they start."""
+    if name == "kubernetes.yaml":
+        pod = loaded(name)["spec"]["template"]["spec"]
+        return {item["name"]: item for item in (*pod["initContainers"], *pod["containers"])}
+    services = loaded(name)["services"]
+    waiting = {key: set(item.get("depends_on", ())) for key, item in services.items()}
+    return {key: services[key] for key in TopologicalSorter(waiting).static_order() if "command" in services[key]}
+
+
+def settings() -> str:
+    """The tdv.yaml of the page."""
+    (found,) = re.findall(r"```yaml\n(.*?)```", (HOME / "README.md").read_text("utf-8"), re.S)
+    return found
 
 
 def test_data_comes_before_tests_in_compose() -> None:
@@ -48,13 +62,47 @@ def test_no_password_is_written(name: str) -> None:
         assert password.startswith("${")
 
 
-def test_settings_and_commands_are_those_of_tdv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    readme = (HOME / "README.md").read_text("utf-8")
-    (settings,) = re.findall(r"```yaml\n(.*?)```", readme, re.S)
-    monkeypatch.setenv("DATABASE_URL", f"sqlite:///{tmp_path / 'app.db'}")
-    repository = Repository.create(tmp_path / "repo", {"README.md": "Shop\n"})
-    repository.tdv("init", expect=0)
-    repository.write({"tdv.yaml": settings})
-    (words,) = {tuple(words) for words in commands() if words[0] == "tdv"}
-    # There is nothing to restore, which is neither a mistake in the command nor in tdv.yaml.
-    assert repository.tdv(*words[1:]).exit_code == 10
+TESTS = """
+import os
+import psycopg
+import pytest
+
+@pytest.mark.parametrize("number", range(3))
+def test_data_is_there(number, tdv_database):
+    for url in (os.environ["DATABASE_URL"], tdv_database.url):
+        with psycopg.connect(url) as connection:
+            assert connection.execute("SELECT count(*) FROM users").fetchone() == (10,)
+            connection.execute("DELETE FROM orders")
+            connection.rollback()
+"""
+
+
+@pytest.mark.parametrize("name", ["compose.yaml", "kubernetes.yaml"])
+def test_containers_do_on_a_server_what_the_page_says(tmp_path: Path, absent_postgresql: str, name: str) -> None:
+    """Each command line and variable as they stand in the file, but for the host and password of the database."""
+    shop = released_shop(tmp_path / "repo")
+    shop.write({"tdv.yaml": settings(), "tests/test_shop.py": TESTS, "pytest.ini": "[pytest]\n"})
+    tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    found = containers(name)
+    assert list(found) == ["data", "tests"]
+    for container in found.values():
+        given = container.get("environment") or {item["name"]: item["valueFrom"] for item in container["env"]}
+        assert list(given) == ["DATABASE_URL"]
+        outcome = run(*container["command"], cwd=shop.root, env={"PATH": tools, "DATABASE_URL": absent_postgresql})
+        assert outcome.exit_code == 0, outcome
+    assert "3 passed" in outcome.stdout
+    # Once more, as after tests that changed the data.
+    run_sql(absent_postgresql, "DELETE FROM orders")
+    again = run(*found["data"]["command"], cwd=shop.root, env={"PATH": tools, "DATABASE_URL": absent_postgresql})
+    assert again.stdout.startswith("cloned ")
+
+
+@pytest.mark.parametrize("name", ["compose.yaml", "kubernetes.yaml"])
+def test_job_fails_where_the_server_is_not_there(tmp_path: Path, name: str) -> None:
+    shop = released_shop(tmp_path / "repo")
+    shop.write({"tdv.yaml": settings()})
+    tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    url = "postgresql://postgres:hush@127.0.0.1:1/shop"
+    outcome = run(*containers(name)["data"]["command"], cwd=shop.root, env={"PATH": tools, "DATABASE_URL": url})
+    assert outcome.exit_code == 15
+    assert "hush" not in outcome.stdout + outcome.stderr
