@@ -264,8 +264,12 @@ def _cells(row: RowChange, columns: Mapping[str, tuple[str, str]]) -> Iterator[s
         place = code(key_text(row.key)) if number == 0 else ""
         old, *new = cell_sides(before[old_name], after[new_name])
         yield f"| {place} | {code(title)} | {_value(old)} | {_value(new[0]) if new else '*(changed)*'} |"
-    if left := max(0, len(columns) - CELLS):
-        yield f"| | *… and {left:,} more {'value' if left == 1 else 'values'}* | | |"
+    if len(columns) > CELLS:
+        yield f"| | {_more_values(len(columns) - CELLS)} | | |"
+
+
+def _more_values(count: int) -> str:
+    return f"*… and {count:,} more {'value' if count == 1 else 'values'}*"
 
 
 def _statistics(shifts: Sequence[ColumnShift]) -> Iterator[str]:
@@ -299,9 +303,11 @@ def _scenario(scenario: ScenarioChange) -> Iterator[str]:
         yield "| :-- | :-- | :-- | :-- |"
         for row in scenario.rows:
             before, after = row.change.before or {}, row.change.after or {}
-            cells = [f"{code(name)} {_change(row.change, name)}" for name in {**after, **before}]
+            names = list({**after, **before})
+            cells = [f"{code(name)} {_change(row.change, name)}" for name in names[:CELLS]]
+            cells += [_more_values(len(names) - CELLS)] if len(names) > CELLS else []
             sign = _SIGNS[row.change.kind]
-            yield f"| {sign} | {code(row.table)} | {code(row.label)} | {', '.join(cells[:_COLUMNS])} |"
+            yield f"| {sign} | {code(row.table)} | {code(row.label)} | {', '.join(cells)} |"
     yield ""
     yield "</details>"
     yield ""

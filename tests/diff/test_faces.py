@@ -17,7 +17,15 @@ from tdv.diff.report import report
 from tdv.diff.sql import ScriptOptions, statements
 from tdv.faces.text import cut, escaped_letters, spelled, visible
 from tdv.model.diff import Finding, TableChange
-from tdv.model.diff_report import DiffReport, ReportOptions, RowChange, SchemaChange, TableReport
+from tdv.model.diff_report import (
+    DiffReport,
+    ReportOptions,
+    RowChange,
+    ScenarioChange,
+    ScenarioRow,
+    SchemaChange,
+    TableReport,
+)
 from tdv.targets.dialect import named_dialect
 from tests.diff.faces import HOSTILE, SECRET, hostile, states
 
@@ -241,6 +249,14 @@ def pieces(text: str) -> list[str]:
     """The beginnings of a text that end inside of no escape."""
     found = re.findall(r"\\+(?:u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)|.", text, re.DOTALL)
     return ["".join(found[:count]) for count in range(len(found) + 1)] + [text[:-1]]
+
+
+def test_markdown_says_how_many_values_of_a_scenario_are_left_out() -> None:
+    values = {f"column {number}": number for number in range(30)}
+    row = ScenarioRow("users", "ada", RowChange("added", {"id": 1}, None, values))
+    found = DiffReport("shop", "a", "b", (), (), (), (ScenarioChange("kept", "added", "", {"users": (0, 1)}, (row,)),))
+    text = rendered(markdown([found])).text
+    assert "column 19 19, … and 10 more values" in text
 
 
 @given(*[st.text(st.sampled_from("\\\\\\uU0e⏎⇥\n\t\x07\u202e\u00e9\U0001f600"))] * 2)
