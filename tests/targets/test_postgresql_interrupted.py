@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Thread
 
@@ -17,6 +17,8 @@ import tdv
 from tdv.project import Project
 from tdv.project.databases import DatabaseWish
 from tdv.servers.server import Server
+from tdv.targets.postgresql.session import connect, parameters
+from tdv.targets.postgresql.statements import lock
 from tests.repository import Repository
 from tests.shop import released_shop
 from tests.targets.servers import run_sql
@@ -130,6 +132,20 @@ def test_exec_that_is_ended_meanwhile_leaves_no_database(project: Project, shop:
         let_go()
     assert run_sql(url, EVERY) == before
     assert list((project.ports.state / "runs").glob("*.made")) == []
+
+
+def test_template_of_a_killed_build_goes_with_the_next_one(project: Project, url: str) -> None:
+    dead, living = (f"tdv_building_{digit * 20}_00000000" for digit in "ab")
+    for name in (dead, living, "tdv_building_mine"):
+        run_sql(url, f"CREATE DATABASE {name}")
+    query = "SELECT datname FROM pg_database WHERE datname LIKE 'tdv\\_building\\_%' ORDER BY 1"
+    with closing(connect(parameters(url), "postgres")) as builder:
+        lock(builder, f"tdv_template_{'b' * 20}", "the template")
+        with project.databases("next") as databases:
+            databases.create(DatabaseWish(("shop@v1.1.0",), target=url))
+        assert run_sql(url, query) == [(living,), ("tdv_building_mine",)]
+    for name in (living, "tdv_building_mine"):
+        run_sql(url, f"DROP DATABASE {name}")
 
 
 def test_database_that_the_server_makes_for_a_killed_process_goes_with_the_next_run(

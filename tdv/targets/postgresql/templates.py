@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from tdv.targets.postgresql import databases
-from tdv.targets.postgresql.statements import Speaking, execute, lock, tolerating, unlock
+from tdv.targets.postgresql.statements import Speaking, execute, lock, lock_at_once, tolerating, unlock
 from tdv.targets.protocol import Held
 from tdv.targets.sql import quote, text
 
@@ -28,6 +28,7 @@ _TEMPLATE: Final = "tdv_template_"
 _BUILDING: Final = "tdv_building_"
 _DIGITS: Final = 20
 _NAME: Final = re.compile(rf"{_TEMPLATE}[0-9a-f]{{{_DIGITS}}}")
+_UNFINISHED: Final = re.compile(rf"{_BUILDING}([0-9a-f]{{{_DIGITS}}})_[0-9a-f]{{8}}")
 _USED_EVERY: Final = 3600
 """Seconds within which the use of a template is noted once."""
 KEEP_BYTES: Final = 16 << 30
@@ -90,7 +91,9 @@ class Templates:
             databases.try_drop(self._admin, name)
 
     def collect(self, spare: str, keep_bytes: int = KEEP_BYTES, keep_templates: int = KEEP_TEMPLATES) -> list[str]:
-        """Drops the oldest templates until so many bytes and templates are left; never the one called `spare`."""
+        """Drops the oldest templates until so many bytes and templates are left, never the one called `spare`; and what
+        killed builds left of those that nobody asked for again."""
+        self._sweep_all()
         dropped = []
         total = 0
         for count, (template, size) in enumerate(self.found(), 1):
@@ -141,6 +144,14 @@ class Templates:
         """Drops what killed builds of this template left; its lock is held."""
         for name, _ in databases.like(self._admin, databases.literally(_BUILDING + _short(key)) + "%"):
             databases.try_drop(self._admin, name)
+
+    def _sweep_all(self) -> None:
+        """Drops what killed builds left, whose locks ended with them."""
+        for name, _ in databases.like(self._admin, databases.literally(_BUILDING) + "%"):
+            match = _UNFINISHED.fullmatch(name)
+            if match is not None and lock_at_once(self._admin, _TEMPLATE + match[1]):
+                databases.try_drop(self._admin, name)
+                unlock(self._admin, _TEMPLATE + match[1])
 
 
 def key_of(content: str, locale: databases.Locale, schema: str) -> str:
