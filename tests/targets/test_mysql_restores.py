@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import importlib.util
 import sys
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pytest
@@ -104,6 +106,25 @@ def test_wrong_password_is_never_printed(place: MysqlPlace) -> None:
     with pytest.raises(TargetError, match="cannot be reached: Access denied") as caught:
         checkout(place.directory, target(place.directory, url), snapshot(place.directory, {USERS: users(1)}))
     assert "s3cret" not in f"{caught.value.message} {caught.value.hint} {target(place.directory, url).shown}"
+
+
+def test_way_to_log_in_that_the_driver_lacks_is_named(place: MysqlPlace) -> None:
+    if importlib.util.find_spec("nacl") is not None:
+        pytest.skip("the driver has it")
+    try:
+        place.sql("INSTALL SONAME 'auth_ed25519'")
+    except pymysql.err.MySQLError as exc:
+        pytest.skip(f"the server lacks the plug-in: {exc.args[-1]}")
+    place.sql("CREATE USER ed IDENTIFIED VIA ed25519 USING PASSWORD('s3cret')")
+    parts = urlsplit(place.url)
+    url = parts._replace(netloc=f"ed:s3cret@{parts.netloc.rpartition('@')[2]}").geturl()
+    try:
+        with pytest.raises(TargetError, match="cannot log in as this server asks for: 'pynacl'") as caught:
+            target(place.directory, url).held()
+    finally:
+        place.sql("DROP USER ed", "UNINSTALL SONAME 'auth_ed25519'")
+    assert "Install that package" in str(caught.value.hint)
+    assert "s3cret" not in f"{caught.value.message} {caught.value.hint}"
 
 
 def test_missing_database_says_what_to_do(tmp_path: Path, absent_mysql: str) -> None:

@@ -38,8 +38,8 @@ _SETTINGS: Final = (
     "sql_safe_updates = 0",
     "autocommit = 1",
 )
-_ONLY_MYSQL: Final = "information_schema_stats_expiry = 0"
-_ONLY_MARIADB: Final = "max_statement_time = 0"
+_ONLY_MYSQL: Final = ("information_schema_stats_expiry = 0", "max_execution_time = 0")
+_ONLY_MARIADB: Final = ("max_statement_time = 0",)
 _SECURE: Final = ("ssl_ca", "ssl_cert", "ssl_key")
 _THIS_HOST: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _COLUMN: Final = re.compile(r"(?:[Cc]olumn|for key|CONSTRAINT) (?:`[^`]+`\.)*[`'\"]([^`'\"]+)")
@@ -133,11 +133,17 @@ def _unreadable(what: str = "cannot be read") -> TargetError:
 
 def connect(given: Given, database: str | None) -> Connection:
     """A connection in autocommit mode with the settings that tdv relies on; `database` None is none at all."""
-    connection = Connection(
-        **given.words, database=database, charset="utf8mb4", connect_timeout=_CONNECT_WAIT, autocommit=True
-    )
+    words = {"charset": "utf8mb4", "connect_timeout": _CONNECT_WAIT, "autocommit": True}
+    try:
+        connection = Connection(**given.words, database=database, **words)
+    except RuntimeError as exc:
+        # Those ways to log in that need another package: MySQL's `caching_sha2_password`, MariaDB's `ed25519`.
+        raise TargetError(
+            f"the driver cannot log in as this server asks for: {exc}",
+            hint='Install that package beside tdv; pip install "tdv[mysql]" brings `cryptography`.',
+        ) from exc
     extra = _ONLY_MARIADB if is_mariadb(connection) else _ONLY_MYSQL
-    execute(connection, f"SET SESSION {', SESSION '.join((*_SETTINGS, extra))}")
+    execute(connection, f"SET SESSION {', SESSION '.join((*_SETTINGS, *extra))}")
     # The driver quotes by what the last answer of the server said about backslashes.
     execute(connection, "SET NAMES utf8mb4 COLLATE utf8mb4_bin")
     execute(connection, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
