@@ -16,12 +16,13 @@ from tdv.errors import DataError, IntegrityError
 from tdv.model.schema import Reference, TableSchema
 from tdv.targets.protocol import TableContent
 from tdv.targets.verification import table_digest, target_digest
-from tdv.testing import EDGES, snapshot, table
-from tests.targets.places import MysqlPlace
+from tdv.testing import EDGES, snapshot, table, users
+from tests.targets.places import MysqlPlace, shop
 
 pytest.importorskip("pymysql")
 
-from tdv.targets.mysql.building import Beside, build
+from tdv.targets.mysql import building
+from tdv.targets.mysql.building import Beside, build, large
 from tdv.targets.mysql.bulk import LARGE
 from tdv.targets.mysql.codec import comes_as_sent
 from tdv.targets.mysql.ddl import Making, create_table
@@ -31,6 +32,12 @@ from tdv.targets.mysql.wire import Connection
 
 SCALARS = [kind for kind in EDGES if comes_as_sent(table("t", {"c": kind}))]
 MANY = table("many", {"id": "int64", "few": "int32"}, references=(Reference(("few",), "few", ("id",)),))
+CODES = table(
+    "codes",
+    {"id": "int64", "email": "string", "order": "int64"},
+    references=(Reference(("email",), "users", ("email",)), Reference(("order",), "orders", ("id",))),
+)
+CODE_ROWS = pa.table({"id": [1, 2], "email": users(2)["email"], "order": [3, 3]})
 FEW = table("few", {"id": "int32", "name": "string?"})
 OTHERS = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND ID <> CONNECTION_ID()"
 
@@ -46,10 +53,13 @@ def connection(place: MysqlPlace) -> Iterator[Connection]:
         yield opened
 
 
+def making(*tables: TableSchema) -> Making:
+    return Making({schema.name: schema.name for schema in tables}, "utf8mb4_nopad_bin")
+
+
 def made(connection: Connection, *tables: TableSchema) -> None:
-    names = {schema.name: schema.name for schema in tables}
     for schema in tables:
-        execute(connection, create_table(schema, Making(names, "utf8mb4_nopad_bin")))
+        execute(connection, create_table(schema, making(*tables)))
 
 
 def content(schema: TableSchema, values: Mapping[str, Sequence[Any]]) -> TableContent:
@@ -59,7 +69,8 @@ def content(schema: TableSchema, values: Mapping[str, Sequence[Any]]) -> TableCo
 
 
 def beside(place: MysqlPlace, *tables: TableContent) -> Beside:
-    return Beside(tables, {item.name: item.name for item in tables}, as_file=True, scratch=place.directory / "scratch")
+    how = replace(making(*(item.schema for item in tables)), bare=large(tables))
+    return Beside(tables, how, as_file=True, scratch=place.directory / "scratch")
 
 
 @pytest.mark.parametrize("kind", SCALARS)
@@ -128,14 +139,31 @@ def fail() -> None:
 
 
 def test_error_of_one_side_ends_the_other(place: MysqlPlace, connection: Connection) -> None:
-    made(connection, FEW, MANY)
     with pytest.raises(DataError, match="no such value"):
         build(connection, parameters(place.url), beside(place, endless(MANY), after(fail)))
     execute(connection, "DROP TABLE many, few")
 
 
+@pytest.mark.parametrize("connections", [0, building.CONNECTIONS])
+def test_keys_and_references_that_come_later_are_those_of_small_tables(
+    place: MysqlPlace, monkeypatch: pytest.MonkeyPatch, connections: int
+) -> None:
+    """Also where the server gives no connections for working side by side."""
+    monkeypatch.setattr(building, "CONNECTIONS", connections)
+
+    def declared() -> list[str]:
+        place.checkout_tables({**shop(), CODES: CODE_ROWS})
+        found = [place.sql(f"SHOW CREATE TABLE {name}")[0][1] for name in ("codes", "orders", "users")]
+        place.sql("SET foreign_key_checks = 0", "DROP TABLE codes, orders, users", "DROP VIEW _tdv_state")
+        return found
+
+    small = declared()
+    for least in (1, 3):
+        monkeypatch.setattr(building, "LARGE", least)
+        assert declared() == small
+
+
 def test_small_tables_take_one_connection(place: MysqlPlace, connection: Connection) -> None:
-    made(connection, FEW)
     rows = content(FEW, {"id": [1], "name": ["a"]})
     seen: list[Any] = []
 

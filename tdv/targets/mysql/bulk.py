@@ -16,6 +16,9 @@ from tdv.targets.mysql.wire import Connection
 LARGE: Final = 50_000
 """Rows from which on a table takes longer to fill than two changes of its declaration."""
 _COUNTED: Final = "STATS_AUTO_RECALC"
+UNCOUNTED: Final = f"{_COUNTED} = 0"
+"""The option of a table that is not counted before `COUNTED` is set."""
+COUNTED: Final = f"{_COUNTED} = DEFAULT"
 
 
 @contextmanager
@@ -36,11 +39,11 @@ def counted_afterwards(connection: Connection, large: Iterable[str]) -> Iterator
     """
     places = list(large)
     for place in places:
-        execute(connection, f"ALTER TABLE {place} {_COUNTED} = 0")
+        execute(connection, f"ALTER TABLE {place} {UNCOUNTED}")
     yield
     # A change of a table waits until those that reference it are full.
     for place in places:
-        execute(connection, f"ALTER TABLE {place} {_COUNTED} = DEFAULT")
+        execute(connection, f"ALTER TABLE {place} {COUNTED}")
 
 
 def counts_anew(statement: str) -> bool:

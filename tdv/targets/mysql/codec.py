@@ -70,7 +70,7 @@ def data_of(lines: pa.Array) -> pa.Buffer:
 
 
 def comes_as_sent(table: TableSchema) -> bool:
-    """Whether `selected` gives the lines that `encode` makes of the rows for ``LOAD DATA``."""
+    """Whether `selected_of_own` gives the lines that `encode` makes of the rows for ``LOAD DATA``."""
     return not any(column.type.name in _OTHERWISE for column in table.columns)
 
 
@@ -78,6 +78,14 @@ def selected(table: TableSchema) -> str:
     """A row as one line of CSV, for a ``SELECT``."""
     fields = ", ',', ".join(f"IFNULL({_expression(column)}, '{_NULL}')" for column in table.columns)
     return f"CONCAT({fields}, x'0A')"
+
+
+def selected_of_own(table: TableSchema) -> str:
+    """The same of a table that tdv made, for two thirds of the server's time: text is UTF-8 there, and what takes no
+    NULL has none."""
+    *fields, last = map(_expression_of_own, table.columns)
+    fields.append(f"CONCAT({last}, x'0A')")
+    return f"CONCAT_WS(',', {', '.join(fields)})"
 
 
 def decode(data: bytes | bytearray, table: TableSchema) -> pa.Table:
@@ -109,7 +117,7 @@ def _expression(column: Column) -> str:
     if kind in ("binary", "uuid"):
         return f"CONCAT('\"', LOWER({f'HEX({name})' if kind == 'binary' else _hyphenated(name)}), '\"')"
     if kind in _TEXTS:
-        return f"CONCAT('\"', REPLACE(CONVERT({name} USING utf8mb4), '\"', '\"\"'), '\"')"
+        return _quoted(f"CONVERT({name} USING utf8mb4)")
     return f"{name} + 0" if kind == "bool" else name
 
 
@@ -117,6 +125,15 @@ def _hyphenated(name: str) -> str:
     """A uuid as tdv writes it, also from a table of an application that has room for its digits alone."""
     parts = ", ".join(f"SUBSTR({name}, {start}, {length})" for start, length in _UUID_PARTS)
     return f"IF(CHAR_LENGTH({name}) = 32, CONCAT_WS('-', {parts}), {name})"
+
+
+def _expression_of_own(column: Column) -> str:
+    found = _quoted(quote(column.name)) if column.type.name == "string" else _expression(column)
+    return f"IFNULL({found}, '{_NULL}')" if column.nullable else found
+
+
+def _quoted(text: str) -> str:
+    return f"CONCAT('\"', REPLACE({text}, '\"', '\"\"'), '\"')"
 
 
 def _bytes(array: pa.Array, column: Column, table: str) -> pa.Array:

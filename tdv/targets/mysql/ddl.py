@@ -1,7 +1,7 @@
 """Statements that make a dataset's tables in MySQL.
 
-In: table schemas. Out: SQL. Always holds: tables are made with their keys, so that InnoDB fills all of them in one
-pass; references name the tables beside them, wherever those are renamed to afterwards.
+In: table schemas. Out: SQL. Always holds: tables are made with their keys, or get them when they are full; references
+name the tables beside them, wherever those are renamed to afterwards.
 """
 
 from __future__ import annotations
@@ -32,16 +32,18 @@ _OTHER_BYTES: Final = 36
 
 @dataclass(frozen=True, slots=True)
 class Making:
-    """How tables are made: `names` maps each table to the name that it is made under, `collation` is that of text."""
+    """How tables are made: `names` maps each table to the name that it is made under, `collation` is that of text, and
+    `bare` are those that are made with the primary key alone, to get the rest when they are full."""
 
     names: Mapping[str, str]
     collation: str
+    bare: frozenset[str] = frozenset()
 
 
 def create_table(table: TableSchema, making: Making) -> str:
-    """``CREATE TABLE`` with keys, an index for each reference, and references to tables of `making`."""
-    indexes = _indexes(table, making.names)
-    room = _room(table, [table.key, *keys_of(table), *indexes])
+    """``CREATE TABLE`` with keys, an index for each reference, and references to tables of `making`; without what
+    comes later, see `later_keys` and `later_references`."""
+    room = _room(table, [table.key, *keys_of(table), *_indexes(table, making.names)])
     parts = [
         f"{quote(column.name)} {declared(column, room.get(column.name))}"
         + (" NULL" if column.nullable else " NOT NULL")
@@ -49,18 +51,22 @@ def create_table(table: TableSchema, making: Making) -> str:
         for column in table.columns
     ]
     parts += [f"PRIMARY KEY ({listed(table.key)})"] if table.key else []
-    parts += [f"UNIQUE KEY ({listed(unique)})" for unique in keys_of(table)]
-    parts += [f"KEY ({listed(columns)})" for columns in indexes]
-    parts += [
-        f"FOREIGN KEY ({listed(reference.columns)}) REFERENCES "
-        f"{quote(making.names[reference.table])} ({listed(reference.to)})"
-        for reference in dict.fromkeys(table.references)
-        if reference.table in making.names
-    ]
+    parts += [] if table.name in making.bare else _keys(table, making)
+    parts += [] if _refers_later(table, making) else _references(table, making)
     return (
         f"CREATE TABLE {quote(making.names[table.name])} ({', '.join(parts)}) "
         f"ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET utf8mb4 COLLATE {making.collation}"
     )
+
+
+def later_keys(table: TableSchema, making: Making) -> list[str]:
+    """The changes by which a table that was made bare gets its keys."""
+    return [f"ADD {key}" for key in _keys(table, making)] if table.name in making.bare else []
+
+
+def later_references(table: TableSchema, making: Making) -> list[str]:
+    """The changes by which a table gets its references, where it or a table that it references was made bare."""
+    return [f"ADD {reference}" for reference in _references(table, making)] if _refers_later(table, making) else []
 
 
 def counts_on(table: TableSchema, name: str) -> bool:
@@ -91,6 +97,27 @@ def refuse_columns(tables: Iterable[TableSchema]) -> None:
     ):
         if found:
             raise DataError(f"MySQL cannot hold {what} {', '.join(found)}", hint="Change them in the spec.")
+
+
+def _keys(table: TableSchema, making: Making) -> list[str]:
+    """All keys but the primary one."""
+    uniques = [f"UNIQUE KEY ({listed(unique)})" for unique in keys_of(table)]
+    return uniques + [f"KEY ({listed(columns)})" for columns in _indexes(table, making.names)]
+
+
+def _references(table: TableSchema, making: Making) -> list[str]:
+    """The references to tables of `making`."""
+    return [
+        f"FOREIGN KEY ({listed(reference.columns)}) REFERENCES "
+        f"{quote(making.names[reference.table])} ({listed(reference.to)})"
+        for reference in dict.fromkeys(table.references)
+        if reference.table in making.names
+    ]
+
+
+def _refers_later(table: TableSchema, making: Making) -> bool:
+    """All references together: the server numbers them as they come."""
+    return not making.bare.isdisjoint({table.name, *(reference.table for reference in table.references)})
 
 
 def _indexes(table: TableSchema, known: Iterable[str]) -> list[tuple[str, ...]]:

@@ -18,9 +18,9 @@ from pymysql import err
 from tdv.errors import Refused
 from tdv.targets.losses import accepted
 from tdv.targets.mysql import catalogue
-from tdv.targets.mysql.building import Beside, build
+from tdv.targets.mysql.building import Beside, build, large
 from tdv.targets.mysql.catalogue import TABLE, Found, collation_of
-from tdv.targets.mysql.ddl import Making, create_table, refuse_columns
+from tdv.targets.mysql.ddl import Making, refuse_columns
 from tdv.targets.mysql.inplace import Staying, replace_rows, unmarked
 from tdv.targets.mysql.rows import takes_files
 from tdv.targets.mysql.session import Given, execute
@@ -131,12 +131,9 @@ class Loading:
     def _swapped(self, present: Sequence[str]) -> Sequence[Held]:
         """Makes and fills all tables under other names, then gives them theirs."""
         names = {table.name: f"{NEW}{index}" for index, table in enumerate(self._tables)}
-        making = Making(names, self._collation)
+        making = Making(names, self._collation, large(self._tables))
         try:
-            for table in self._tables:
-                execute(self._connection, create_table(table.schema, making))
-            places = {name: quote(beside) for name, beside in names.items()}
-            build(self._connection, self._given, Beside(self._tables, places, self._as_file, self._scratch))
+            build(self._connection, self._given, Beside(self._tables, making, self._as_file, self._scratch))
             final = {quote(names[table.name]): self._found.name_of(table.name) for table in self._tables}
             made = {name: self._named(names, name) for name in names}
             held = self._marks(made)

@@ -16,8 +16,8 @@ from pymysql.constants import ER
 
 from tdv.errors import TargetError
 from tdv.model.schema import TableSchema
-from tdv.targets.ahead import ahead
-from tdv.targets.mysql.codec import CSV, VALUES, Form, comes_as_sent, data_of, decode, encode, selected
+from tdv.targets.ahead import prepared
+from tdv.targets.mysql.codec import CSV, VALUES, Form, comes_as_sent, data_of, decode, encode, selected, selected_of_own
 from tdv.targets.mysql.ddl import counts_on
 from tdv.targets.mysql.session import execute, number_of, refused_rows
 from tdv.targets.mysql.wire import Connection
@@ -55,7 +55,7 @@ def fingerprint(connection: Connection, place: str, table: TableSchema) -> str:
     """A digest of all rows of a table of tdv's own, as the server writes them, in the order of the key."""
     found = hashlib.sha256()
     order = " FORCE INDEX (PRIMARY)" if table.key else ""
-    for data in connection.values(f"SELECT {selected(table)} FROM {place}{order}"):
+    for data in connection.values(f"SELECT {selected_of_own(table)} FROM {place}{order}"):
         found.update(data)
     return found.hexdigest()
 
@@ -120,7 +120,7 @@ def _insert(connection: Connection, place: str, content: TableContent) -> None:
 def _lines(content: TableContent, form: Form) -> Iterator[pa.Array]:
     schema = content.schema
     blocks = (rows.slice(start, _ROWS) for rows in content.batches() for start in range(0, rows.num_rows, _ROWS))
-    return ahead(lambda rows: encode(rows, schema, form), blocks)
+    return prepared(encode(rows, schema, form) for rows in blocks)
 
 
 def _statements(lines: pa.Array) -> Iterator[pa.Array]:
