@@ -9,6 +9,7 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from shutil import rmtree
+from threading import Lock
 from typing import Any
 
 import pytest
@@ -21,13 +22,15 @@ from tdv.targets.verification import target_digest
 from tdv.testing import USERS, checkout, snapshot, users, wanted
 from tests.targets.builders import target
 from tests.targets.crashes import Mortal, crash_before, mortal
-from tests.targets.places import MysqlPlace
+from tests.targets.places import ORDERS, MysqlPlace, shop
 from tests.targets.servers import mysql_url, run_mysql
 from tests.targets.test_postgresql_killed import die, in_child
 
 pytest.importorskip("pymysql")
 
 from tdv.targets.mysql import building, inplace, loading, swap, templates, whole
+from tdv.targets.mysql.session import execute
+from tdv.targets.mysql.wire import Connection
 
 LEFT = (
     "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_NAME LIKE '\\_tdv\\_new%'"
@@ -40,6 +43,12 @@ NEW: dict[str, tuple[Any, str]] = {
     "before the swap": (loading, "swap"),
     "before the rename": (swap, "execute"),
     "before old tables are dropped": (swap, "sweep"),
+}
+LARGE: dict[str, tuple[Any, str]] = {
+    "before rows": (building, "fill"),
+    "before keys": (building, "_change"),
+    "before reading back": (building, "fingerprint"),
+    "before references": (building.Beside, "finish"),
 }
 STAYING: dict[str, tuple[Any, str]] = {
     "before the state is taken away": (inplace, "write_state"),
@@ -57,10 +66,21 @@ OWNED: dict[str, tuple[Any, str]] = {
 }
 WHOLE = (("1.0.0", 17), ("2.0.0", 13), ("", 17), ("", 13))
 """Versions, with their rows, that a reader may find; without a name while tables of others are filled in place."""
-POINTS = [(way, point) for way, points in (("new", NEW), ("stay", STAYING), ("own", OWNED)) for point in points]
+WAYS = {"new": NEW, "large": LARGE, "stay": STAYING, "own": OWNED}
+POINTS = [(way, point) for way, points in WAYS.items() for point in points]
+SESSIONS = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE DB = DATABASE() AND ID <> CONNECTION_ID()"
 
 
-@pytest.mark.parametrize(("way", "point"), POINTS)
+@pytest.fixture
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """How rows are replaced; any table is a large one where the way is so called."""
+    name = str(request.param)
+    if name == "large":
+        monkeypatch.setattr(building, "LARGE", 1)
+    return name
+
+
+@pytest.mark.parametrize(("way", "point"), POINTS, indirect=["way"])
 def test_killed_checkout_leaves_one_whole_version(tmp_path: Path, empty_mysql: str, way: str, point: str) -> None:
     place = MysqlPlace(tmp_path, empty_mysql)
     if way == "own":
@@ -69,7 +89,7 @@ def test_killed_checkout_leaves_one_whole_version(tmp_path: Path, empty_mysql: s
         place.sql(THEIRS)
     place.checkout(17)
     place.sql("UPDATE users SET age = 1")
-    module, name = {"new": NEW, "stay": STAYING, "own": OWNED}[way][point]
+    module, name = WAYS[way][point]
 
     def killed() -> None:
         setattr(module, name, die)
@@ -124,7 +144,7 @@ def durable(mariadb_server: Server) -> Iterator[tuple[Mortal, str]]:
         rmtree(directory)
 
 
-@pytest.mark.parametrize(("way", "point"), POINTS)
+@pytest.mark.parametrize(("way", "point"), POINTS, indirect=["way"])
 def test_server_that_crashes_keeps_one_whole_version(
     tmp_path: Path, durable: tuple[Mortal, str], monkeypatch: pytest.MonkeyPatch, way: str, point: str
 ) -> None:
@@ -139,7 +159,7 @@ def test_server_that_crashes_keeps_one_whole_version(
     if way == "stay":
         place.sql(THEIRS)
     place.checkout(17)
-    crash_before(monkeypatch, {"new": NEW, "stay": STAYING, "own": OWNED}[way][point], server.kill)
+    crash_before(monkeypatch, WAYS[way][point], server.kill)
     with pytest.raises(TargetError):
         place.checkout(13, "2.0.0")
     server.start()
@@ -152,6 +172,37 @@ def test_server_that_crashes_keeps_one_whole_version(
     assert place.sql("SELECT id FROM others.notes") == [(1,)]
     for (database,) in place.sql("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME LIKE 'tdv%'"):
         place.sql(f"DROP DATABASE {database}")
+
+
+@pytest.mark.parametrize("point", ["fill", "_change", "fingerprint"])
+def test_ctrl_c_while_tables_are_built_side_by_side_leaves_nothing(
+    tmp_path: Path, empty_mysql: str, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    """One session of the server is in the middle of a statement that would take minutes."""
+    place = MysqlPlace(tmp_path, empty_mysql)
+    monkeypatch.setattr(building, "LARGE", 1)
+
+    first = Lock()
+
+    def held(connection: Connection, *_: Any, **__: Any) -> None:
+        if first.acquire(blocking=False):
+            os.kill(os.getpid(), signal.SIGINT)
+        execute(connection, "DO SLEEP(600)")
+
+    def interrupted() -> None:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        setattr(building, point, held)
+        try:
+            place.checkout_tables(shop())
+        except KeyboardInterrupt:
+            os._exit(130)
+
+    assert os.waitstatus_to_exitcode(in_child(interrupted)) == 130
+    assert place.sql("SHOW TABLES") == []
+    while place.sql(SESSIONS) != [(0,)]:
+        pass  # The server ends a session a moment after its client has gone.
+    place.checkout_tables(shop())
+    assert place.target.inspect().table("orders").references == ORDERS.references
 
 
 def restored(directory: str, url: str, number: int) -> str:
