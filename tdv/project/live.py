@@ -55,8 +55,7 @@ def captured(live: Live, model: Snapshot, directory: Path, describe: Describe) -
     manifest = model.manifest
     inspected = {table.name: table for table in _tables(live.target, [table.schema for table in manifest.tables])}
     present = [(table.schema, inspected[table.name]) for table in manifest.tables if table.name in inspected]
-    schemas = [_schema(*pair, describe) for pair in present]
-    tables = [TableRows(schema, batches) for schema, batches in (_read(live, *found) for found in schemas)]
+    tables = [TableRows(*_read(live, _schemas(*pair, describe))) for pair in present]
     options = SnapshotOptions(
         manifest.dataset,
         manifest.seed,
@@ -79,28 +78,33 @@ def _tables(target: Target, model: Sequence[TableSchema]) -> Sequence[TableSchem
     return target.inspect().tables
 
 
-def _schema(model: TableSchema, found: TableSchema, describe: Describe) -> tuple[TableSchema, TableSchema]:
-    """The schema to try first, and the one with the target's own types."""
+def _schemas(model: TableSchema, found: TableSchema, describe: Describe) -> list[TableSchema]:
+    """The schemas to try in turn: in the model's types, in the target's own, and where its columns let NULL into the
+    model's key, as in a target that holds a release with another key, both without a key."""
     names = found.column_names
     columns = [column for column in model.columns if column.name in names]
     more = [column for column in found.columns if column.name not in model.column_names]
     key = model.key if set(model.key) <= set(names) else ()
     wanted = describe(replace(model, columns=(*columns, *more), key=key), found)
-    own = [_of_type(column, found.column(column.name)) for column in wanted.columns]
-    return wanted, replace(wanted, columns=tuple(own))
+    own = replace(wanted, columns=tuple(_of_type(column, found.column(column.name)) for column in wanted.columns))
+    tried = [wanted] if wanted == own else [wanted, own]
+    if any(found.column(name).nullable for name in key):
+        tried += [replace(schema, key=()) for schema in tried]
+    return tried
 
 
 def _of_type(column: Column, found: Column) -> Column:
     return replace(column, type=found.type)
 
 
-def _read(live: Live, wanted: TableSchema, own: TableSchema) -> tuple[TableSchema, Iterator[pa.Table]]:
-    """Reads in the wanted types; a value that is none of its type makes the target's own types count."""
-    if wanted == own:
-        return wanted, live.target.read(wanted)
+def _read(live: Live, schemas: Sequence[TableSchema]) -> tuple[TableSchema, Iterator[pa.Table]]:
+    """Reads by the first schema that every value fits, else by the last."""
+    schema = next((schema for schema in schemas[:-1] if _is_readable(live, schema)), schemas[-1])
+    return schema, live.target.read(schema)
+
+
+def _is_readable(live: Live, schema: TableSchema) -> bool:
     try:
-        for _ in live.target.read(wanted):
-            pass
+        return not any(rows.column(name).null_count for rows in live.target.read(schema) for name in schema.key)
     except IntegrityError:
-        return own, live.target.read(own)
-    return wanted, live.target.read(wanted)
+        return False
