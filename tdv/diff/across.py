@@ -1,7 +1,8 @@
 """Which values of two arrays of different types differ, where neither type holds every value of the other.
 
 In: canonical arrays of one length, each with its type. Out: a mask. Always holds: numbers are equal by value and never
-rounded to be, moments too, whatever is compared with text by its text; all else differs. NULL equals NULL.
+rounded to be, moments too, whatever is compared with text by its text, lists, structs and JSON by their JSON; all else
+differs. NULL equals NULL.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from tdv.model.types import LogicalType
 _WHOLE: Final = frozenset({"int16", "int32", "int64"})
 _NUMBERS: Final = _WHOLE | {"decimal", "float64"}
 _MOMENTS: Final = frozenset({"date", "timestamp", "timestamptz"})
+_NESTED: Final = frozenset({"json", "list", "struct"})
 _EXACT: Final = 10**15
 """Below it, digits and the double next to them stand for each other."""
 _POWERS: Final = 22
@@ -49,7 +51,7 @@ def _values_differ(old: pa.Array, new: pa.Array, kinds: Kinds) -> Mask:
         return ~_floats_equal(floats.fill_null(0).to_numpy(), others.fill_null(0), kind)
     if names <= _MOMENTS:
         return _not_equal(*(array.cast(pa.timestamp("us")).cast(pa.int64()) for array in (old, new)))
-    if "string" in names:
+    if "string" in names or names <= _NESTED:
         return _not_equal(*(to_text(array, kind) for array, kind in zip((old, new), kinds, strict=True)))
     return np.ones(len(new), np.bool_)
 

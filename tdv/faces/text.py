@@ -7,6 +7,7 @@ written alike; markup is the faces' own business.
 
 from __future__ import annotations
 
+import json
 import re
 from functools import cache
 from typing import Any, Final
@@ -65,9 +66,14 @@ def spelled(value: str) -> Spelled:
 
 
 def told_apart(before: Any, after: Any) -> tuple[Any, Any]:
-    """Both values of a cell; texts that differ and look the same, as an é of one letter and of two, as escapes."""
+    """Both values of a cell; texts that differ and look the same, as an é of one letter and of two, as escapes,
+    also in lists and structs."""
     if isinstance(before, str) and isinstance(after, str) and before != after and folded(before) == folded(after):
         return escaped_letters(before), escaped_letters(after)
+    if isinstance(before, list | dict) and isinstance(after, list | dict) and before != after:
+        shown = [json.dumps(value, ensure_ascii=False) for value in (before, after)]
+        if folded(shown[0]) == folded(shown[1]):
+            return Spelled(json.dumps(before)), Spelled(json.dumps(after))
     return before, after
 
 

@@ -68,7 +68,9 @@ class RowChange:
         """The different values of a column that has those names before and after; none where the row has neither."""
         sides = ((self.before, before), (self.after, after))
         found = [side[name] for side, name in sides if side is not None and name in side]
-        return tuple(found[:1] if len(found) > 1 and found[0] == found[1] else found)
+        # In Python, true is 1.
+        is_one = len(found) > 1 and found[0] == found[1] and type(found[0]) is type(found[1])
+        return tuple(found[:1] if is_one else found)
 
 
 @dataclass(frozen=True, slots=True)

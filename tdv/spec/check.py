@@ -178,6 +178,6 @@ def _forbidden(name: str, what: str) -> str | None:
     if len(name) <= _LONGEST_NAME < len(name.encode()):  # more characters break the schema
         return f"it is longer than the {_LONGEST_NAME} bytes that every database takes"
     if what == "table" and ("/" in name or "\\" in name):
-        return "it holds a slash, and names are names of files too"
+        return "it holds a slash or backslash, and names are names of files too"
     is_reserved = name.casefold() in _RESERVED or name.casefold().startswith(_RESERVED_STARTS)
     return "it is reserved" if what == "table" and is_reserved else None

@@ -169,11 +169,18 @@ def test_equal_states_say_so(tmp_path: Path) -> None:
     assert "No difference" in page([found])
 
 
-def test_texts_that_look_the_same_are_told_apart() -> None:
-    row = RowChange("changed", {"id": 1}, {"name": "\u00e9"}, {"name": "e\u0301"})
+ALIKE = ("\u00e9", "e\u0301"), (["\u00e9"], ["e\u0301"]), ({"a": "\u00e9"}, {"a": "e\u0301"})
+
+
+@pytest.mark.parametrize("values", ALIKE)
+def test_texts_that_look_the_same_are_told_apart(
+    values: tuple[object, object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = RowChange("changed", {"id": 1}, {"name": values[0]}, {"name": values[1]})
     table = TableReport("users", TableChange(changed=1, cells={"name": 1}), 1, 1, ("id",), ("id", "name"), (row,))
     found = DiffReport("shop", "a", "b", (), (), (table,))
-    for text in (rendered(markdown([found])).text, Page(page([found])).text):
+    print_report(found)
+    for text in (capsys.readouterr().out, rendered(markdown([found])).text, Page(page([found])).text):
         assert "\\u00e9" in text
         assert "e\\u0301" in text
 

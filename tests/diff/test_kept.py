@@ -237,6 +237,7 @@ CONVERSIONS = [
     ("date", [NOON.date()], "timestamptz", [datetime(2026, 1, 31, tzinfo=UTC)], 0),
     ("int64", [5, 7], "string", ["5", "07"], 1),
     ("bool", [True], "int16", [1], 1),
+    ("list<int64>", [[1, 2], [3], None], "json", ["[1,2]", "[4]", "[]"], 2),
 ]
 """A type and values of it, another type and values of it, and how many of them differ."""
 
@@ -257,6 +258,12 @@ def test_only_values_of_another_type_that_are_not_equal_are_shown(tmp_path: Path
     assert found is not None
     assert (plain(found), found.left_out) == ([({"id": 1}, {"size": "2.00"}, {"size": 2.5})], 1)
     assert found.title == "in the 2 rows of both states with other values"
+
+
+def test_values_that_are_one_to_python_are_both_shown(tmp_path: Path) -> None:
+    found = retyped(tmp_path, ("bool", [True]), ("int16", [1]))
+    assert found is not None
+    assert found.rows[0].values("size", "size") == (True, 1)
 
 
 def test_numbers_of_other_types_may_differ_by_the_tolerance(tmp_path: Path) -> None:
