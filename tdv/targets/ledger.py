@@ -2,7 +2,8 @@
 
 In: names of databases, and the server that each is on. Out: which of them nobody dropped. Always holds: the kernel
 keeps the file of a process locked as long as the process can make one of its databases, and ends the lock when the
-process dies; so what a file names that is not locked is nobody's.
+process dies; so what a file names that is not locked is nobody's. A copy of a file, as in a copied work tree, names
+nothing: nobody can lock it, and the process that has the original may be alive.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from threading import Lock, get_ident
 from typing import Final
 
 from tdv.errors import Refused, TargetError
+from tdv.targets.runs import identity
 
 FORMAT: Final = "tdv.made/v1"
 _ENDING: Final = ".made"
@@ -43,7 +45,7 @@ class Book:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             with suppress(FileNotFoundError):
                 if os.path.samestat(os.fstat(descriptor), os.stat(path)):
-                    os.write(descriptor, f"{FORMAT}\n".encode())
+                    os.write(descriptor, f"{FORMAT} {identity(descriptor)}\n".encode())
                     return cls(path, descriptor)
             # Somebody took the file, which named nothing yet, for one that was left.
             os.close(descriptor)
@@ -57,10 +59,13 @@ class Book:
             return None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return cls(path, descriptor)
+            book = cls(path, descriptor)
         except OSError:
             os.close(descriptor)
             return None
+        if not _is_original(path, descriptor):
+            book.names.clear()
+        return book
 
     def add(self, name: str, place: str) -> None:
         """Names a database; raises `OSError`."""
@@ -178,6 +183,11 @@ def _read(path: Path) -> dict[str, str]:
         elif match is not None:
             names.pop(match[3], None)
     return names
+
+
+def _is_original(path: Path, descriptor: int) -> bool:
+    with path.open("rb") as file:
+        return file.readline() == f"{FORMAT} {identity(descriptor)}\n".encode()
 
 
 def _directory(work: Path) -> Path:

@@ -1,6 +1,7 @@
 """Which runs of tdv are at work on this machine, so that nobody removes their databases.
 
-In: execution ids. Out: whether a run is alive. Always holds: the kernel ends the claim of a process that dies.
+In: execution ids. Out: whether a run is alive. Always holds: the kernel ends the claim of a process that dies, and a
+copy of a claim, in a copied work tree or a restored cache, says nothing, since nobody can lock it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ def at_work(work: Path, execution_id: str) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH)
+        os.pwrite(descriptor, identity(descriptor).encode(), 0)
         yield
     finally:
         os.close(descriptor)
@@ -33,11 +35,16 @@ def is_at_work(work: Path, execution_id: str) -> bool | None:
         return None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        return False if os.pread(descriptor, 32, 0).decode(errors="replace") == identity(descriptor) else None
     except OSError:
         return True
     finally:
         os.close(descriptor)
-    return False
+
+
+def identity(descriptor: int) -> str:
+    """What a file says of itself, so that a copy of it is known for one."""
+    return str(os.fstat(descriptor).st_ino)
 
 
 def forget(work: Path, execution_id: str) -> None:

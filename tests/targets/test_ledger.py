@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from pathlib import Path
 from threading import Event, Thread
@@ -10,6 +11,7 @@ from threading import Event, Thread
 import pytest
 
 from tdv.errors import Refused, TargetError
+from tdv.targets import runs
 from tdv.targets.ledger import Ledger, abandoned, places
 
 
@@ -97,7 +99,8 @@ def test_interrupted_thread_that_ends_the_run_does_not_wait_for_itself(tmp_path:
 def test_damaged_lines_name_nothing(tmp_path: Path) -> None:
     path = tmp_path / "runs/run1.0.made"
     path.parent.mkdir()
-    path.write_bytes(b"tdv.made/v1\n+a sqlite\n\xff\n+b\n-\n+c postgresql://h/\n+d sq")
+    path.touch()
+    path.write_bytes(b"tdv.made/v1 %d\n" % path.stat().st_ino + b"+a sqlite\n\xff\n+b\n-\n+c postgresql://h/\n+d sq")
     assert left(tmp_path) == {"a": "sqlite", "c": "postgresql://h/", "d": "sq"}
     path.write_bytes(b"")
     assert left(tmp_path) == {}
@@ -108,3 +111,18 @@ def test_what_cannot_be_written_down_is_not_made(tmp_path: Path) -> None:
     (tmp_path / "runs").write_text("a file")
     with pytest.raises(TargetError, match=r"cannot write .*\.made"):
         make(Ledger(tmp_path, "run1"), "a")
+
+
+def test_copied_work_tree_does_not_have_what_the_original_has(tmp_path: Path) -> None:
+    work, copy = tmp_path / "work", tmp_path / "copy"
+    with runs.at_work(work, "run1"):
+        ledger = Ledger(work, "run1")
+        make(ledger, "in-use")
+        shutil.copytree(work, copy)
+        assert left(copy) == {}
+        assert runs.is_at_work(copy, "run1") is None, "of this run the copy knows nothing"
+        assert runs.is_at_work(work, "run1") is True
+        assert files(copy) == ["run1.lock"], "the copied names are gone"
+        ledger.close()
+    assert runs.is_at_work(work, "run1") is False
+    assert left(work) == {"in-use": "sqlite"}
