@@ -433,3 +433,17 @@ def test_schema_that_does_not_take_the_rows_is_made_once(pytester: pytest.Pytest
     assert result.stdout.str().count(f"\n{said}\nName a version that fits") == 9
     made = (project.root / "applied").read_text().splitlines()
     assert len(made) <= 3 if options else len(made) == 2
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")])
+def test_server_that_cannot_be_reached_leaves_the_report(
+    pytester: pytest.Pytester, shop: Repository, workers: tuple[str, ...]
+) -> None:
+    pytester.makepyfile("def test_rows(tdv_database): pass")
+    result = pytester.runpytest_subprocess("--tdv-target", "postgresql://ada:secret@127.0.0.1:1/app", *workers)
+    result.assert_outcomes(errors=1)
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    said = result.stdout.str() + result.stderr.str()
+    assert "cannot be reached" in said
+    assert "Traceback" not in said
+    assert "secret" not in said

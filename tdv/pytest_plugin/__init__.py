@@ -77,7 +77,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Drops what is shared and ends the run, once fixtures are torn down and before a worker says that it has finished:
     after that it may be killed. Lets the controller know whether this worker left a database."""
-    session.config.stash[RUN].close()
+    session.config.stash[RUN].finish()
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
         output[_KEPT] = session.config.stash[RUN].kept
@@ -101,6 +101,13 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
     """What databases hold unless a marker says otherwise; nothing outside of a tdv repository."""
     run = config.stash[RUN]
     return run.header() if run.root is not None else []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Says why databases could not be dropped at the end."""
+    problem = config.stash[RUN].not_dropped
+    if problem:
+        terminalreporter.write_line(f"tdv: databases are left to the next run: {problem}")
 
 
 @pytest.hookimpl(wrapper=True)

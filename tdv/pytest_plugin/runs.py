@@ -38,6 +38,7 @@ class Run:
         self.worker: str = given.get("workerid", "main")
         self.execution_id: str = given.get(EXECUTION) or uuid.uuid4().hex[:16]
         self.kept = False
+        self.not_dropped = ""
         self.has_workers = False
         self._moved: tuple[str, ...] = ()
         self._shared: dict[DatabaseWish, Database] = {}
@@ -143,6 +144,15 @@ class Run:
             self._shared[self.wish(ask)] = database
         else:
             self.databases.discard(database)
+
+    def finish(self) -> None:
+        """As `close`; a server that is gone is told in the summary, which an error would take away."""
+        from tdv.errors import TdvError
+
+        try:
+            self.close()
+        except TdvError as exc:
+            self.not_dropped = sentence(exc)
 
     def close(self) -> None:
         """Drops what is shared, and what workers left that were killed; a run that left nothing leaves no trace."""
