@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import Final
 
 from tdv.errors import GitError, NotFound, Refused
+from tdv.store import git_batch as batch
 from tdv.store import tags as gto
 from tdv.store.git_process import GitProcess, locked, moved
 from tdv.store.process import environment, last_line
 
 _ANCESTOR: Final = re.compile(r"[~^@]")
 _RAW: Final = re.compile(rb":[0-7]+ [0-7]+ [0-9a-f]+ (?P<new>[0-9a-f]+) [A-Z]\0(?P<path>[^\0]+)")
-_OBJECT: Final = re.compile(rb"[0-9a-f]{40,64} (?P<type>blob|tree|commit|tag) (?P<size>[0-9]+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,30 +142,19 @@ class Git:
         found, *objects = self._read([commit, *(f"{commit}:./{path}" for path in paths)])
         if found is None or "\n" in revision:
             self.resolve(revision)  # says that there is none
-        return {path: data for path, data in zip(paths, map(_blob, objects), strict=True) if data is not None}
+        return {path: data for path, data in zip(paths, map(batch.blob, objects), strict=True) if data is not None}
 
     def objects(self, names: Iterable[str]) -> Iterator[bytes | None]:
         """The bytes of each blob that `names` names, None where there is none; one process for all."""
-        return map(_blob, self._read(names))
+        return map(batch.blob, self._read(names))
 
-    def _read(self, names: Iterable[str]) -> Iterator[tuple[bytes, bytes] | None]:
+    def _read(self, names: Iterable[str]) -> Iterator[batch.Object | None]:
         """The type and the bytes of each object that `names` names, None where there is none."""
-        output = self._git.run("cat-file", "--batch", stdin=_lines(names))
-        at = 0
-        while at < len(output):
-            end = output.index(b"\n", at)
-            header = _OBJECT.fullmatch(output, at, end)
-            at = end + 1
-            if header is None:
-                yield None
-                continue
-            size = int(header["size"])
-            yield header["type"], output[at : at + size]
-            at += size + 1
+        return batch.objects(self._git.run("cat-file", "--batch", stdin=batch.lines(names)))
 
     def blob_names(self, names: Iterable[str]) -> list[str | None]:
         """The object name of each blob that `names` names, None where there is none; nothing is read."""
-        output = self._git.run("cat-file", "--batch-check=%(objecttype) %(objectname)", stdin=_lines(names))
+        output = self._git.run("cat-file", "--batch-check=%(objecttype) %(objectname)", stdin=batch.lines(names))
         lines = output.decode().splitlines()
         return [line.removeprefix("blob ") if line.startswith("blob ") else None for line in lines]
 
@@ -392,15 +381,6 @@ class Git:
         if found is None:
             raise GitError("This repository has no Git remote", hint="git remote add origin URL")
         return found
-
-
-def _blob(found: tuple[bytes, bytes] | None) -> bytes | None:
-    return found[1] if found is not None and found[0] == b"blob" else None
-
-
-def _lines(names: Iterable[str]) -> bytes:
-    """Object names, one on a line; a line break in one would ask for two."""
-    return b"".join(name.replace("\n", "").encode("utf-8", "surrogateescape") + b"\n" for name in names)
 
 
 def _commit_of(line: str) -> str:
