@@ -12,6 +12,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 from tests.repository import Repository
 
 SPEC = """
@@ -67,3 +69,20 @@ def _original() -> Path:
             repository.commit("Lock")
     shutil.rmtree(root / ".tdv")
     return root
+
+
+def kill_a_worker(pytester: pytest.Pytester, target: str) -> None:
+    """Runs eight tests with databases beside `target` in two workers, one of which a test kills."""
+    released_shop(pytester.path)
+    pytester.makepyfile(
+        """
+        import os
+        import pytest
+
+        @pytest.mark.parametrize("number", range(8))
+        def test_dies(tdv_database, tdv_session_database, number):
+            if number == 3:
+                os.kill(os.getpid(), 9)
+        """
+    )
+    pytester.runpytest_subprocess("-q", "-n", "2", "--tdv-target", target).assert_outcomes(passed=7, failed=1)

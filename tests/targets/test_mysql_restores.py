@@ -20,7 +20,7 @@ from tdv.targets.mysql.session import connect, lock, parameters
 from tdv.targets.throwaway import Name, Throwaway, Throwaways, throwaways_of
 from tdv.targets.verification import target_digest
 from tdv.testing import NOW, USERS, checkout, snapshot, table, users, wanted
-from tests.shop import released_shop
+from tests.shop import kill_a_worker, released_shop
 from tests.targets.builders import target
 from tests.targets.places import MysqlPlace
 from tests.targets.servers import mysql_url, name_of, run_mysql
@@ -336,20 +336,7 @@ def test_name_that_is_taken_is_refused_and_stays(tmp_path: Path, throwaways: Thr
 
 
 def test_killed_worker_leaves_nothing(pytester: pytest.Pytester, mariadb_server: Server) -> None:
-    released_shop(pytester.path)
-    pytester.makepyfile(
-        """
-        import os
-        import pytest
-
-        @pytest.mark.parametrize("number", range(8))
-        def test_dies(tdv_database, tdv_session_database, number):
-            if number == 3:
-                os.kill(os.getpid(), 9)
-        """
-    )
-    result = pytester.runpytest_subprocess("-q", "-n", "2", "--tdv-target", mariadb_server.url)
-    result.assert_outcomes(passed=7, failed=1)
+    kill_a_worker(pytester, mariadb_server.url)
     assert run_mysql(mariadb_server.url, LEFT) == []
 
 

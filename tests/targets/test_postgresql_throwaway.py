@@ -15,7 +15,7 @@ from tdv.targets.postgresql.session import connect, parameters
 from tdv.targets.postgresql.statements import lock
 from tdv.targets.throwaway import Name, Throwaway, Throwaways, throwaways_of
 from tdv.testing import NOW
-from tests.shop import released_shop
+from tests.shop import kill_a_worker, released_shop
 from tests.targets.builders import target
 from tests.targets.servers import run_sql
 from tests.targets.test_throwaway import load
@@ -173,20 +173,7 @@ def test_shared_database_that_cannot_be_used_again_is_dropped(
 
 
 def test_killed_worker_leaves_nothing(pytester: pytest.Pytester, postgresql_server: Server) -> None:
-    released_shop(pytester.path)
-    pytester.makepyfile(
-        """
-        import os
-        import pytest
-
-        @pytest.mark.parametrize("number", range(8))
-        def test_dies(tdv_database, tdv_session_database, number):
-            if number == 3:
-                os.kill(os.getpid(), 9)
-        """
-    )
-    result = pytester.runpytest_subprocess("-q", "-n", "2", "--tdv-target", postgresql_server.url)
-    result.assert_outcomes(passed=7, failed=1)
+    kill_a_worker(pytester, postgresql_server.url)
     assert run_sql(postgresql_server.url, LEFT) == [(0,)]
 
 
