@@ -1,8 +1,7 @@
 """How the rows, statistics and scenarios of a difference read in the terminal.
 
 In: what a report tells of one table or scenario. Out: lines. Always holds: on a terminal no line is longer than it is
-wide; elsewhere no column is left out,
-but of a row with very many changed cells all but the first.
+wide; elsewhere no column is left out, but of a row with very many changed cells all but the first.
 """
 
 from __future__ import annotations

@@ -15,11 +15,10 @@ import pyarrow as pa
 
 from tdv.content import compute as pc
 from tdv.content.text import to_text
-from tdv.diff.cells import Mask, forgive
+from tdv.diff.cells import NUMBERS, Mask, forgive
 from tdv.model.types import LogicalType
 
 _WHOLE: Final = frozenset({"int16", "int32", "int64"})
-_NUMBERS: Final = _WHOLE | {"decimal", "float64"}
 _MOMENTS: Final = frozenset({"date", "timestamp", "timestamptz"})
 _NESTED: Final = frozenset({"json", "list", "struct"})
 _EXACT: Final = 10**15
@@ -36,7 +35,7 @@ def unequal_across(old: pa.Array, new: pa.Array, kinds: Kinds, tolerance: float 
     differs = _values_differ(old, new, kinds)
     old_null, new_null = (array.is_null().to_numpy(zero_copy_only=False) for array in (old, new))
     differs = np.where(old_null | new_null, old_null != new_null, differs)
-    if tolerance > 0 and {kind.name for kind in kinds} <= _NUMBERS and differs.any():
+    if tolerance > 0 and {kind.name for kind in kinds} <= NUMBERS and differs.any():
         forgive(differs, old, new, tolerance)
     return differs
 
@@ -44,7 +43,7 @@ def unequal_across(old: pa.Array, new: pa.Array, kinds: Kinds, tolerance: float 
 def _values_differ(old: pa.Array, new: pa.Array, kinds: Kinds) -> Mask:
     """What stands in slots of nulls is of no meaning."""
     names = {kind.name for kind in kinds}
-    if names <= _NUMBERS:
+    if names <= NUMBERS:
         if "float64" not in names:
             return _not_equal(*(array.cast(_WIDEST) for array in (old, new)))
         floats, others, kind = (old, new, kinds[1]) if kinds[0].name == "float64" else (new, old, kinds[0])

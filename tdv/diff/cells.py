@@ -30,7 +30,7 @@ _WIDTHS: Final[dict[str, Any]] = {
     "timestamptz": np.int64,
 }
 _TEXTS: Final = frozenset({"string", "binary", "uuid", "json"})
-_NUMBERS: Final = frozenset({"float64", "decimal", "int16", "int32", "int64"})
+NUMBERS: Final = frozenset({"float64", "decimal", "int16", "int32", "int64"})
 
 
 def unequal(old: pa.Array, new: pa.Array, kind: LogicalType, tolerance: float = 0.0) -> Mask:
@@ -39,7 +39,7 @@ def unequal(old: pa.Array, new: pa.Array, kind: LogicalType, tolerance: float = 
     if old.null_count or new.null_count:
         old_null, new_null = (array.is_null().to_numpy(zero_copy_only=False) for array in (old, new))
         differs = np.where(old_null | new_null, old_null != new_null, differs)
-    if tolerance > 0 and kind.name in _NUMBERS and differs.any():
+    if tolerance > 0 and kind.name in NUMBERS and differs.any():
         forgive(differs, old, new, tolerance)
     return differs
 
