@@ -20,10 +20,12 @@ def main() -> None:
         os.putenv(_MATRIX_THREADS, "1")  # past os.environ, of which commands that tdv runs inherit all
     try:
         from tdv.cli.app import run
+        from tdv.cli.boundary import expect_interrupts
         from tdv.content.no_pandas import keep_out
     except KeyboardInterrupt:  # before there is anything that could say more
         sys.exit(130)
     keep_out()
+    expect_interrupts()
     status = run(sys.argv[1:])
     # Python ends with a search for cycles among all objects. They end with the process anyway: leaving them out of it,
     # together with the rarer searches above, takes 25 ms off each call, 50 ms where pyarrow is loaded.

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, Final
 
 from typer import Abort, Exit
@@ -21,6 +23,28 @@ from tdv.errors import Bug, DocumentError, TargetError, TdvError, UsageError
 from tdv.faces.passwords import without_passwords
 
 INTERRUPTED: Final = 130
+_GO_ON: Final = "Run the same command again: it finishes or undoes what was begun."
+
+
+def expect_interrupts() -> None:
+    """From now on Ctrl-C is `KeyboardInterrupt`, and another one, while what was begun is being undone, the end.
+
+    To undo may take as long as a server takes to answer; left undone, it is what a killed process leaves.
+    """
+
+    def end(number: int, frame: FrameType | None) -> None:
+        try:
+            terminal.say(f"Interrupted again: ended before all was undone. {_GO_ON}")
+        finally:
+            os._exit(INTERRUPTED)
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        signal.signal(signal.SIGINT, end)
+        raise KeyboardInterrupt
+
+    # What runs in the background of a shell is not meant by Ctrl-C.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
 
 
 def guard(call: Callable[[], Any], *, as_json: bool) -> int:
@@ -30,7 +54,7 @@ def guard(call: Callable[[], Any], *, as_json: bool) -> int:
     except Exit as stop:
         return stop.exit_code
     except (Abort, KeyboardInterrupt):
-        terminal.say("Interrupted. Run the same command again: it finishes or undoes what was begun.")
+        terminal.say(f"Interrupted. {_GO_ON}")
         return INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -175,7 +175,11 @@ def _wait_for(worker: Connection, statement: str, change: Future[None]) -> None:
 def _end(connection: Connection, workers: Sequence[Connection]) -> None:
     """Ends what the server does for the workers, and what they wait for; a statement may not look whether its client
     is still there."""
-    for worker in workers:
-        with suppress(err.MySQLError):
-            execute(connection, f"KILL {worker.thread_id()}")
-        worker.cut()
+    try:
+        for worker in workers:
+            with suppress(err.MySQLError):
+                execute(connection, f"KILL {worker.thread_id()}")
+    finally:
+        # Also where a server that does not answer was not waited for.
+        for worker in workers:
+            worker.cut()

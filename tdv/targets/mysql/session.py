@@ -10,7 +10,7 @@ import errno
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -198,8 +198,9 @@ def lock(connection: Connection, name: str, what: str) -> None:
 
 
 def unlock(connection: Connection, name: str) -> None:
-    """Releases the lock `name`."""
-    execute(connection, "SELECT RELEASE_LOCK(%s)", _lock_name(name))
+    """Releases the lock `name`, which a session that has ended released by that."""
+    with suppress(pymysql.err.InterfaceError):
+        execute(connection, "SELECT RELEASE_LOCK(%s)", _lock_name(name))
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from typing import Any, Final
 
@@ -47,14 +47,23 @@ class Connection(pymysql.connections.Connection):  # type: ignore[misc]
                 view = memoryview(block)
                 for start in range(0, len(view), _PIECE):
                     self.write_packet(view[start : start + _PIECE])
-        finally:
-            self.write_packet(b"")
-            answer = self._read_packet()
+        except KeyboardInterrupt:
+            # In the middle of a packet, perhaps: the server would wait for the rest of it.
+            self._force_close()
+            raise
+        except BaseException:
+            self._end_of_load()
+            raise
+        answer = self._end_of_load()
         answer.advance(1)
         answer.read_length_encoded_integer()
         answer.read_length_encoded_integer()
         _, warnings = answer.read_struct("<HH")
         return int(warnings)
+
+    def _end_of_load(self) -> Any:
+        self.write_packet(b"")
+        return self._read_packet()
 
     def values(self, query: str) -> Iterator[bytearray]:
         """The values of a query's only column, one after another, some megabytes at a time."""
@@ -74,6 +83,11 @@ class Connection(pymysql.connections.Connection):  # type: ignore[misc]
                     out = bytearray()
             if out:
                 yield out
+        except KeyboardInterrupt:
+            # In the middle of a row, perhaps.
+            self._force_close()
+            payloads.close()
+            raise
         finally:
             # Whatever happens to the reader, the connection can be used afterwards.
             deque(payloads, maxlen=0)
@@ -84,7 +98,7 @@ class Connection(pymysql.connections.Connection):  # type: ignore[misc]
         with suppress(OSError, AttributeError):
             self._sock.shutdown(socket.SHUT_RDWR)
 
-    def _payloads(self) -> Iterator[bytearray | None]:
+    def _payloads(self) -> Generator[bytearray | None]:
         """Values without their lengths, None for NULL; PyMySQL's own loop over packets takes five times as long."""
         data, whole = bytearray(), bytearray()
         while True:
