@@ -10,6 +10,8 @@ from xml.etree import ElementTree
 
 import pytest
 
+from tdv.servers import redis
+from tdv.servers.server import Options, Server
 from tests.migrated import MIGRATOR, migrated
 from tests.repository import Repository
 from tests.shop import released_shop
@@ -447,3 +449,29 @@ def test_server_that_cannot_be_reached_leaves_the_report(
     assert "cannot be reached" in said
     assert "Traceback" not in said
     assert "secret" not in said
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_databases_left_on_a_server_that_is_gone_are_told_in_one_line(
+    pytester: pytest.Pytester, shop: Repository, redis_server: Server, workers: tuple[str, ...]
+) -> None:
+    server = redis.start(redis_server.binaries / "redis-server", Options())
+    pytester.makepyfile(
+        f"""
+        import pytest, redis
+
+        @pytest.mark.parametrize("number", range(2))
+        def test_rows(tdv_session_database, number):
+            pass
+
+        @pytest.fixture(scope="session", autouse=True)
+        def gone(tdv_session_database):
+            yield
+            with pytest.raises(redis.ConnectionError):
+                redis.Redis.from_url("{server.url}").shutdown(nosave=True)
+                redis.Redis.from_url("{server.url}").ping()
+        """
+    )
+    result = pytester.runpytest_subprocess("--tdv-target", server.url, *workers)
+    assert result.stdout.str().count("tdv: databases are left to the next run: ") == 1
+    server.process.stop()

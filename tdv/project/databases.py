@@ -231,9 +231,14 @@ class Databases:
                 if owned.place in places:
                     owned.collect()
 
+    @property
+    def has_left(self) -> bool:
+        """Whether processes of this run left databases that nobody dropped."""
+        return bool(ledger.places(self._ports.state, self.execution_id))
+
     def forget(self) -> None:
         """Removes the trace of a closed run that left no database."""
-        if not ledger.places(self._ports.state, self.execution_id):
+        if not self.has_left:
             runs.forget(self._ports.state, self.execution_id)
 
     def describe(self, wish: DatabaseWish) -> tuple[tuple[ReceiptRelease, ...], tuple[str, ...]]:

@@ -28,6 +28,7 @@ tdv(*references, scenario=None, target=None, rollback=None): what the databases 
 "movies@^1.1"; only a scenario's rows; beside which target they are made; with rollback=True tests share \
 a database that each leaves as it was"""
 _KEPT: Final = "tdv_kept"
+_NOT_DROPPED: Final = "tdv_not_dropped"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -76,18 +77,22 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Drops what is shared and ends the run, once fixtures are torn down and before a worker says that it has finished:
-    after that it may be killed. Lets the controller know whether this worker left a database."""
-    session.config.stash[RUN].finish()
+    after that it may be killed. Lets the controller know whether this worker left a database, and why."""
+    run = session.config.stash[RUN]
+    run.finish()
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
-        output[_KEPT] = session.config.stash[RUN].kept
+        output[_KEPT] = run.kept
+        output[_NOT_DROPPED] = run.not_dropped
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
-    """Notes that a worker of xdist kept a database, or may have."""
-    if getattr(node, "workeroutput", {}).get(_KEPT, bool(node.config.getoption("--tdv-keep"))):
-        node.config.stash[RUN].kept = True
+    """Notes that a worker of xdist kept a database, or may have, and why it could not drop one."""
+    run, told = node.config.stash[RUN], getattr(node, "workeroutput", {})
+    if told.get(_KEPT, bool(node.config.getoption("--tdv-keep"))):
+        run.kept = True
+    run.not_dropped = run.not_dropped or told.get(_NOT_DROPPED, "")
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -104,10 +109,10 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Says why databases could not be dropped at the end."""
-    problem = config.stash[RUN].not_dropped
-    if problem:
-        terminalreporter.write_line(f"tdv: databases are left to the next run: {problem}")
+    """Says why databases of this run, its workers included, could not be dropped at the end."""
+    run = config.stash[RUN]
+    if run.has_left:
+        terminalreporter.write_line(f"tdv: databases are left to the next run: {run.not_dropped}")
 
 
 @pytest.hookimpl(wrapper=True)

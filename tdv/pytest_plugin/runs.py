@@ -154,6 +154,11 @@ class Run:
         except TdvError as exc:
             self.not_dropped = sentence(exc)
 
+    @property
+    def has_left(self) -> bool:
+        """Whether databases were left, for the reason `not_dropped`, that nobody dropped before the end of the run."""
+        return bool(self.not_dropped) and self.databases.has_left
+
     def close(self) -> None:
         """Drops what is shared, and what workers left that were killed; a run that left nothing leaves no trace."""
         if "databases" not in self.__dict__ and not (self.has_workers and self.root):
