@@ -414,8 +414,9 @@ def test_sql_writes_values_as_the_tables_of_an_application_hold_them(repo: Repos
         assert f"'{OLD}'" in script
 
 
+@pytest.mark.parametrize(("kind", "quoted"), [("CHAR(32)", "'{}'"), ("BINARY(16)", "x'{}'")])
 def test_sql_writes_uuids_as_the_tables_of_a_mysql_application_hold_them(
-    repo: RepositoryBuilder, empty_mysql: str
+    repo: RepositoryBuilder, empty_mysql: str, kind: str, quoted: str
 ) -> None:
     made = repo(
         {
@@ -424,10 +425,14 @@ def test_sql_writes_uuids_as_the_tables_of_a_mysql_application_hold_them(
         }
     ).prepared()
     made.tdv("build", "shop", expect=0)
-    run_mysql(empty_mysql, "CREATE TABLE t (id CHAR(32) PRIMARY KEY)", f"INSERT INTO t VALUES ('{'c' * 32}')")
+    theirs = quoted.format("c" * 32)
+    run_mysql(empty_mysql, f"CREATE TABLE t (id {kind} PRIMARY KEY)", f"INSERT INTO t VALUES ({theirs})")
     script = made.tdv("diff", empty_mysql, "shop@workspace", "--sql", expect=0).stdout
-    assert f"('{OLD.replace('-', '')}')" in script
-    assert f"\"id\" = '{'c' * 32}'" in script
+    assert f"({quoted.format(OLD.replace('-', ''))})" in script
+    assert f'"id" = {theirs}' in script
+    lines = [line.rstrip(";") for line in script.splitlines() if line and not line.startswith("--")]
+    run_mysql(empty_mysql, *lines)
+    assert made.tdv("diff", empty_mysql, "shop@workspace", "--exit-code").exit_code == 0
 
 
 def test_show_private_shows_values(repo: RepositoryBuilder) -> None:

@@ -81,13 +81,14 @@ def statements(ports: Ports, wish: DiffWish) -> Iterator[str]:
     for pair in pairs:
         if _same(pair):
             continue
-        with _opened(ports, pair, wish.shown, dialect) as opened:
+        own = _of_tables(dialect, pair[0])
+        with _opened(ports, pair, wish.shown, own) as opened:
             from tdv.diff.sql import ScriptOptions
             from tdv.diff.sql import statements as lines
 
             names = (pair[0].reference, pair[1].reference)
             options = ScriptOptions(names, wish.shown.reveal, wish.shown.tables, opened.rounding)
-            yield from lines(opened.old, opened.new, _of_tables(dialect, pair[0]), options)
+            yield from lines(opened.old, opened.new, own, options)
 
 
 def _of_tables(dialect: Dialect, changed: State | Live) -> Dialect:

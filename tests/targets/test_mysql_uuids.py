@@ -8,6 +8,7 @@ import subprocess
 import sys
 import uuid
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pyarrow as pa
@@ -19,9 +20,11 @@ from tdv.content.snapshot import Snapshot
 from tdv.errors import Refused
 from tdv.model.receipt import Receipt
 from tdv.model.schema import Reference
+from tdv.servers.server import Server
 from tdv.targets.verification import target_digest
 from tdv.testing import checkout, snapshot, table
 from tests.targets.places import MysqlPlace
+from tests.targets.servers import run_mysql
 
 pytest.importorskip("pymysql")
 
@@ -42,20 +45,53 @@ def loaded(place: MysqlPlace) -> tuple[Snapshot, Receipt]:
     return found, checkout(place.directory, place.target, found)
 
 
-@pytest.mark.parametrize(("kind", "is_short"), [("CHAR(32)", True), ("VARCHAR(36)", False), ("UUID", False)])
-def test_uuids_are_written_as_the_table_takes_them(place: MysqlPlace, kind: str, is_short: bool) -> None:
+KINDS = {
+    "CHAR(32)": lambda number: number.hex,
+    "CHAR(32) CHARACTER SET utf16": lambda number: number.hex,
+    "VARCHAR(36)": str,
+    "UUID": str,
+    "BINARY(16)": lambda number: number.bytes,
+    "VARBINARY(16)": lambda number: number.bytes,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("as_file", [True, False])
+def test_uuids_are_written_as_the_table_takes_them(
+    place: MysqlPlace, mariadb_server: Server, kind: str, as_file: bool
+) -> None:
+    run_mysql(mariadb_server.url, f"SET GLOBAL local_infile = {int(as_file)}")
     place.sql(
         f"CREATE TABLE items (id {kind} PRIMARY KEY, photo longblob)",
         f"CREATE TABLE parts (id bigint PRIMARY KEY, item {kind}, FOREIGN KEY (item) REFERENCES items (id))",
     )
     found, _ = loaded(place)
-    written = {number.hex if is_short else str(number) for number in IDS}
-    assert {str(number) for (number,) in place.sql("SELECT id FROM items")} == written
+    run_mysql(mariadb_server.url, "SET GLOBAL local_infile = 1")
+    assert {number for (number,) in place.sql("SELECT id FROM items")} == set(map(KINDS[kind], IDS))
     assert target_digest(place.target, found.manifest.schema) == found.manifest.content
     place.sql("DELETE FROM parts")
     assert target_digest(place.target, found.manifest.schema) != found.manifest.content
     assert loaded(place)[1].action == "loaded"
     assert target_digest(place.target, found.manifest.schema) == found.manifest.content
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_table_that_references_an_application_takes_its_types(place: MysqlPlace, kind: str) -> None:
+    items = table("items", {"id": "uuid", "photo": "binary?"})
+    parts = table("parts", {"item": "uuid"}, ("item",), references=(Reference(("item",), "items", ("id",)),))
+    more = table("more", {"part": "uuid"}, ("part",), references=(Reference(("part",), "parts", ("item",)),))
+    place.sql(f"CREATE TABLE items (id {kind} PRIMARY KEY, photo longblob)")
+    ids = [str(number) for number in IDS]
+    rows = {items: pa.table({"id": ids, "photo": [b"", None]}), parts: pa.table({"item": ids})}
+    rows[more] = pa.table({"part": ids[:1]})
+    found = snapshot(place.directory, {table: rows[table].cast(arrow_schema(table)) for table in rows})
+    for _ in range(2):
+        checkout(place.directory, place.target, found)
+        assert target_digest(place.target, found.manifest.schema) == found.manifest.content
+        place.sql("DELETE FROM more")
+    joined = "SELECT COUNT(*) FROM parts JOIN items ON item = items.id"
+    assert place.sql(joined) == [(2,)]
+    assert place.target.inspect().table("more").references == more.references
 
 
 def test_column_without_room_for_a_uuid_is_refused(place: MysqlPlace) -> None:
@@ -64,10 +100,22 @@ def test_column_without_room_for_a_uuid_is_refused(place: MysqlPlace) -> None:
         loaded(place)
 
 
-@pytest.mark.parametrize("native", [True, False])
-def test_sqlalchemy_finds_its_uuids(place: MysqlPlace, native: bool) -> None:
+class Bytes(sa.TypeDecorator[uuid.UUID]):
+    """As its documentation and many applications have it."""
+
+    impl = sa.BINARY(16)
+    cache_ok = True
+
+    def process_bind_param(self, value: uuid.UUID | None, dialect: object) -> bytes | None:
+        return value and value.bytes
+
+    def process_result_value(self, value: bytes | None, dialect: object) -> uuid.UUID | None:
+        return value and uuid.UUID(bytes=value)
+
+
+@pytest.mark.parametrize("kind", [sa.Uuid(native_uuid=True), sa.Uuid(native_uuid=False), Bytes()], ids=str)
+def test_sqlalchemy_finds_its_uuids(place: MysqlPlace, kind: Any) -> None:
     metadata = sa.MetaData()
-    kind = sa.Uuid(native_uuid=native)
     items = sa.Table(
         "items", metadata, sa.Column("id", kind, primary_key=True), sa.Column("photo", sa.LargeBinary(100))
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -31,6 +31,9 @@ _OTHERWISE: Final = frozenset({"float64", "json", "list", "struct"})
 """Types whose values the server may write in another way than they were sent in."""
 _TEXTS: Final = frozenset({"string", "json", "uuid", "binary", "list", "struct"})
 _UUID_PARTS: Final = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
+UuidForm = Literal["digits", "bytes"]
+"""How an application's table without room for hyphens keeps a uuid."""
+UUID_TYPES: Final[Mapping[UuidForm, LogicalType]] = {"digits": LogicalType("string"), "bytes": LogicalType("binary")}
 _MOMENTS: Final = (datetime(1, 1, 1), datetime(9999, 12, 31, 23, 59, 59, 999999))  # noqa: DTZ001 - of no zone
 
 
@@ -100,6 +103,12 @@ def stored(array: pa.Array, column: Column, table: str) -> pa.Array:
     return encoder(array, column, table) if encoder else pc.cast(array, pa.string())
 
 
+def uuids_as(form: UuidForm, array: pa.Array) -> pa.Array:
+    """Canonical uuids as an application's table keeps them: texts, or 16 bytes."""
+    digits = pc.replace_substring(array, "-", "")
+    return digits if form == "digits" else delimited.from_hexadecimal(digits)
+
+
 def _field(array: pa.Array, column: Column, table: str, form: Form) -> pa.Array:
     name = column.type.name
     texts = stored(array, column, table)
@@ -122,13 +131,14 @@ def _expression(column: Column) -> str:
 
 
 def _hyphenated(name: str) -> str:
-    """A uuid as tdv writes it, also from a table of an application that has room for its digits alone."""
-    parts = ", ".join(f"SUBSTR({name}, {start}, {length})" for start, length in _UUID_PARTS)
-    return f"IF(CHAR_LENGTH({name}) = 32, CONCAT_WS('-', {parts}), {name})"
+    """A uuid as tdv writes it, also from a table of an application that keeps its digits or its bytes alone."""
+    text = f"IF(CHARSET({name}) = 'binary', HEX({name}), CONVERT({name} USING utf8mb4))"
+    parts = ", ".join(f"SUBSTR({text}, {start}, {length})" for start, length in _UUID_PARTS)
+    return f"IF(CHAR_LENGTH({text}) = 32, CONCAT_WS('-', {parts}), {text})"
 
 
 def _expression_of_own(column: Column) -> str:
-    found = _quoted(quote(column.name)) if column.type.name == "string" else _expression(column)
+    found = _quoted(quote(column.name)) if column.type.name in ("string", "uuid") else _expression(column)
     return f"IFNULL({found}, '{_NULL}')" if column.nullable else found
 
 

@@ -7,7 +7,7 @@ name the tables beside them, wherever those are renamed to afterwards.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from tdv.errors import DataError
@@ -32,12 +32,14 @@ _OTHER_BYTES: Final = 36
 
 @dataclass(frozen=True, slots=True)
 class Making:
-    """How tables are made: `names` maps each table to the name that it is made under, `collation` is that of text, and
-    `bare` are those that are made with the primary key alone, to get the rest when they are full."""
+    """How tables are made: `names` maps each table to the name that it is made under, `collation` is that of text,
+    `bare` are those that are made with the primary key alone, to get the rest when they are full, and `types` declares
+    columns, each with its table, in other words than tdv's own."""
 
     names: Mapping[str, str]
     collation: str
     bare: frozenset[str] = frozenset()
+    types: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
 
 def create_table(table: TableSchema, making: Making) -> str:
@@ -45,7 +47,8 @@ def create_table(table: TableSchema, making: Making) -> str:
     comes later, see `later_keys` and `later_references`."""
     room = _room(table, [table.key, *keys_of(table), *_indexes(table, making.names)])
     parts = [
-        f"{quote(column.name)} {declared(column, room.get(column.name))}"
+        f"{quote(column.name)} "
+        + (making.types.get((table.name, column.name)) or declared(column, room.get(column.name)))
         + (" NULL" if column.nullable else " NOT NULL")
         + (" AUTO_INCREMENT" if counts_on(table, column.name) else "")
         for column in table.columns

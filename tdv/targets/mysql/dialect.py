@@ -7,8 +7,8 @@ one of them reads.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import pyarrow as pa
@@ -18,7 +18,7 @@ from tdv.model.types import LogicalType
 from tdv.targets import sql
 from tdv.targets.dialect import Outline, Rebuilds, holds, text_literal
 from tdv.targets.losses import refuse_types
-from tdv.targets.mysql.codec import NUMBERS, stored
+from tdv.targets.mysql.codec import NUMBERS, UUID_TYPES, UuidForm, stored, uuids_as
 from tdv.targets.mysql.ddl import MODES, Making, create_table, refuse_columns
 from tdv.targets.mysql.types import LOSSES
 from tdv.targets.sql import quote
@@ -29,11 +29,11 @@ _SETTINGS: Final = ("sql_mode", "time_zone", "autocommit", "foreign_key_checks")
 
 @dataclass(frozen=True, slots=True)
 class MysqlDialect(Rebuilds):
-    """See `tdv.targets.dialect.Dialect`; `digits` are the columns, each with its table, that have room for the digits
-    of a uuid alone."""
+    """See `tdv.targets.dialect.Dialect`; `uuids` are the columns, each with its table, that have no room for the
+    hyphens of a uuid."""
 
     name: str = "mysql"
-    digits: frozenset[tuple[str, str]] = frozenset()
+    uuids: Mapping[tuple[str, str], UuidForm] = field(default_factory=dict)
 
     def notes(self, outline: Outline) -> list[str]:
         note = "MySQL ends a transaction wherever a table is made or dropped: after an error, part of this is done."
@@ -45,9 +45,11 @@ class MysqlDialect(Rebuilds):
         refuse_types(tables, LOSSES, "MySQL")
 
     def literals(self, array: pa.Array, column: Column, table: str) -> list[str]:
+        form = self.uuids.get((table, column.name)) if column.type.name == "uuid" else None
+        if form is not None:
+            array = uuids_as(form, array)
+            column = replace(column, type=UUID_TYPES[form])
         texts = stored(array, column, table).to_pylist()
-        if (table, column.name) in self.digits and column.type.name == "uuid":
-            texts = [text and text.replace("-", "") for text in texts]
         if column.type.name in NUMBERS:
             return ["NULL" if text is None else text for text in texts]
         if column.type.name == "binary":
@@ -64,7 +66,8 @@ class MysqlDialect(Rebuilds):
         return None if old.is_nested or new.is_nested else quote(name)
 
     def holds(self, found: LogicalType, wanted: LogicalType) -> bool:
-        return holds(self, found, wanted)
+        as_bytes = (found.name, wanted.name) == ("binary", "uuid") and "bytes" in self.uuids.values()
+        return as_bytes or holds(self, found, wanted)
 
     def delete_one(self, table: TableSchema, condition: str) -> str | None:
         return f"DELETE FROM {quote(table.name)} WHERE {condition} LIMIT 1"

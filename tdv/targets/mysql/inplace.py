@@ -22,7 +22,7 @@ from tdv.targets.mysql.rows import fill
 from tdv.targets.mysql.session import execute
 from tdv.targets.mysql.state import write_state
 from tdv.targets.mysql.swap import drop
-from tdv.targets.mysql.tables import as_digits, fitting, refuse_dangling
+from tdv.targets.mysql.tables import as_held, fitting, refuse_dangling, types_of_parents
 from tdv.targets.mysql.wire import Connection
 from tdv.targets.protocol import Held, Load, TableContent
 from tdv.targets.sql import quote
@@ -67,7 +67,8 @@ def replace_rows(connection: Connection, found: Found, staying: Staying) -> Sequ
         if table.name not in missing
     }
     with _undone_on_error(connection, found, [names[name] for name in missing]):
-        making = Making(names, staying.collation)
+        types = types_of_parents(connection, names, [table.schema for table in staying.missing])
+        making = Making(names, staying.collation, types=types)
         for table in staying.missing:
             execute(connection, create_table(table.schema, making))
         write_state(connection, staying.unmarked)
@@ -76,7 +77,7 @@ def replace_rows(connection: Connection, found: Found, staying: Staying) -> Sequ
             execute(connection, f"DELETE FROM {found.qualified(name)}")
         for table in staying.tables:
             schema = replace(table.schema, columns=columns.get(table.name, table.schema.columns))
-            content = as_digits(connection, names[table.name], replace(table, schema=schema))
+            content = as_held(connection, names[table.name], replace(table, schema=schema))
             fill(connection, quote(names[table.name]), content, as_file=staying.as_file)
         refuse_dangling(connection, [names[name] for name in columns])
         check_rows(connection, staying.tables, lambda name: quote(names[name]), staying.scratch)

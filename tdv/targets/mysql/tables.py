@@ -6,17 +6,16 @@ Always holds: nothing that others made on a table is changed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
-import pyarrow.compute as pc
-
+from tdv.content.arrow import one_chunk
 from tdv.errors import DataError
 from tdv.model.schema import Column, TableSchema
-from tdv.model.types import LogicalType
 from tdv.targets.fitting import Theirs, fitted, is_as_wide
+from tdv.targets.mysql.codec import UUID_TYPES, UuidForm, uuids_as
 from tdv.targets.mysql.session import execute
 from tdv.targets.mysql.types import length_of, logical
 from tdv.targets.mysql.wire import Connection
@@ -34,6 +33,10 @@ SELECT COLUMN_NAME, COLUMN_TYPE, DATA_TYPE, IS_NULLABLE = 'NO',
 _ALL: Final = (
     "SELECT TABLE_NAME, COLUMN_NAME, COLUMN_TYPE FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE()"
 )
+_DECLARED: Final = (
+    "SELECT COLUMN_NAME, COLUMN_TYPE, CHARACTER_SET_NAME, COLLATION_NAME FROM information_schema.COLUMNS "
+    "WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s"
+)
 _FOREIGN_KEYS: Final = """
 SELECT CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME, REFERENCED_COLUMN_NAME
   FROM information_schema.KEY_COLUMN_USAGE
@@ -41,8 +44,9 @@ SELECT CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_N
   ORDER BY CONSTRAINT_NAME, ORDINAL_POSITION
 """
 _TEXTS: Final = frozenset({"tinytext", "text", "mediumtext", "longtext", "varchar", "json"})
+_BYTES: Final = ("binary(16)", "varbinary(16)")
 _DIGITS: Final = 32
-_UUID_LENGTHS: Final = (_DIGITS, 36)
+_HYPHENATED: Final = 36
 
 
 def columns_of(connection: Connection, name: str) -> list[Theirs]:
@@ -60,39 +64,73 @@ def fitting(connection: Connection, name: str, table: TableSchema) -> tuple[Colu
     return fitted(table, columns_of(connection, name), _holds)
 
 
-def short_columns(connection: Connection) -> frozenset[tuple[str, str]]:
-    """The columns of the database, each with its table, that have room for the digits of a uuid alone."""
-    return frozenset((table, column) for table, column, kind in execute(connection, _ALL) if length_of(kind) == _DIGITS)
+def uuid_forms(connection: Connection) -> dict[tuple[str, str], UuidForm]:
+    """The columns of the database, each with its table, that have no room for the hyphens of a uuid."""
+    forms = {(table, column): _form(kind) for table, column, kind in execute(connection, _ALL)}
+    return {place: form for place, form in forms.items() if form is not None}
 
 
-def as_digits(connection: Connection, name: str, content: TableContent) -> TableContent:
-    """The rows as the table that the server calls `name` takes them: uuids without hyphens where these do not fit.
+def as_held(connection: Connection, name: str, content: TableContent) -> TableContent:
+    """The rows as the table that the server calls `name` takes them: uuids as digits or bytes, where it has these.
 
-    SQLAlchemy and Django look for them so, since MySQL has no type for them.
+    Applications look for them so, since MySQL has no type for them.
     """
-    short = {their.name for their in columns_of(connection, name) if length_of(their.type) == _DIGITS}
-    places = [
-        place
+    held = {their.name: form for their in columns_of(connection, name) if (form := _form(their.type))}
+    forms = {
+        place: held[column.name]
         for place, column in enumerate(content.schema.columns)
-        if column.type.name == "uuid" and column.name in short
-    ]
-    if not places:
+        if column.type.name == "uuid" and column.name in held
+    }
+    if not forms:
         return content
     columns = list(content.schema.columns)
-    for place in places:
-        columns[place] = replace(columns[place], type=LogicalType("string"))
+    for place, form in forms.items():
+        columns[place] = replace(columns[place], type=UUID_TYPES[form])
     return replace(
         content,
         schema=replace(content.schema, columns=tuple(columns)),
-        batches=lambda: (_without_hyphens(rows, places) for rows in content.batches()),
+        batches=lambda: (_with_uuids(rows, forms) for rows in content.batches()),
     )
 
 
-def _without_hyphens(rows: pa.Table, places: Iterable[int]) -> pa.Table:
-    for place in places:
-        digits = pc.replace_substring(rows.column(place), "-", "")
-        rows = rows.set_column(place, rows.schema.field(place), digits)
+def _with_uuids(rows: pa.Table, forms: Mapping[int, UuidForm]) -> pa.Table:
+    for place, form in forms.items():
+        rows = rows.set_column(place, rows.column_names[place], uuids_as(form, one_chunk(rows.column(place))))
     return rows
+
+
+def _form(kind: str) -> UuidForm | None:
+    if kind in _BYTES:
+        return "bytes"
+    return "digits" if length_of(kind) == _DIGITS else None
+
+
+def types_of_parents(
+    connection: Connection, names: Mapping[str, str], tables: Iterable[TableSchema]
+) -> dict[tuple[str, str], str]:
+    """How columns of `tables`, which are to be made, have to be declared where they reference one that is there.
+
+    `names` maps all tables to what the server calls them. A key and what references it have one type, character set
+    and collation.
+    """
+    made = {table.name: table for table in tables}
+    found = {
+        (table, column): f"{kind} CHARACTER SET {charset} COLLATE {collation}" if charset else str(kind)
+        for table, name in names.items()
+        if table not in made
+        for column, kind, charset, collation in execute(connection, _DECLARED, name)
+    }
+    while True:
+        more = {
+            (table.name, column): found[reference.table, to]
+            for table in made.values()
+            for reference in table.references
+            for column, to in zip(reference.columns, reference.to, strict=True)
+            if (reference.table, to) in found and (table.name, column) not in found
+        }
+        if not more:
+            return found
+        found |= more
 
 
 def foreign_keys(connection: Connection, name: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:
@@ -124,7 +162,7 @@ def _holds(their: Theirs, column: Column) -> bool:
     if wanted.name == "json" or wanted.is_nested:
         return their.kind in _TEXTS
     if wanted.name == "uuid":
-        return their.kind == "uuid" or length_of(their.type) in _UUID_LENGTHS
+        return their.kind == "uuid" or length_of(their.type) == _HYPHENATED or _form(their.type) is not None
     if wanted.name == "timestamptz":
         return their.kind in ("datetime", "timestamp")
     kind = logical(their.type)

@@ -120,10 +120,10 @@ class MysqlTarget(OnServer):
     def dialect(self) -> MysqlDialect:
         with self.failures():
             from tdv.targets.mysql.dialect import MysqlDialect
-            from tdv.targets.mysql.tables import short_columns
+            from tdv.targets.mysql.tables import uuid_forms
 
             with self._connected() as connection:
-                return MysqlDialect(digits=short_columns(connection))
+                return MysqlDialect(uuids=uuid_forms(connection))
 
     def look_up(self, table: str) -> Sequence[Mapping[str, Any]] | None:
         with self.failures():
