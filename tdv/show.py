@@ -12,10 +12,11 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from tdv.content.examples import plain_rows
+from tdv.content.examples import cell_rows
 from tdv.content.snapshot import Snapshot
 from tdv.documents.words import did_you_mean
 from tdv.errors import NotFound
+from tdv.model.cell import json_form
 from tdv.model.manifest import Manifest, ScenarioManifest, TableManifest
 from tdv.model.release import Release
 
@@ -57,7 +58,7 @@ class DatasetView:
 
 @dataclass(frozen=True, slots=True)
 class TableView:
-    """One table with its first rows as column → JSON value."""
+    """One table with its first rows as column → cell."""
 
     dataset: str
     table: TableManifest
@@ -65,7 +66,7 @@ class TableView:
 
     def to_plain(self) -> dict[str, Any]:
         plain = {"format": FORMAT, "dataset": self.dataset, "table": self.table.name, **_table(self.table)}
-        return {**plain, "first": [dict(row) for row in self.rows]}
+        return json_form({**plain, "first": self.rows})
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,7 @@ def show_table(snapshot: Snapshot, table: str, rows: int = 10, *, reveal: bool =
             break
     manifest = snapshot.manifest.table(table)
     return TableView(
-        snapshot.manifest.dataset, manifest, plain_rows(pa.concat_tables(parts), manifest.schema, reveal=reveal)
+        snapshot.manifest.dataset, manifest, cell_rows(pa.concat_tables(parts), manifest.schema, reveal=reveal)
     )
 
 

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from tdv.errors import TdvError
+from tdv.faces.cells import line_text
+from tdv.faces.text import named
 from tdv.store.artifacts import open_artifact
 from tdv.store.cache import Cache
 from tdv.store.pipeline import Entry, StageLock, parse_lock
@@ -59,38 +60,39 @@ def _tables(out: Entry, cache: Cache, most_rows: int) -> Iterator[str]:
         yield "    not in the cache: tdv pull fetches it"
         return
     for table in snapshot.manifest.tables:
-        yield f"    {table.name}: {table.rows} rows  {table.digest}"
+        yield f"    {named(table.name)}: {table.rows} rows  {table.digest}"
         if table.rows <= most_rows:
             yield from _rows(snapshot, table.name)
 
 
 def _rows(snapshot: Snapshot, table: str) -> Iterator[str]:
     """Each with the name of its table, since a reader of a difference sees only a few lines around it."""
-    from tdv.content.examples import plain_rows
+    from tdv.content.examples import cell_rows
 
     try:
         rows = snapshot.table(table)
     except TdvError:
-        yield f"      {table}: its rows are not in the cache: tdv pull fetches them"
+        yield f"      {named(table)}: its rows are not in the cache: tdv pull fetches them"
         return
-    for row in plain_rows(rows, snapshot.manifest.table(table).schema, reveal=False):
-        yield f"      {table} {_row(row)}"
+    for row in cell_rows(rows, snapshot.manifest.table(table).schema, reveal=False):
+        yield f"      {named(table)} {line_text(tuple(row.items()))}"
 
 
 def _parquet(data: bytes) -> str:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    from tdv.content.raw import raw_cells
+
+    digest = hashlib.sha256(data).hexdigest()
     try:
-        table = pq.read_table(io.BytesIO(data))
-    except pa.ArrowException:
-        return f"damaged Parquet, sha256 {hashlib.sha256(data).hexdigest()}\n"
-    lines = [f"{field.name}: {field.type}" for field in table.schema]
-    lines += [_row(row) for row in table.slice(0, _MOST_ROWS).to_pylist()]
+        with pq.ParquetFile(io.BytesIO(data)) as file:
+            table = file.read()
+        columns = [raw_cells(column) for column in table.slice(0, _MOST_ROWS).columns]
+    except (pa.ArrowException, ValueError):
+        return f"damaged Parquet, sha256 {digest}\n"
+    lines = [f"{named(field.name)}: {named(str(field.type))}" for field in table.schema]
+    lines += [line_text(tuple(zip(table.column_names, row, strict=True))) for row in zip(*columns, strict=True)]
     if table.num_rows > _MOST_ROWS:
-        lines.append(f"and {table.num_rows - _MOST_ROWS} more rows, sha256 {hashlib.sha256(data).hexdigest()}")
+        lines.append(f"and {table.num_rows - _MOST_ROWS} more rows, sha256 {digest}")
     return "".join(f"{line}\n" for line in lines)
-
-
-def _row(row: dict[str, Any]) -> str:
-    return json.dumps(row, ensure_ascii=False, default=str)

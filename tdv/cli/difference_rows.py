@@ -12,9 +12,10 @@ from typing import Any, Final
 
 from tdv.cli import terminal
 from tdv.cli.layout import Sides
-from tdv.cli.text import cell_text, counted
-from tdv.faces.keys import keys_told_apart
-from tdv.faces.text import cell_sides, cut, named, told_apart
+from tdv.cli.text import counted
+from tdv.faces.cells import cell_text, fact_texts, key_text, sides
+from tdv.faces.keys import rows_told_apart
+from tdv.faces.text import cut, named
 from tdv.model.diff_report import CELLS, KeptRows, RowChange, ScenarioChange, TableReport
 
 _WIDEST: Final = 40
@@ -32,7 +33,7 @@ def print_table(table: TableReport) -> None:
     if table.statistics:
         _print_statistics(table)
         return
-    rows = keys_told_apart(table.rows)
+    rows = rows_told_apart(table.rows)
     _print_whole(table, [row for row in rows if row.kind != "changed"])
     _print_cells([(row, {name: (name, name) for name in row.before or ()}) for row in rows if row.kind == "changed"])
     _print_left_out(table.left_out, "more row" if rows else "row")
@@ -83,8 +84,8 @@ def _print_cells(rows: list[tuple[RowChange, Mapping[str, tuple[str, str]]]]) ->
 
 def _both(before: Any, after: Any) -> Sides | str:
     """A changed cell: ``old → new``, of hidden values that it changed."""
-    sides = [_shown(value) for value in cell_sides(before, after)]
-    return Sides(*sides) if len(sides) > 1 else f"{sides[0]} (changed)"
+    texts = [cut(text, _WIDEST) for text in sides(before, after, _WIDEST)]
+    return Sides(*texts) if len(texts) > 1 else f"{texts[0]} (changed)"
 
 
 def _print_kept(kept: KeptRows) -> None:
@@ -110,12 +111,7 @@ def _print_kept(kept: KeptRows) -> None:
 
 def _one_or_both(values: tuple[Any, ...]) -> Sides | str:
     """Nothing of a value of another type that is equal."""
-    return Sides(*map(_shown, told_apart(*values))) if len(values) > 1 else "".join(map(_shown, values))
-
-
-def key_text(key: Mapping[str, Any]) -> str:
-    """``id=7 lang=de``"""
-    return " ".join(f"{named(name)}={_shown(value)}" for name, value in key.items())
+    return _both(*values) if len(values) > 1 else "".join(map(_shown, values))
 
 
 def _shown(value: Any) -> str:
@@ -123,11 +119,9 @@ def _shown(value: Any) -> str:
 
 
 def _print_statistics(table: TableReport) -> None:
-    is_one_sided = table.before is None or table.after is None
     lines = []
     for shift in table.statistics:
-        sides = (shift.before or shift.after,) if is_one_sided else (shift.before, shift.after)
-        cells = [_fact(sides, name) for name in _FACTS]
+        cells = [_fact(fact_texts(table.facts(shift), name, _WIDEST)) for name in _FACTS]
         lines.append((f"  {named(shift.column)}", *cells, "" if shift.shift is None else f"{shift.shift:.1%}"))
     used = [index for index in range(len(_FACTS) + 2) if any(line[index] for line in lines)]
     header = ("  column", *_FACTS, "shift")
@@ -135,13 +129,10 @@ def _print_statistics(table: TableReport) -> None:
     terminal.table([header[index] for index in used], rows, widest=terminal.width())
 
 
-def _fact(sides: Sequence[Mapping[str, Any]], name: str) -> Sides | str:
+def _fact(texts: Sequence[str]) -> Sides | str:
     """A fact of both states, or of the only one that has the table."""
-    values = [facts.get(name) for facts in sides]
-    shown = ["-" if value is None else _shown(value) for value in values]
-    if shown[0] == shown[-1]:
-        return "" if values[0] is None else shown[0]
-    return Sides(*shown)
+    shown = [cut(text, _WIDEST) for text in texts]
+    return Sides(*shown) if len(shown) > 1 else "".join(shown)
 
 
 def print_scenario(scenario: ScenarioChange) -> None:
@@ -153,7 +144,7 @@ def print_scenario(scenario: ScenarioChange) -> None:
     lines = []
     for row in scenario.rows:
         values = row.change.after or row.change.before or {}
-        shown = key_text(values)
+        shown: str = key_text(values)
         if row.change.kind == "changed" and row.change.before is not None:
             before = row.change.before
             shown = ", ".join(f"{named(name)} {_both(before[name], value)}" for name, value in values.items())

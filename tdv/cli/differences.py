@@ -9,8 +9,9 @@ from tempfile import SpooledTemporaryFile
 from typing import TYPE_CHECKING, Any, Final
 
 from tdv.cli import terminal
-from tdv.cli.difference_rows import key_text, print_scenario, print_table
+from tdv.cli.difference_rows import print_scenario, print_table
 from tdv.errors import UsageError
+from tdv.faces.cells import key_text
 from tdv.faces.text import named
 from tdv.model.diff_report import DiffReport, SchemaChange, plain_reports
 

@@ -8,8 +8,8 @@ import typer
 
 from tdv.cli import terminal
 from tdv.cli.options import Json, open_project
-from tdv.cli.text import cell_text
 from tdv.errors import UsageError
+from tdv.faces.cells import cell_text
 
 
 def command(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from tdv.cli.terminal import clean
-from tdv.faces.text import Spelled, named, spelled, visible
+from tdv.faces.text import named
 
 if TYPE_CHECKING:
     from tdv.model.diff import Finding
@@ -47,23 +46,6 @@ def receipt_lines(receipt: Receipt) -> Iterator[str]:
         rows = counted(sum(release.tables.values()), "row")
         held = f"  {rows} in {counted(len(release.tables), 'table')}" if release.tables else ""
         yield f"  {release.dataset}@{version}{held}"
-
-
-def row_text(row: Mapping[str, object]) -> str:
-    """``id=7 email=NULL``"""
-    return " ".join(f"{named(str(name))}={visible(cell_text(value))}" for name, value in row.items())
-
-
-def cell_text(value: object) -> str:
-    """A JSON value as a cell of a table. Text is in quotes where it would look like NULL, like nothing, like another
-    text or quoted."""
-    if value is None:
-        return "NULL"
-    if isinstance(value, str) and value not in ("", "NULL") and value[0] != '"':
-        text = visible(spelled(value))
-        if text == text.strip():
-            return text
-    return f'"{value}"' if isinstance(value, Spelled) else json.dumps(value, ensure_ascii=False)
 
 
 def finding_lines(findings: Iterable[Finding]) -> Iterator[str]:

@@ -8,7 +8,7 @@ import typer
 
 from tdv.cli import terminal
 from tdv.cli.options import Json, Refs, open_project
-from tdv.cli.text import row_text
+from tdv.faces.cells import key_text
 
 
 def command(
@@ -40,7 +40,7 @@ def command(
                     f"  {terminal.clean(check.table or '(dataset)')}: {check.rule}: {terminal.clean(check.message)}"
                 )
                 for example in check.examples:
-                    terminal.out(f"    {row_text(example)}")
+                    terminal.out(f"    {key_text(example)}")
     return 0 if all(report.ok for report in reports) else 1
 
 

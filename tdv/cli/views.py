@@ -5,7 +5,8 @@ from __future__ import annotations
 from functools import singledispatch
 
 from tdv.cli import terminal
-from tdv.cli.text import cell_text, counted
+from tdv.cli.text import counted
+from tdv.faces.cells import cell_text
 from tdv.faces.text import named
 from tdv.model.schema import Column
 from tdv.show import DatasetView, ScenarioView, TableView

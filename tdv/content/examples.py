@@ -1,4 +1,4 @@
-"""Rows as JSON values for reports, with the values of private columns hidden."""
+"""Rows as cells (`tdv.model.cell`) for reports, with the values of private columns hidden."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 import pyarrow as pa
 
 from tdv.content.redact import redacted
-from tdv.content.text import to_plain
+from tdv.content.text import to_cells
 from tdv.model.schema import TableSchema
 
 
-def plain_rows(rows: pa.Table, schema: TableSchema, *, reveal: bool) -> list[dict[str, Any]]:
-    """Each row of `rows`, whose columns are of `schema`, as column → JSON value."""
-    columns = {name: to_plain(rows.column(name), schema.column(name).type) for name in rows.column_names}
-    plain = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
-    return plain if reveal else [redacted(schema, row) for row in plain]
+def cell_rows(rows: pa.Table, schema: TableSchema, *, reveal: bool) -> list[dict[str, Any]]:
+    """Each row of `rows`, whose columns are of `schema`, as column → cell."""
+    columns = {name: to_cells(rows.column(name), schema.column(name).type) for name in rows.column_names}
+    found = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+    return found if reveal else [redacted(schema, row) for row in found]

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from tdv.content import compute as pc
 from tdv.content.hashing import Hashes, column_hash
-from tdv.content.text import to_plain
+from tdv.content.text import plain_float, to_plain
 from tdv.model.schema import Column
 from tdv.model.types import LogicalType
 
@@ -197,8 +197,7 @@ def _added(first: Any, second: Any) -> Any:
 def _mean(total: Total, count: int, scale: int) -> int | float | str:
     """Twelve significant digits: an integer where it is one, a decimal number otherwise."""
     if isinstance(total, float):
-        mean = total / count
-        return float(f"{mean:.12g}") if math.isfinite(mean) else str(mean)
+        return plain_float(float(f"{total / count:.12g}"))
     quotient = _DIGITS.divide(Decimal(total), Decimal(count)).scaleb(-scale, _DIGITS)
     is_whole = quotient == quotient.to_integral_value() and abs(quotient) < _WHOLE
     return int(quotient) if is_whole else float(quotient)

@@ -23,6 +23,7 @@ import pyarrow as pa
 from tdv.content import compute as pc
 from tdv.content.arrow import arrow_type
 from tdv.model.canonical import Recoder
+from tdv.model.cell import Document
 from tdv.model.types import LogicalType
 
 MOST_MISFITS: Final = 20
@@ -40,6 +41,7 @@ _EXAMPLES: Final = {
     "json": "a JSON value",
 }
 _NOT_FINITE: Final = ("NaN", "Infinity", "-Infinity")
+_Reader = Callable[[str], Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,21 +116,39 @@ def to_text(array: pa.Array | pa.ChunkedArray, kind: LogicalType) -> pa.Array:
 
 
 def to_plain(array: pa.Array | pa.ChunkedArray, kind: LogicalType) -> list[Any]:
-    """Writes values of canonical type as JSON values; NULL becomes None."""
+    """Writes values of canonical type as JSON values; NULL becomes None, as JSON's own null does."""
+    return _values(array, kind, json.loads)
+
+
+def to_cells(array: pa.Array | pa.ChunkedArray, kind: LogicalType) -> list[Any]:
+    """The same with a `Document` for JSON, so that NULL and JSON's own null are two."""
+    return _values(array, kind, Document)
+
+
+def _values(array: pa.Array | pa.ChunkedArray, kind: LogicalType, document: _Reader) -> list[Any]:
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
     if kind.name == "list":
-        return _plain_lists(array, kind)
+        return _plain_lists(array, kind, document)
     if kind.name == "struct":
-        return _plain_structs(array, kind)
+        return _plain_structs(array, kind, document)
     if kind.name == "bool" or kind.name in _INTEGERS:
         return list(array.to_pylist())
     if kind.name == "float64":
-        return [_plain_float(value) for value in array.to_pylist()]
+        return [None if value is None else plain_float(value) for value in array.to_pylist()]
     texts = to_text(array, kind).to_pylist()
     if kind.name == "json":
-        return [None if text is None else json.loads(text) for text in texts]
+        return [None if text is None else document(text) for text in texts]
     return list(texts)
+
+
+def plain_float(value: float) -> float | str:
+    """The number, or one of three words for what is none in JSON."""
+    if math.isfinite(value):
+        return value
+    if math.isnan(value):
+        return "NaN"
+    return "Infinity" if value > 0 else "-Infinity"
 
 
 def parse_json(text: str) -> Any:
@@ -367,24 +387,17 @@ _TO_TEXT: Final[Mapping[str, _Converter]] = {
 }
 
 
-def _plain_float(value: float | None) -> float | str | None:
-    if value is None or math.isfinite(value):
-        return value
-    if math.isnan(value):
-        return "NaN"
-    return "Infinity" if value > 0 else "-Infinity"
-
-
-def _plain_lists(array: pa.Array, kind: LogicalType) -> list[Any]:
+def _plain_lists(array: pa.Array, kind: LogicalType, document: _Reader) -> list[Any]:
     assert kind.element is not None
-    items = iter(to_plain(array.flatten(), kind.element))
+    items = iter(_values(array.flatten(), kind.element, document))
     lengths = pc.list_value_length(array).to_pylist()
     return [None if length is None else [next(items) for _ in range(length)] for length in lengths]
 
 
-def _plain_structs(array: pa.Array, kind: LogicalType) -> list[Any]:
+def _plain_structs(array: pa.Array, kind: LogicalType, document: _Reader) -> list[Any]:
     names = [name for name, _ in kind.fields]
-    columns = [to_plain(child, inner) for child, (_, inner) in zip(array.flatten(), kind.fields, strict=True)]
+    children = zip(array.flatten(), kind.fields, strict=True)
+    columns = [_values(child, inner, document) for child, (_, inner) in children]
     valid = array.is_valid().to_pylist()
     return [
         dict(zip(names, values, strict=True)) if present else None

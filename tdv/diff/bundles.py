@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tdv.content.examples import plain_rows
+from tdv.content.examples import cell_rows
 from tdv.content.keys import keys_of, keys_table
 from tdv.content.redact import redacted
 from tdv.content.snapshot import Snapshot
@@ -51,7 +51,7 @@ def _labelled(snapshot: Snapshot, scenario: ScenarioManifest | None, reveal: boo
         if not schema.key or not labels:
             continue
         rows = snapshot.lookup(table, keys_table(labels.values(), schema))
-        by_key = dict(zip(map(tuple, keys_of(rows, schema)), plain_rows(rows, schema, reveal=True), strict=True))
+        by_key = dict(zip(map(tuple, keys_of(rows, schema)), cell_rows(rows, schema, reveal=True), strict=True))
         for label, key in labels.items():
             if (row := by_key.get(tuple(key))) is not None:
                 found[table, label] = row if reveal else _Hidden(redacted(schema, row), row)

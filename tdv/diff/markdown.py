@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final
 
-from tdv.diff.visible import brief, key_text, place_of, value_text
-from tdv.faces.keys import keys_told_apart
+from tdv.diff.visible import brief, place_of
+from tdv.faces.cells import cell_text, fact_texts, key_text, sides, value_texts
+from tdv.faces.keys import rows_told_apart
 from tdv.faces.markdown import WIDEST, code, plain
-from tdv.faces.text import cell_sides, told_apart
 from tdv.model.diff import LEVELS
 from tdv.model.diff_report import (
     CELLS,
-    ColumnShift,
     DiffReport,
     KeptRows,
     RowChange,
@@ -34,6 +33,9 @@ _RESERVE: Final = 1_500
 """Kept for saying what was left out."""
 _COLUMNS: Final = 20
 _LISTED: Final = 25
+_FACTS: Final = ("nulls", "distinct", "nan", "min", "max", "mean")
+_FACT: Final = 30
+"""Letters of a fact."""
 _CELL_HEAD: Final = ("| key | column | before | after |", "| :-- | :-- | :-- | :-- |")
 _SIGNS: Final = {"added": "<b>+</b>", "removed": "<b>−</b>", "changed": "<b>~</b>"}  # noqa: RUF001 - as wide as the plus
 
@@ -157,7 +159,7 @@ def _table(page: _Page, table: TableReport) -> None:
         page.dropped.append(f"the table {table.name}")
         return
     page.add("", head)
-    statistics = ["<details><summary>statistics</summary>", "", *_statistics(table.statistics), "", "</details>", ""]
+    statistics = ["<details><summary>statistics</summary>", "", *_statistics(table), "", "</details>", ""]
     if not table.statistics:
         statistics = []
     if page.fits(statistics, room):
@@ -207,7 +209,7 @@ def _note(page: _Page, text: str) -> None:
 
 def _blocks(table: TableReport) -> Iterator[tuple[list[str], int]]:
     """Lines that belong together, and how many rows they show."""
-    rows = keys_told_apart(table.rows)
+    rows = rows_told_apart(table.rows)
     whole = [row for row in rows if row.kind != "changed"]
     if whole:
         names = list(dict.fromkeys(name for row in whole for name in (row.after or row.before or {})))
@@ -248,7 +250,7 @@ def _kept(kept: KeptRows) -> Iterator[tuple[list[str], int]]:
 
 
 def _sides(values: Sequence[Any]) -> str:
-    return " → ".join(map(_value, told_apart(*values) if len(values) > 1 else values))
+    return " → ".join(map(code, value_texts(values, WIDEST)))
 
 
 def _whole_row(row: RowChange, names: Sequence[str]) -> str:
@@ -262,8 +264,8 @@ def _cells(row: RowChange, columns: Mapping[str, tuple[str, str]]) -> Iterator[s
     before, after = row.before or {}, row.after or {}
     for number, (title, (old_name, new_name)) in enumerate(islice(columns.items(), CELLS)):
         place = code(key_text(row.key)) if number == 0 else ""
-        old, *new = cell_sides(before[old_name], after[new_name])
-        yield f"| {place} | {code(title)} | {_value(old)} | {_value(new[0]) if new else '*(changed)*'} |"
+        old, *new = map(code, sides(before[old_name], after[new_name], WIDEST))
+        yield f"| {place} | {code(title)} | {old} | {new[0] if new else '*(changed)*'} |"
     if len(columns) > CELLS:
         yield f"| | {_more_values(len(columns) - CELLS)} | | |"
 
@@ -272,25 +274,19 @@ def _more_values(count: int) -> str:
     return f"*… and {count:,} more {'value' if count == 1 else 'values'}*"
 
 
-def _statistics(shifts: Sequence[ColumnShift]) -> Iterator[str]:
-    facts = [name for name in ("nulls", "distinct", "min", "max", "mean") if any(_has(shift, name) for shift in shifts)]
+def _statistics(table: TableReport) -> Iterator[str]:
+    shifts = table.statistics
+    rows = [{name: fact_texts(table.facts(shift), name, _FACT) for name in _FACTS} for shift in shifts]
+    facts = [name for name in _FACTS if any(row[name] for row in rows)]
     yield f"| column | {' | '.join(facts)} | shift |"
     yield "|" + " :-- |" * (len(facts) + 2)
-    for shift in shifts[:_COLUMNS]:
+    for shift, row in zip(shifts[:_COLUMNS], rows, strict=False):
         moved = "" if shift.shift is None else f"{shift.shift:.1%}"
-        yield f"| {code(shift.column)} | {' | '.join(_fact(shift, name) for name in facts)} | {moved} |"
+        told = " | ".join(" → ".join(code(text, _FACT) for text in row[name]) for name in facts)
+        yield f"| {code(shift.column)} | {told} | {moved} |"
     if len(shifts) > _COLUMNS:
         yield ""
         yield f"*… and {len(shifts) - _COLUMNS:,} more columns*"
-
-
-def _has(shift: ColumnShift, name: str) -> bool:
-    return name in shift.before or name in shift.after
-
-
-def _fact(shift: ColumnShift, name: str) -> str:
-    values = [_value(facts[name], 30) for facts in (shift.before, shift.after) if name in facts]
-    return " → ".join(dict.fromkeys(values))
 
 
 def _scenario(scenario: ScenarioChange) -> Iterator[str]:
@@ -315,9 +311,9 @@ def _scenario(scenario: ScenarioChange) -> Iterator[str]:
 
 def _change(row: RowChange, name: str) -> str:
     values = [side[name] for side in (row.before, row.after) if side is not None and name in side]
-    shown = cell_sides(*values) if len(values) > 1 else values
-    return " → ".join(map(_value, shown)) + (" *(changed)*" if len(shown) < len(values) else "")
+    shown = value_texts(values, WIDEST)
+    return " → ".join(map(code, shown)) + (" *(changed)*" if len(shown) < len(values) else "")
 
 
-def _value(value: Any, widest: int = WIDEST) -> str:
-    return "*NULL*" if value is None else code(value_text(value), widest) if value != "" else "*empty*"
+def _value(value: Any) -> str:
+    return code(cell_text(value))

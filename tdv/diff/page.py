@@ -11,11 +11,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final
 
-from tdv.diff.visible import brief, place_of, value_text
+from tdv.diff.visible import brief, place_of
 from tdv.durable import write_text
-from tdv.faces.html import document, escaped
-from tdv.faces.keys import keys_told_apart
-from tdv.faces.text import cell_sides, told_apart
+from tdv.faces.cells import NULL, cell_text, fact_texts, sides, value_texts
+from tdv.faces.html import WIDEST, document, escaped
+from tdv.faces.keys import rows_told_apart
 from tdv.model.diff import LEVELS
 from tdv.model.diff_report import (
     KINDS,
@@ -117,7 +117,8 @@ def _scenario(scenario: ScenarioChange) -> Iterator[str]:
     badge = f"<span class='badge {scenario.kind}'>{scenario.kind}</span>"
     yield f"<div class='card'><h3>{badge} {escaped(scenario.name)}</h3><p>{escaped(scenario.title)}</p><dl>"
     for table, (old, new) in scenario.tables.items():
-        yield f"<dt>{escaped(table)}<dd>{old if old == new else f'{old} → {new}'} rows"
+        size = f"{old:,}" if old == new else f"{old:,} → {new:,}"
+        yield f"<dt>{escaped(table)}<dd>{size} {'row' if new == 1 else 'rows'}"
     yield "</dl>"
     for row in scenario.rows:
         yield f"<p><b>{escaped(row.label)}</b> <small>{escaped(row.table)}</small></p><dl>"
@@ -145,7 +146,7 @@ def _table(table: TableReport, anchor: str) -> Iterator[str]:
         yield "<span><i class='after'></i>after</span></p>"
         yield "<div class='cards'>"
         for shift in table.statistics:
-            yield from _shift(shift)
+            yield from _shift(shift, table.facts(shift))
         yield "</div>"
     yield "</section>"
 
@@ -186,13 +187,13 @@ def _renamed(rename: Rename) -> Iterator[str]:
 
 
 def _sides(values: Sequence[Any]) -> str:
-    return " → ".join(map(_value, told_apart(*values) if len(values) > 1 else values))
+    return " → ".join(map(_text, value_texts(values, WIDEST)))
 
 
 def _changed(before: Any, after: Any) -> str:
     """A changed cell; of a hidden one that it changed."""
-    old, *new = cell_sides(before, after)
-    return f"<del>{_value(old)}</del> → <ins>{_value(new[0])}</ins>" if new else f"{_value(old)} <i>(changed)</i>"
+    old, *new = map(_text, sides(before, after, WIDEST))
+    return f"<del>{old}</del> → <ins>{new[0]}</ins>" if new else f"{old} <i>(changed)</i>"
 
 
 def _tools(table: TableReport, counts: Mapping[str, int]) -> Iterator[str]:
@@ -208,7 +209,7 @@ def _rows(table: TableReport) -> Iterator[str]:
     shown = {name: " class='number'" if table.is_numeric(name) else "" for name in names[:_COLUMNS]}
     yield "<div class='scroll'><table class='rows'><thead><tr><th class='sign'>"
     yield "".join(f"<th{style}>{escaped(name)}" for name, style in shown.items()) + "</tr></thead><tbody>"
-    for row in keys_told_apart(table.rows):
+    for row in rows_told_apart(table.rows):
         cells = "".join(f"<td{style}>{_cell(row, name)}" for name, style in shown.items())
         yield f"<tr data-kind='{row.kind}'><td class='sign {row.kind}'>{_SIGNS[row.kind]}{cells}</tr>"
     yield "</tbody></table></div>"
@@ -236,12 +237,12 @@ def _cell(row: RowChange, name: str) -> str:
     return _value(values[name]) if name in values else ""
 
 
-def _shift(shift: ColumnShift) -> Iterator[str]:
+def _shift(shift: ColumnShift, facts: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     yield f"<div class='card'><h3>{escaped(shift.column)} <small>{escaped(shift.type)}</small></h3><dl>"
     for name in _FACTS:
-        values = [f"<span>{_value(facts[name])}</span>" for facts in (shift.before, shift.after) if name in facts]
-        if values:
-            yield f"<dt>{name}<dd>{' → '.join(dict.fromkeys(values))}"
+        texts = [f"<span>{_text(text)}</span>" for text in fact_texts(facts, name, WIDEST)]
+        if texts:
+            yield f"<dt>{name}<dd>{' → '.join(texts)}"
     if shift.shift is not None:
         yield f"<dt>moved<dd>{shift.shift:.1%} of the values"
     yield "</dl>"
@@ -258,14 +259,20 @@ def _bars(bars: Sequence[Bar]) -> Iterator[str]:
     for bar in bars:
         heights = (bar.before / old / highest, bar.after / new / highest)
         pair = "".join(f"<i style='height:{height:.1%}'></i>" for height in heights)
-        label = f"{escaped(bar.label, 60)} to {escaped(bar.until, 60)}" if bar.until else escaped(bar.label, 60)
+        label = " to ".join(_label(end, 60) for end in (bar.label, bar.until)[: 2 if bar.until else 1])
         yield f"<span title='{label}: {bar.before:,} → {bar.after:,}'>{pair}</span>"
     yield "</div>"
     last = bars[-1].until or bars[-1].label
-    yield f"<div class='axis'><span>{escaped(bars[0].label, 24)}</span><span>{escaped(last, 24)}</span></div>"
+    yield f"<div class='axis'><span>{_label(bars[0].label, 24)}</span><span>{_label(last, 24)}</span></div>"
+
+
+def _label(text: str, widest: int) -> str:
+    return escaped(cell_text(text), widest)
 
 
 def _value(value: Any) -> str:
-    if value is None:
-        return "<i>NULL</i>"
-    return escaped(value_text(value)) if value != "" else "<i>empty</i>"
+    return _text(cell_text(value))
+
+
+def _text(shown: str) -> str:
+    return f"<i>{NULL}</i>" if shown == NULL else escaped(shown)

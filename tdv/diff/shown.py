@@ -1,4 +1,4 @@
-"""The rows of a difference as JSON values.
+"""The rows of a difference as cells (`tdv.model.cell`).
 
 In: a `TableDiff`, and what the reader wants to see. Out: `RowChange`s and `KeptRows`. Always holds: values of columns
 that are private in either state are replaced by their mark, NULL stays NULL.
@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow as pa
 
 from tdv.content.redact import mark
-from tdv.content.text import to_plain
+from tdv.content.text import to_cells
 from tdv.diff import TableDiff
 from tdv.diff.kept import Kept
 from tdv.diff.renames import ColumnRename
@@ -47,10 +47,10 @@ class Shown:
         """Added, removed, then changed rows."""
         table, limit = self._table, self._limit
         if table.new is not None:
-            for row in self._plain(table.added.slice(0, limit), table.new.columns):
+            for row in self._cells(table.added.slice(0, limit), table.new.columns):
                 yield RowChange("added", _key(row, table.new), None, self._wanted(row, table.new))
         if table.old is not None:
-            for row in self._plain(table.removed.slice(0, limit), table.old.columns):
+            for row in self._cells(table.removed.slice(0, limit), table.old.columns):
                 yield RowChange("removed", _key(row, table.old), self._wanted(row, table.old), None)
         yield from self._changed()
 
@@ -97,8 +97,8 @@ class Shown:
         assert self._table.old is not None
         assert self._table.new is not None
         before, after = (
-            self._plain(old, self._table.old.columns, marks),
-            self._plain(new, self._table.new.columns, marks),
+            self._cells(old, self._table.old.columns, marks),
+            self._cells(new, self._table.new.columns, marks),
         )
         key = self._table.common.key
         for one, other in zip(before, after, strict=True):
@@ -106,13 +106,13 @@ class Shown:
 
     def _changed(self) -> Iterator[RowChange]:
         common = self._table.common
-        keys = self._plain(self._table.keys.slice(0, self._limit), common.columns)
+        keys = self._cells(self._table.keys.slice(0, self._limit), common.columns)
         before: list[dict[str, Any]] = [{} for _ in keys]
         after: list[dict[str, Any]] = [{} for _ in keys]
         for name, cell in self._table.cells.items():
             kind = common.column(name).type
             for place, old, new in zip(
-                cell.rows.to_pylist(), to_plain(cell.before, kind), to_plain(cell.after, kind), strict=True
+                cell.rows.to_pylist(), to_cells(cell.before, kind), to_cells(cell.after, kind), strict=True
             ):
                 if place < len(keys):
                     before[place][name], after[place][name] = (
@@ -122,11 +122,11 @@ class Shown:
         for key, old_cells, new_cells in zip(keys, before, after, strict=True):
             yield RowChange("changed", key, old_cells, new_cells)
 
-    def _plain(
+    def _cells(
         self, rows: pa.Table, columns: tuple[Column, ...], marks: Mapping[str, str] | None = None
     ) -> list[dict[str, Any]]:
         kinds = {column.name: column.type for column in columns}
-        values = {name: to_plain(rows.column(name), kinds[name]) for name in rows.column_names}
+        values = {name: to_cells(rows.column(name), kinds[name]) for name in rows.column_names}
         found = [dict(zip(values, row, strict=True)) for row in zip(*values.values(), strict=True)]
         marks = self._marks if marks is None else marks
         return [{name: _hidden(marks, name, value) for name, value in row.items()} for row in found]

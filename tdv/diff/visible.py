@@ -1,28 +1,13 @@
-"""Values and changes of a difference in words, the same in each of its faces.
+"""Changes of the schema in words, the same in each face of a difference.
 
-In: JSON values, changes of the schema. Out: text; that it is no markup is the faces' own business.
+In: changes of the schema. Out: text; that it is no markup is the faces' own business.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from tdv.faces.text import Spelled, spelled
-from tdv.model.canonical import dumps
 from tdv.model.diff_report import SchemaChange
-
-
-def value_text(value: Any) -> Spelled:
-    """A value as text: NULL for None, strings as they are spelled, everything else as JSON."""
-    if value is None:
-        return Spelled("NULL")
-    return spelled(value) if isinstance(value, str) else Spelled(dumps(value).decode("utf-8"))
-
-
-def key_text(key: Mapping[str, Any]) -> Spelled:
-    """``id=7, lang=de``"""
-    return Spelled(", ".join(f"{spelled(name)}={value_text(value)}" for name, value in key.items()))
 
 
 def brief(value: Any) -> str:

@@ -1,7 +1,7 @@
-"""Keys of rows as a reader tells them apart.
+"""Rows as a reader tells them apart.
 
-In: the rows that are shown of one table. Out: the same rows. Always holds: keys that differ look different; those that
-do anyway stay as they are.
+In: the rows that are shown of one table. Out: the same rows. Always holds: keys that differ look different, and whole
+rows without a key; those that do anyway stay as they are.
 """
 
 from __future__ import annotations
@@ -10,27 +10,33 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tdv.faces.text import escaped_letters, folded
+from tdv.faces.cells import cell_text, letters_text
+from tdv.faces.text import folded
 from tdv.model.diff_report import RowChange
 
 
-def keys_told_apart(rows: Sequence[RowChange]) -> list[RowChange]:
-    """The rows, with the letters of keys that look like another one as escapes."""
-    looks: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
-    for row in rows:
-        looks.setdefault(_look(row), set()).add(tuple(map(str, row.key.values())))
-    return [row if len(looks[_look(row)]) == 1 else _spelled(row) for row in rows]
+def rows_told_apart(rows: Sequence[RowChange]) -> list[RowChange]:
+    """The rows, with escapes for the letters of those that look like another one."""
+    texts = [tuple(map(cell_text, _identity(row).values())) for row in rows]
+    looks = [tuple(map(folded, text)) for text in texts]
+    alike: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
+    for look, text in zip(looks, texts, strict=True):
+        alike.setdefault(look, set()).add(text)
+    return [row if len(alike[look]) == 1 else _spelled(row) for row, look in zip(rows, looks, strict=True)]
 
 
-def _look(row: RowChange) -> tuple[str, ...]:
-    return tuple(folded(str(value)) for value in row.key.values())
+def _identity(row: RowChange) -> Mapping[str, Any]:
+    return row.key or row.after or row.before or {}
 
 
 def _spelled(row: RowChange) -> RowChange:
-    key = {name: escaped_letters(value) if isinstance(value, str) else value for name, value in row.key.items()}
-    return replace(row, key=key, before=_with(row.before, key), after=_with(row.after, key))
+    told = {
+        name: value if cell_text(value).isascii() else letters_text(value) for name, value in _identity(row).items()
+    }
+    key = {name: told[name] for name in row.key}
+    return replace(row, key=key, before=_with(row.before, told), after=_with(row.after, told))
 
 
-def _with(values: Mapping[str, Any] | None, key: Mapping[str, Any]) -> dict[str, Any] | None:
-    """A side of a row; it holds the key if it is that of a whole row."""
-    return None if values is None else {name: key.get(name, value) for name, value in values.items()}
+def _with(values: Mapping[str, Any] | None, told: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A side of a row; it holds what tells it apart if it is that of a whole row."""
+    return None if values is None else {name: told.get(name, value) for name, value in values.items()}

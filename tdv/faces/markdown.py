@@ -12,6 +12,8 @@ from tdv.faces.text import spelled, visible
 
 WIDEST: Final = 80
 _MARKUP: Final = re.compile(r"[&<>*_`\[\]{}~|\\#@!$^%]|:(?=//)|(?<=www)\.", re.IGNORECASE)
+_COLLAPSED: Final = re.compile(" (?= )")
+"""Of several blanks a browser shows one."""
 
 
 def code(text: str, widest: int = WIDEST) -> str:
@@ -21,4 +23,5 @@ def code(text: str, widest: int = WIDEST) -> str:
 
 def plain(text: str, widest: int = WIDEST) -> str:
     """Every character that may be markup or begin a link as a character reference."""
-    return _MARKUP.sub(lambda match: f"&#{ord(match[0])};", visible(spelled(text), widest))
+    shown = _MARKUP.sub(lambda match: f"&#{ord(match[0])};", visible(spelled(text), widest))
+    return _COLLAPSED.sub("&nbsp;", shown)

@@ -7,18 +7,23 @@ written alike; markup is the faces' own business.
 
 from __future__ import annotations
 
-import json
 import re
 from functools import cache
-from typing import Any, Final
+from typing import Final
 
-_UNSEEN: Final = "\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+_UNSEEN: Final = (
+    "\x00-\x08\x0b-\x1f\x7f-\xa0\xad\u034f\u061c\u115f\u1160\u1680\u17b4\u17b5\u180b-\u180f\u2000-\u200f"
+    "\u2028-\u202f\u205f-\u206f\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+"""Controls, what Unicode says to ignore, and blanks that are none of ASCII (but for the wide one of Japanese)."""
 _UNSEEN_ONE: Final = re.compile(f"[{_UNSEEN}]")
 _WRITTEN: Final = re.compile(r"\\+(?:u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL)
 _LONGEST: Final = 10
 """Characters of an escape."""
 _MARKS: Final = {"\n": "⏎", "\t": "⇥"}
 _STAND_FOR_OTHERS: Final = "".join(_MARKS.values())
+_BEYOND_ASCII: Final = re.compile("[^\\x00-\\x7f]")
 _BUT_PLAIN_ASCII: Final = r"^\n\t\x20-\x7e"
 
 
@@ -65,23 +70,6 @@ def spelled(value: str) -> Spelled:
     return value if isinstance(value, Spelled) else Spelled(_escaped(value, _STAND_FOR_OTHERS + _UNSEEN))
 
 
-def told_apart(before: Any, after: Any) -> tuple[Any, Any]:
-    """Both values of a cell; texts that differ and look the same, as an é of one letter and of two, as escapes,
-    also in lists and structs."""
-    if isinstance(before, str) and isinstance(after, str) and before != after and folded(before) == folded(after):
-        return escaped_letters(before), escaped_letters(after)
-    if isinstance(before, list | dict) and isinstance(after, list | dict) and before != after:
-        shown = [json.dumps(value, ensure_ascii=False) for value in (before, after)]
-        if folded(shown[0]) == folded(shown[1]):
-            return Spelled(json.dumps(before)), Spelled(json.dumps(after))
-    return before, after
-
-
-def cell_sides(before: Any, after: Any) -> tuple[Any, ...]:
-    """What is shown of a changed cell: both values, told apart; only one where both are hidden by the same mark."""
-    return (before,) if before == after and type(before) is type(after) else told_apart(before, after)
-
-
 def folded(text: str) -> str:
     """What texts that look the same have in common."""
     from unicodedata import normalize
@@ -92,6 +80,11 @@ def folded(text: str) -> str:
 def escaped_letters(text: str) -> Spelled:
     """`text` with an escape for each letter that another one could look like."""
     return Spelled(_escaped(text, _BUT_PLAIN_ASCII))
+
+
+def ascii_json(text: str) -> Spelled:
+    """JSON on one line with an escape for each letter beyond ASCII."""
+    return Spelled(_BEYOND_ASCII.sub(lambda match: _escape(match[0]), text))
 
 
 def _escaped(text: str, letters: str) -> str:

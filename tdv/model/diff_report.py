@@ -1,7 +1,7 @@
 """What a reader is told about the difference between two states: rows, schema, scenarios, statistics, the bump.
 
 In: what `tdv.diff` found. Out: frozen values that every face (terminal, Markdown, HTML, JSON) is made from. Always
-holds: values are JSON values, and those of private columns are hidden already unless the reader asked for them.
+holds: values are cells (`tdv.model.cell`), and those of private columns are hidden already unless they were asked for.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, Final, Literal
 
+from tdv.model.cell import is_same, json_form
 from tdv.model.diff import FORMAT, LEVELS, Finding, Level, TableChange
 
 MANY: Final = "tdv.diffs/v1"
@@ -59,18 +60,13 @@ class RowChange:
     after: Mapping[str, Any] | None = None
 
     def to_plain(self) -> dict[str, Any]:
-        plain: dict[str, Any] = {"key": dict(self.key), "kind": self.kind}
-        plain["before"] = None if self.before is None else dict(self.before)
-        plain["after"] = None if self.after is None else dict(self.after)
-        return plain
+        return json_form({"key": self.key, "kind": self.kind, "before": self.before, "after": self.after})
 
     def values(self, before: str, after: str) -> tuple[Any, ...]:
         """The different values of a column that has those names before and after; none where the row has neither."""
         sides = ((self.before, before), (self.after, after))
         found = [side[name] for side, name in sides if side is not None and name in side]
-        # In Python, true is 1.
-        is_one = len(found) > 1 and found[0] == found[1] and type(found[0]) is type(found[1])
-        return tuple(found[:1] if is_one else found)
+        return tuple(found[:1] if len(found) > 1 and is_same(*found) else found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +252,11 @@ class TableReport:
     def total(self) -> int:
         """Rows added, removed and changed."""
         return self.change.added + self.change.removed + self.change.changed
+
+    def facts(self, shift: ColumnShift) -> tuple[Mapping[str, Any], ...]:
+        """The facts of a column before and after; of a table that only one state has, those of that state."""
+        is_one_sided = self.before is None or self.after is None
+        return (shift.before or shift.after,) if is_one_sided else (shift.before, shift.after)
 
     @property
     def left_out(self) -> int:

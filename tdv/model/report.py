@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tdv.model.cell import json_form
+
 REPORT_FORMAT: Final = "tdv.report/v1"
 VERIFICATION_FORMAT: Final = "tdv.verification/v1"
 
@@ -13,7 +15,7 @@ VERIFICATION_FORMAT: Final = "tdv.verification/v1"
 class Check:
     """One rule looked at in one table ("" for the dataset): how many rows break it, and the first of them.
 
-    `examples` hold column → JSON value; values of private columns are already redacted.
+    `examples` hold column → cell; values of private columns are already redacted.
     """
 
     table: str
@@ -24,14 +26,15 @@ class Check:
     message: str = ""
 
     def to_plain(self) -> dict[str, Any]:
-        return {
+        plain = {
             "table": self.table,
             "rule": self.rule,
             "ok": self.ok,
             "count": self.count,
-            "examples": list(self.examples),
+            "examples": self.examples,
             "message": self.message,
         }
+        return json_form(plain)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tdv import __version__
 from tdv.errors import DocumentError
+from tdv.model.cell import json_form
 from tdv.model.report import Report
 from tdv.project.sources import SEEDS, Sources, files
 
@@ -169,8 +170,8 @@ class Sample:
 
     def to_plain(self) -> dict[str, Any]:
         """The JSON form."""
-        rows = [dict(row) for row in self.rows]
-        return {"format": "tdv.sample/v1", "dataset": self.dataset, "table": self.table, "rows": rows}
+        named = {"format": "tdv.sample/v1", "dataset": self.dataset, "table": self.table}
+        return json_form({**named, "rows": self.rows})
 
 
 def sample(ports: Ports, dataset: str, table: str, rows: range, *, reveal: bool = False) -> Sample:
@@ -180,7 +181,7 @@ def sample(ports: Ports, dataset: str, table: str, rows: range, *, reveal: bool 
     """
     from tdv import build
     from tdv.content.arrow import canonical
-    from tdv.content.examples import plain_rows
+    from tdv.content.examples import cell_rows
     from tdv.project import sources as build_sources
     from tdv.project.builds import scratch
 
@@ -189,5 +190,5 @@ def sample(ports: Ports, dataset: str, table: str, rows: range, *, reveal: bool 
         inputs = inputs_of(ports, spec, build_sources.find(ports, spec), directory)
         made = build.sample(spec, inputs, table, rows)
     found = spec.table(table)
-    plain = plain_rows(canonical(made, found.schema), found.schema, reveal=reveal)
-    return Sample(dataset, table, found.schema.column_names, tuple(plain), found.rows)
+    cells = cell_rows(canonical(made, found.schema), found.schema, reveal=reveal)
+    return Sample(dataset, table, found.schema.column_names, tuple(cells), found.rows)

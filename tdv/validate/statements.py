@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 from tdv.content.arrow import empty_table
-from tdv.content.examples import plain_rows
+from tdv.content.examples import cell_rows
 from tdv.content.statements import changing
 from tdv.errors import DataError, DocumentError, Problem, StatementError
 from tdv.model.report import Check
@@ -146,7 +146,7 @@ def _counting(table: TableSchema, checks: Sequence[str]) -> str:
 def _examples(rows: pa.Table, table: TableSchema, options: ValidateOptions) -> list[dict[str, Any]]:
     from tdv.content.arrow import canonical
 
-    return plain_rows(canonical(rows, table), table, reveal=options.reveal)
+    return cell_rows(canonical(rows, table), table, reveal=options.reveal)
 
 
 def _invariant(sandbox: Sandbox, schema: DatasetSchema, invariant: str, options: ValidateOptions) -> Check:

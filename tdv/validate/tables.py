@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tdv.content.arrow import arrow_type
-from tdv.content.examples import plain_rows
+from tdv.content.examples import cell_rows
 from tdv.model.report import Check
 from tdv.model.schema import DatasetSchema, Reference, TableSchema
 from tdv.validate.columns import ColumnRule, rules_of
@@ -173,7 +173,7 @@ class TableValidator:
 
     def _rows(self, part: pa.Table, at: Any, columns: tuple[str, ...]) -> list[dict[str, Any]]:
         names = list(dict.fromkeys((*self._schema.key, *columns)))
-        return plain_rows(part.select(names).take(pa.array(at)), self._schema, reveal=self._options.reveal)
+        return cell_rows(part.select(names).take(pa.array(at)), self._schema, reveal=self._options.reveal)
 
     def _check(self, tally: _Tally) -> Check:
         if not tally.count:
@@ -198,7 +198,7 @@ class TableValidator:
         if repeated.num_rows == 0:
             return Check(self._schema.name, rule, True)
         extra = max(count - len(suspects), 1)
-        examples = plain_rows(
+        examples = cell_rows(
             repeated.select(names).slice(0, self._options.examples), self._schema, reveal=self._options.reveal
         )
         message = (

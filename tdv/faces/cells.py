@@ -1,0 +1,100 @@
+"""Values of rows as a reader sees them, the same in every face.
+
+In: cells (`tdv.model.cell`). Out: text on one line. Always holds: values of one column that differ are spelled in
+different ways: NULL is ``NULL``, JSON's own null ``null``; a text that reads as NULL, as nothing or as a quotation, or
+has blanks at an end, stands in JSON's quotes. Both sides of a changed cell look different, too. Markup is the faces'
+own business.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from tdv.faces.text import Spelled, ascii_json, cut, escaped_letters, folded, named, spelled, visible, whole
+from tdv.model.cell import Document, is_same
+
+NULL: Final = "NULL"
+_CONTEXT: Final = 10
+"""Letters that are shown before the first one that differs."""
+
+
+def cell_text(value: Any) -> Spelled:
+    """A value: texts as they are, everything else as JSON, but for NULL."""
+    if not isinstance(value, str):
+        return _quoted(value)
+    text = Spelled(visible(spelled(value)))
+    is_taken_wrong = value in ("", NULL) or value[0] == '"' or text != text.strip()
+    return _quoted(value) if is_taken_wrong and not isinstance(value, Spelled) else text
+
+
+def letters_text(value: Any) -> Spelled:
+    """The same with an escape for each letter that another one could look like."""
+    text = cell_text(value)
+    if text.isascii():
+        return text
+    is_json = not isinstance(value, str) or text.startswith('"')
+    return ascii_json(text) if is_json else escaped_letters(value)
+
+
+def sides(before: Any, after: Any, widest: int) -> tuple[Spelled, ...]:
+    """What is shown of a changed cell: both values so that they differ in the first `widest` letters; only one where
+    both are hidden by the same mark."""
+    if is_same(before, after):
+        return (cell_text(before),)
+    one, other = cell_text(before), cell_text(after)
+    if folded(one) == folded(other):
+        one, other = letters_text(before), letters_text(after)
+    if one == other:  # a number, a moment or JSON, and the text that reads as it
+        one, other = _quoted(before), _quoted(after)
+    return _from_the_difference(one, other) if cut(one, widest) == cut(other, widest) else (one, other)
+
+
+def value_texts(values: Sequence[Any], widest: int) -> tuple[Spelled, ...]:
+    """One value as it is, two as `sides`."""
+    return sides(values[0], values[1], widest) if len(values) > 1 else tuple(map(cell_text, values))
+
+
+def fact_texts(facts: Sequence[Mapping[str, Any]], name: str, widest: int) -> tuple[str, ...]:
+    """One fact of each state in `facts`: one text where it reads the same in all, none where none has it."""
+    texts = tuple(cell_text(state[name]) if name in state else "-" for state in facts)
+    if len(set(texts)) == 1:
+        return texts[:1] if name in facts[0] else ()
+    return value_texts([state[name] for state in facts], widest) if all(name in state for state in facts) else texts
+
+
+def key_text(key: Mapping[str, Any]) -> Spelled:
+    """``id=7 lang=de``; texts with an equals sign are in quotes."""
+    texts = {n: _quoted(v) if isinstance(v, str) and "=" in v else cell_text(v) for n, v in key.items()}
+    return Spelled(" ".join(f"{named(name)}={text}" for name, text in texts.items()))
+
+
+def line_text(row: Sequence[tuple[str, Any]]) -> str:
+    """A whole row by its columns, which may have one name, as one line: ``{"id": 7, "email": NULL}``"""
+    return visible("{" + ", ".join(f"{_json(name)}: {_json(value)}" for name, value in row) + "}")
+
+
+def _quoted(value: Any) -> Spelled:
+    return Spelled(visible(_json(value)))
+
+
+def _from_the_difference(before: str, after: str) -> tuple[Spelled, Spelled]:
+    pairs = zip(before, after, strict=False)
+    same = next((n for n, (one, other) in enumerate(pairs) if one != other), min(len(before), len(after)))
+    length = max(0, same - _CONTEXT)
+    start = min(whole(before, length), whole(after, length))
+    return Spelled(f"…{before[start:]}"), Spelled(f"…{after[start:]}")
+
+
+def _json(value: Any) -> str:
+    """JSON on one line, with NULL where the data has it."""
+    if value is None:
+        return NULL
+    if isinstance(value, Document):
+        return value.text
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{_json(name)}:{_json(item)}" for name, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(_json, value)) + "]"
+    return json.dumps(value, ensure_ascii=False)
