@@ -30,6 +30,7 @@ import pyarrow as pa
 
 import tdv
 from tdv.errors import FactoryError
+from tdv.factories.clocks import guard_numpy, guard_pandas
 from tdv.factories.compiled import let_in
 
 _CLOCK_HINT: Final = "Use at.as_of, the dataset's frozen clock."
@@ -124,6 +125,7 @@ class Isolation:
             self._replace(time, name, self._frozen(getattr(time, name), shown))
         for name in ("monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns"):
             self._replace(time, name, self._refusing(getattr(time, name), *_WALL_CLOCK))
+        guard_numpy(self.now, self.is_ours)
 
     def _frozen(self, real: Callable[..., Any], shown: Callable[..., Any]) -> Callable[..., Any]:
         def clock(*arguments: Any) -> Any:
@@ -134,14 +136,11 @@ class Isolation:
         return clock
 
     def _beside_arrow(self, pandas: ModuleType) -> None:
-        """Tells pyarrow of pandas, which it has looked for before; what it makes of a value depends on it.
-
-        The clock of pandas is compiled, so nobody else stops it.
-        """
+        """Tells pyarrow of pandas, which it has looked for before; what it makes of a value depends on it."""
         with suppress(ImportError):  # too old for pyarrow
             pa.nulls(0).to_pandas()
-        for name in ("now", "today", "utcnow"):
-            self._replace(pandas.Timestamp, name, self._refusing(getattr(pandas.Timestamp, name), *_WALL_CLOCK))
+        guard_pandas(self.now, pandas)
+        self._replace(pandas.Period, "now", self._refusing(pandas.Period.now, *_WALL_CLOCK))
 
     def _guard_random(self) -> None:
         shared = "a random stream that all rows share"

@@ -86,6 +86,8 @@ REFUSED = {
     "from datetime import datetime; datetime.now()": "wall clock",
     "from datetime import datetime; datetime.utcnow()": "wall clock",
     "import datetime; datetime.date.today()": "wall clock",
+    "import numpy; numpy.datetime64('now')": "wall clock",
+    "from numpy import datetime64; datetime64(b'TODAY', 's')": "wall clock",
     "import random; random.random()": "rows share",
     "import random; random.Random()": "without a seed",
     "import numpy; numpy.random.rand()": "rows share",
@@ -114,6 +116,10 @@ ALLOWED = (
     "import datetime; assert isinstance(datetime.datetime(2020, 1, 1), datetime.date)",
     "import datetime; assert datetime.datetime.fromisoformat('2020-01-01').year == 2020",
     "import time; assert time.gmtime(0).tm_year == 1970",
+    "import numpy as np; assert str(np.datetime64('2020-01-01', 's')) == '2020-01-01T00:00:00'",
+    "import numpy as np; assert isinstance(np.datetime64(1, 's'), np.datetime64)",
+    "import numpy as np; assert np.array(['2020'], np.datetime64).dtype.type == np.datetime64",
+    "import numpy as np; assert str(np.arange('2020-01', '2020-03', dtype='M8[M]').dtype) == 'datetime64[M]'",
     "import logging; logging.getLogger('x').warning('y')",
     "import tempfile, email.utils; email.utils.make_msgid",
     "import zoneinfo; zoneinfo.ZoneInfo('Europe/Vienna')",
@@ -250,9 +256,13 @@ class Series:
     def __iter__(self):
         return iter(self.values)
 class Timestamp:
+    def __new__(cls, value):
+        return "made"
     def now():
         return "now"
     today = utcnow = now
+class Period:
+    now = None
 NA = NaT = object()
 DataFrame = Index = Categorical = Extension = type("Other", (), {})
 kinds = SimpleNamespace(DatetimeTZDtype=Extension, IntervalDtype=Extension, PeriodDtype=Extension)
@@ -283,9 +293,10 @@ def test_nan_of_pandas_is_null_wherever_it_is_imported(tmp_path: Path, top: str,
     assert built(spec, inputs(tmp_path))["items"]["value"].to_pylist() == [1.0, None] * 15
 
 
-def test_clock_of_pandas_is_no_way_around(tmp_path: Path) -> None:
+@pytest.mark.parametrize("clock", ["Timestamp.now()", "Timestamp('now')", "Timestamp('today')", "Period.now('D')"])
+def test_clock_of_pandas_is_no_way_around(tmp_path: Path, clock: str) -> None:
     (tmp_path / "pandas.py").write_text(PANDAS, encoding="utf-8")
-    code = "import pandas\n" + row("return {'value': pandas.Timestamp.now()}")
+    code = "import pandas\n" + row(f"return {{'value': pandas.{clock}}}")
     spec = read_spec(tmp_path, tables(), factories=code, head=WITH_PANDAS)
     with pytest.raises(FactoryError, match=r"factories\.py:5: a factory reads the wall clock"):
         built(spec, inputs(tmp_path))
@@ -303,6 +314,16 @@ def test_pandas_itself_works_in_a_factory(tmp_path: Path) -> None:
     pytest.importorskip("pandas")
     code = f"import pandas\nimport pyarrow as pa\n{HEAD}    def columns(self, at): return {{'value': {SERIES}}}\n"
     assert made(tmp_path, code, "float64", nullable=True)["value"].to_pylist() == [1.0, None] * 15
+
+
+def test_clock_of_pandas_itself_stands_still(tmp_path: Path) -> None:
+    pytest.importorskip("pandas")
+    times = "[*pandas.to_datetime(['now', 'today', '2020-01-02']), pandas.to_datetime('now', utc=True)]"
+    code = "import pandas\n" + row(f"return {{'value': ' '.join(map(str, {times}))}}")
+    told = "2026-01-01 00:00:00 2026-01-01 00:00:00 2020-01-02 00:00:00 2026-01-01 00:00:00+00:00"
+    assert set(made(tmp_path, code)["value"].to_pylist()) == {told}
+    with pytest.raises(FactoryError, match="a factory reads the wall clock"):
+        made(tmp_path, "import pandas\n" + row("return {'value': str(pandas.Timestamp('now'))}"))
 
 
 def test_clock_of_faker_stands_at_as_of(tmp_path: Path) -> None:
