@@ -87,6 +87,8 @@ def cleanup(shown: str, throwaways: Throwaways, alive: Alive, options: CleanupOp
 
 
 def _image(leaving: Leaving, options: CleanupOptions) -> str:
+    if leaving.unfinished:
+        return ""
     if options.older_than is None:
         return "images go with --older-than"
     return _young(leaving, options.older_than, options)

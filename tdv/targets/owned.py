@@ -69,7 +69,8 @@ def collect(work: Path, place: str, throwaways: Throwaways, spared: Collection[s
 
 
 def _drop(throwaways: Throwaways, names: Iterable[str], strike: Callable[[str], None]) -> None:
-    """Removes each, whatever the removal of another one raises; none where the server cannot be reached."""
+    """Removes each, and images that nobody is making any more, whatever the removal of another one raises; none where
+    the server cannot be reached."""
 
     def drop(name: str) -> None:
         throwaways.drop(name)
@@ -78,5 +79,7 @@ def _drop(throwaways: Throwaways, names: Iterable[str], strike: Callable[[str], 
     with ExitStack() as stack:
         for count, name in enumerate(names):
             if not count:
-                throwaways.found()
+                for leaving in throwaways.found():
+                    if leaving.unfinished:
+                        stack.callback(throwaways.drop, leaving.name)
             stack.callback(drop, name)

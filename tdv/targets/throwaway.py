@@ -68,7 +68,8 @@ class Leaving:
     """What tdv made and has not dropped: a throwaway database, or an image that they are cloned from.
 
     `used_at` is when a database was made and an image last cloned; `execution_id` is "" for an image. `size` is in
-    bytes, None where the engine does not tell.
+    bytes, None where the engine does not tell. `unfinished` is what a killed process left of an image that nobody is
+    making any more.
     """
 
     kind: Kind
@@ -76,6 +77,7 @@ class Leaving:
     used_at: datetime
     execution_id: str = ""
     size: int | None = field(default=None, compare=False)
+    unfinished: bool = False
 
 
 class Throwaways(Protocol):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import subprocess
 import sys
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -13,8 +14,11 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 import pytest
 
+import tdv
 from tdv.checkout import CheckoutOptions, load_of
+from tdv.cleanup import CleanupOptions, cleanup
 from tdv.errors import DataError, PluginMissing, Refused, TargetBusy, TargetError
+from tdv.project.databases import DatabaseWish
 from tdv.servers.server import Server
 from tdv.targets.mysql.session import connect, lock, parameters
 from tdv.targets.throwaway import Name, Throwaway, Throwaways, throwaways_of
@@ -403,3 +407,51 @@ def test_plug_in_and_exec_copy_on_the_server(pytester: pytest.Pytester, mariadb_
     outcome = shop.tdv_process("exec", "-t", mariadb_server.url, "--fresh", "--", "sh", "-c", "echo $DATABASE_URL")
     assert outcome.stdout.startswith("mysql://")
     assert [name for (name,) in run_mysql(mariadb_server.url, LEFT) if "_run1_" not in str(name)] == []
+
+
+TEMPLATES = "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME LIKE 'tdv\\_template\\_%'"
+KILLED = """
+import os, signal, sys
+import tdv
+from tdv.project.databases import DatabaseWish
+from tdv.targets.mysql import building
+
+building.fill = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)
+tdv.open(".").databases("killed").create(DatabaseWish(target=sys.argv[1]))
+"""
+
+
+def test_template_that_a_killed_build_left_goes_with_cleanup(throwaways: Throwaways, mariadb_server: Server) -> None:
+    dead, living = (f"tdv_template_{digit * 20}" for digit in "ab")
+    run_mysql(mariadb_server.url, f"CREATE DATABASE {dead}", f"CREATE DATABASE {living}")
+    options = CleanupOptions(NOW)
+    with closing(connect(parameters(mariadb_server.url), None)) as builder:
+        lock(builder, living, "the template")
+        done = cleanup("here", throwaways, lambda _: True, options)
+        assert [item.leaving.name for item in done if not item.kept] == [dead]
+        throwaways.drop(living)
+        assert (living,) in run_mysql(mariadb_server.url, TEMPLATES)
+    throwaways.drop(living)
+    assert not {(dead,), (living,)} & set(run_mysql(mariadb_server.url, TEMPLATES))
+
+
+@pytest.mark.parametrize("by", ["run", "build"])
+def test_template_that_a_killed_build_left_goes_with_the_next(
+    tmp_path: Path, throwaways: Throwaways, mariadb_server: Server, by: str
+) -> None:
+    for (name,) in run_mysql(mariadb_server.url, TEMPLATES):
+        run_mysql(mariadb_server.url, f"DROP DATABASE {name}")
+    shop = released_shop(tmp_path / "shop")
+    words = [sys.executable, "-c", KILLED, mariadb_server.url]
+    assert subprocess.run(words, cwd=shop.root, check=False).returncode == -9
+    ((left,),) = run_mysql(mariadb_server.url, TEMPLATES)
+    if by == "run":
+        with tdv.open(shop.root).databases("next") as databases:
+            databases.create(DatabaseWish(target="sqlite:///app.db"))
+            assert (left,) in run_mysql(mariadb_server.url, TEMPLATES)
+            # This one has its template already, and builds none.
+            owned = databases._beside(databases._ports.settings.target(mariadb_server.url))
+            owned.collect()
+    else:
+        throwaways.drop(throwaways.create(Name(NOW, "run1", "b"), load(tmp_path, rows=3)).name)
+    assert (left,) not in run_mysql(mariadb_server.url, TEMPLATES)

@@ -14,13 +14,17 @@ from threading import Thread
 import pytest
 
 import tdv
+from tdv.cleanup import CleanupOptions, cleanup
 from tdv.project import Project
 from tdv.project.databases import DatabaseWish
 from tdv.servers.server import Server
 from tdv.targets.postgresql.session import connect, parameters
 from tdv.targets.postgresql.statements import lock
+from tdv.targets.throwaway import throwaways_of
+from tdv.testing import NOW
 from tests.repository import Repository
 from tests.shop import released_shop
+from tests.targets.builders import target
 from tests.targets.servers import run_sql
 
 psycopg = pytest.importorskip("psycopg")
@@ -141,11 +145,17 @@ def test_template_of_a_killed_build_goes_with_the_next_one(project: Project, url
     query = "SELECT datname FROM pg_database WHERE datname LIKE 'tdv\\_building\\_%' ORDER BY 1"
     with closing(connect(parameters(url), "postgres")) as builder:
         lock(builder, f"tdv_template_{'b' * 20}", "the template")
+        throwaways = throwaways_of(target(project.ports.root, url))
+        for item in cleanup("here", throwaways, lambda _: True, CleanupOptions(NOW, dry_run=True)):
+            assert item.leaving.name not in (living, "tdv_building_mine")
+            assert bool(item.kept) == (item.leaving.name != dead)
         with project.databases("next") as databases:
             databases.create(DatabaseWish(("shop@v1.1.0",), target=url))
         assert run_sql(url, query) == [(living,), ("tdv_building_mine",)]
     for name in (living, "tdv_building_mine"):
-        run_sql(url, f"DROP DATABASE {name}")
+        throwaways.drop(name)
+    assert run_sql(url, query) == [("tdv_building_mine",)]
+    run_sql(url, "DROP DATABASE tdv_building_mine")
 
 
 def test_database_that_the_server_makes_for_a_killed_process_goes_with_the_next_run(

@@ -197,6 +197,16 @@ def lock(connection: Connection, name: str, what: str) -> None:
         )
 
 
+def lock_at_once(connection: Connection, name: str) -> bool:
+    """Takes the lock `name` if nobody has it."""
+    return execute(connection, "SELECT GET_LOCK(%s, 0)", _lock_name(name)) == [(1,)]
+
+
+def is_locked(connection: Connection, name: str) -> bool:
+    """Whether a session has the lock `name`."""
+    return execute(connection, "SELECT IS_FREE_LOCK(%s)", _lock_name(name)) != [(1,)]
+
+
 def unlock(connection: Connection, name: str) -> None:
     """Releases the lock `name`, which a session that has ended released by that."""
     with suppress(pymysql.err.InterfaceError):

@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +23,17 @@ from tdv.errors import DataError, IntegrityError, Refused
 from tdv.targets.mysql import catalogue
 from tdv.targets.mysql.bulk import LARGE, counted_afterwards, counts_anew, in_one_pass
 from tdv.targets.mysql.ddl import STATE_PREFIX
-from tdv.targets.mysql.session import connected, execute, lock, named, parameters, translated, unlock
+from tdv.targets.mysql.session import (
+    connected,
+    execute,
+    is_locked,
+    lock,
+    lock_at_once,
+    named,
+    parameters,
+    translated,
+    unlock,
+)
 from tdv.targets.mysql.state import held_in, write_state
 from tdv.targets.mysql.wire import Connection
 from tdv.targets.protocol import STATE_TABLE, AppSchema, Held, Load
@@ -110,27 +121,44 @@ class Templates:
         return places
 
     def drop(self, name: str) -> None:
-        """Removes a template; any other name is left alone."""
-        if _NAME.fullmatch(name):
-            execute(self._admin, f"DROP DATABASE IF EXISTS {quote(name)}")
+        """Removes a template, also one that is not complete and that nobody is at; any other name is left alone."""
+        if not _NAME.fullmatch(name) or (self.find(name) is None and not lock_at_once(self._admin, name)):
+            return
+        execute(self._admin, f"DROP DATABASE IF EXISTS {quote(name)}")
+        unlock(self._admin, name)
 
     def found(self) -> list[Template]:
         """All complete templates of the server, the one that was used last first."""
+        found = [
+            replace(template, size=size, used_at=self._used_at(name))
+            for name, size in self._sizes()
+            if (template := self.find(name)) is not None
+        ]
+        return sorted(found, key=lambda template: template.used_at, reverse=True)
+
+    def unfinished(self) -> list[Template]:
+        """What killed builds left, whose locks ended with them."""
+        return [
+            Template(name, (), size)
+            for name, size in self._sizes()
+            if self.find(name) is None and not is_locked(self._admin, name)
+        ]
+
+    def _sizes(self) -> Iterator[tuple[str, int]]:
+        """All templates of the server, complete or not, with their sizes in bytes."""
         rows = execute(
             self._admin,
             "SELECT s.SCHEMA_NAME, COALESCE(SUM(t.DATA_LENGTH + t.INDEX_LENGTH), 0) FROM information_schema.SCHEMATA s "
             "LEFT JOIN information_schema.TABLES t ON t.TABLE_SCHEMA = s.SCHEMA_NAME "
             f"WHERE LEFT(s.SCHEMA_NAME, {len(_TEMPLATE)}) = {text(_TEMPLATE)} GROUP BY 1",
         )
-        found = [
-            replace(template, size=int(size), used_at=self._used_at(name))
-            for name, size in rows
-            if _NAME.fullmatch(name) and (template := self.find(name)) is not None
-        ]
-        return sorted(found, key=lambda template: template.used_at, reverse=True)
+        return ((name, int(size)) for name, size in rows if _NAME.fullmatch(name))
 
     def collect(self, spare: str, keep_bytes: int = KEEP_BYTES, keep_templates: int = KEEP_TEMPLATES) -> list[str]:
-        """Drops the oldest templates until so many bytes and templates are left; never the one called `spare`."""
+        """Drops the oldest templates until so many bytes and templates are left, never the one called `spare`; and what
+        killed builds left of those that nobody asked for again."""
+        for template in self.unfinished():
+            self.drop(template.name)
         dropped = []
         total = 0
         for count, template in enumerate(self.found(), 1):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar
@@ -20,7 +21,7 @@ from tdv.targets.mysql.definitions import definitions, make
 from tdv.targets.mysql.proof import looks_of, settle
 from tdv.targets.mysql.session import connect, connected, execute, lock, named, parameters
 from tdv.targets.mysql.state import write_state
-from tdv.targets.mysql.templates import Filling, Templates, create_database
+from tdv.targets.mysql.templates import Filling, Template, Templates, create_database
 from tdv.targets.mysql.wire import Connection
 from tdv.targets.protocol import Load
 from tdv.targets.sql import quote
@@ -79,11 +80,9 @@ class MysqlThrowaways:
 
     def found(self) -> tuple[Leaving, ...]:
         with self._failures(), self._server() as admin:
-            images = [
-                Leaving("image", template.name, datetime.fromtimestamp(template.used_at, UTC), "", template.size)
-                for template in Templates(admin).found()
-            ]
-            return (*_databases(admin), *images)
+            templates = Templates(admin)
+            unfinished = [replace(_image(template), unfinished=True) for template in templates.unfinished()]
+            return (*_databases(admin), *map(_image, templates.found()), *unfinished)
 
     def connect(self, throwaway: Throwaway) -> pymysql.connections.Connection[Any]:
         with self._failures():
@@ -114,6 +113,10 @@ class MysqlThrowaways:
 def _without_counters(looks: Any) -> Any:
     """A counter that a rolled-back row has moved stays moved, as it does in every engine."""
     return looks and [[name, times.split(" ")[:4], columns] for name, times, columns in looks]
+
+
+def _image(template: Template) -> Leaving:
+    return Leaving("image", template.name, datetime.fromtimestamp(template.used_at, UTC), "", template.size)
 
 
 def _databases(admin: Connection) -> Iterator[Leaving]:

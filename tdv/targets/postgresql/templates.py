@@ -86,14 +86,25 @@ class Templates:
                 self._label(template.name, replace(template, used_at=now))
 
     def drop(self, name: str) -> None:
-        """Removes a template; any other name is left alone."""
+        """Removes a template, or what a build left that nobody is at; any other name is left alone."""
+        match = _UNFINISHED.fullmatch(name)
         if _NAME.fullmatch(name):
             databases.try_drop(self._admin, name)
+        elif match is not None and lock_at_once(self._admin, _TEMPLATE + match[1]):
+            databases.try_drop(self._admin, name)
+            unlock(self._admin, _TEMPLATE + match[1])
+
+    def unfinished(self) -> list[tuple[str, int]]:
+        """What killed builds left, whose locks ended with them, with sizes in bytes."""
+        query = "SELECT datname, pg_database_size(oid) FROM pg_database WHERE datname LIKE %s ORDER BY 1"
+        rows = execute(self._admin, query, databases.literally(_BUILDING) + "%")
+        return [(name, int(size)) for name, size in rows if self._is_left(name)]
 
     def collect(self, spare: str, keep_bytes: int = KEEP_BYTES, keep_templates: int = KEEP_TEMPLATES) -> list[str]:
         """Drops the oldest templates until so many bytes and templates are left, never the one called `spare`; and what
         killed builds left of those that nobody asked for again."""
-        self._sweep_all()
+        for name, _ in self.unfinished():
+            self.drop(name)
         dropped = []
         total = 0
         for count, (template, size) in enumerate(self.found(), 1):
@@ -145,13 +156,12 @@ class Templates:
         for name, _ in databases.like(self._admin, databases.literally(_BUILDING + _short(key)) + "%"):
             databases.try_drop(self._admin, name)
 
-    def _sweep_all(self) -> None:
-        """Drops what killed builds left, whose locks ended with them."""
-        for name, _ in databases.like(self._admin, databases.literally(_BUILDING) + "%"):
-            match = _UNFINISHED.fullmatch(name)
-            if match is not None and lock_at_once(self._admin, _TEMPLATE + match[1]):
-                databases.try_drop(self._admin, name)
-                unlock(self._admin, _TEMPLATE + match[1])
+    def _is_left(self, name: str) -> bool:
+        match = _UNFINISHED.fullmatch(name)
+        if match is None or not lock_at_once(self._admin, _TEMPLATE + match[1]):
+            return False
+        unlock(self._admin, _TEMPLATE + match[1])
+        return True
 
 
 def key_of(content: str, locale: databases.Locale, schema: str) -> str:

@@ -190,5 +190,8 @@ def _databases(admin: Connection) -> Iterator[Leaving]:
 
 
 def _images(admin: Connection) -> Iterator[Leaving]:
-    for template, size in Templates(admin).found():
+    templates = Templates(admin)
+    for template, size in templates.found():
         yield Leaving("image", template.name, datetime.fromtimestamp(template.used_at, UTC), "", size)
+    for name, size in templates.unfinished():
+        yield Leaving("image", name, datetime.fromtimestamp(0, UTC), "", size, unfinished=True)
