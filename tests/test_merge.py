@@ -181,6 +181,35 @@ def test_seed_in_yaml_merges_by_key() -> None:
     assert "<<<<<<< ours: users id=2.name\n- {id: 2, name: rob}\n=======\n- {id: 2, name: Bob}\n" in found.data.decode()
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [('"x"', "null"), ('"7"', "7"), ("7", '"7"'), ("null", "text"), ("true", '"true"'), ("|\n    x", "~")],
+)
+def test_value_of_another_type_stays_what_it_is_beside_an_edit(before: str, after: str) -> None:
+    base = f"- id: 1\n  name: {before}\n  age: 1\n"
+    ours, theirs = base.replace("age: 1", "age: 2"), base.replace(f"name: {before}", f"name: {after}")
+    assert text(merged(SEED.replace(".csv", ".yaml"), base, ours, theirs)) == f"- id: 1\n  name: {after}\n  age: 2\n"
+
+
+def test_text_of_several_lines_that_clashes_stands_whole_between_markers() -> None:
+    base = "- id: 1\n  name: |\n    a\n    b\n  age: 1\n"
+    ours, theirs = base.replace("    b", "    B"), base.replace("    b", "    c")
+    found = merged(SEED.replace(".csv", ".yaml"), base, ours, theirs)
+    assert found.data.decode() == (
+        "- id: 1\n<<<<<<< ours: users id=1.name\n  name: |\n    a\n    B\n=======\n  name: |\n    a\n    c\n"
+        ">>>>>>> theirs: users id=1.name\n  age: 1\n"
+    )
+
+
+def test_list_in_a_row_is_one_cell() -> None:
+    base = "- {id: 1, tags: [a, b]}\n"
+    ours, theirs = base.replace("b]", "c]"), base.replace("b]", "d]")
+    assert merged(SEED.replace(".csv", ".yaml"), base, ours, theirs).conflicts == ("users id=1.tags",)
+    with_tags = YAML.replace("ratio: 1.50", "tags: [a, b]")
+    ours, theirs = with_tags.replace("[a, b]", "[a, c]"), with_tags.replace("[a, b]", "[a, d]")
+    assert merged(SCENARIO, with_tags, ours, theirs).conflicts == ("rows.orders.first.tags",)
+
+
 LOCK = """\
 schema: '2.0'
 stages:
@@ -409,6 +438,18 @@ def test_marked_row_in_the_work_tree(shop: Repository) -> None:
     assert "users id=1, age" in outcome.stdout
     assert "<<<<<<< ours: users id=1, age\n1,ada,38\n" in shop.read(SEED)
     assert shop.tdv("merge", "dvc.yaml").exit_code == 10
+
+
+def test_file_that_one_side_removed_is_kept_or_removed_by_the_commands_named(shop: Repository) -> None:
+    shop.git("checkout", "--quiet", "-b", "theirs")
+    shop.git("rm", "--quiet", SEED)
+    shop.commit("Theirs")
+    shop.git("checkout", "--quiet", "main")
+    shop.write({SEED: USERS.replace("ada,36", "Ada,36")}).commit("Ours")
+    merge_branch(shop)
+    answer = shop.tdv("merge", "--json", expect=1).json()
+    words = f"theirs removed it, and the other side edited it: git add {SEED} keeps it, git rm {SEED} removes it"
+    assert answer["files"] == [{"path": SEED, "conflicts": [words]}]
 
 
 def test_rows_merge_by_key_while_the_spec_is_in_conflict(shop: Repository) -> None:

@@ -23,11 +23,13 @@ def command(
     """Merge what Git left in conflict: dvc.lock by stage, seeds and scenarios by cell.
 
     Forges run no merge drivers; this does the same by hand. What clashes is
-    marked around its row and named; exits with 1 while something does.
+    marked around its row and named; exits with 1 while something does, be it a
+    dvc.lock that the next build writes anew.
 
     \b
       git merge origin/main
-      tdv merge && tdv build && git commit
+      tdv merge
+      tdv build && git add dvc.lock datasets && git commit
     """
     if driver is not None:
         return _drive(ctx, driver)

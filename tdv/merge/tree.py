@@ -42,10 +42,11 @@ def signature(node: Any) -> Hashable:
 @dataclass
 class TreeMerge:
     """One merge: `prefer` is whose value stands where both clash; `identify` gives the identity of an item in the
-    list at a path."""
+    list at a path; a list at a path where `is_value` holds is one value, whose items do not merge."""
 
     prefer: Literal["ours", "theirs"]
     identify: Callable[[Path, Any], Hashable]
+    is_value: Callable[[Path], bool] = lambda path: False
     clashes: list[Path] = field(default_factory=list)
 
     def merged(self, trio: tuple[Any, Any, Any], path: Path = ()) -> Any:
@@ -58,7 +59,7 @@ class TreeMerge:
             return copy.deepcopy(theirs)
         if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
             return self._mapping(base if isinstance(base, Mapping) else {}, ours, theirs, path)
-        if isinstance(ours, list) and isinstance(theirs, list):
+        if isinstance(ours, list) and isinstance(theirs, list) and not self.is_value(path):
             return self._list(base if isinstance(base, list) else [], ours, theirs, path)
         self.clashes.append(path)
         return copy.deepcopy(ours if self.prefer == "ours" else theirs)

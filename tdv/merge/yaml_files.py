@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.representer import RoundTripRepresenter
+from ruamel.yaml.scalarstring import PlainScalarString, ScalarString
 
 from tdv.merge.texts import Merged, MergeOptions, Unmergeable, Versions, marked
 from tdv.merge.tree import ABSENT, Path, TreeMerge, signature
@@ -26,13 +27,13 @@ _LONG: Final = 1 << 16
 _INDENTED: Final = re.compile(r"^[^\s#-][^\n]*:[ ]*\n[ ]+- ", re.MULTILINE)
 
 
-class Verbatim(str):
+class Verbatim(ScalarString):
     """A scalar without quotation marks that is no text to YAML; `kind` says what it is."""
 
     kind: str
 
     def __new__(cls, text: str, kind: str) -> Verbatim:
-        made = super().__new__(cls, text)
+        made: Verbatim = super().__new__(cls, text)
         made.kind = kind
         return made
 
@@ -48,19 +49,27 @@ class _Representer(RoundTripRepresenter):
     pass
 
 
+def _text(made: _Constructor, node: Any) -> Any:
+    """A text in the class of its style: ruamel.yaml gives a plain `str` the style of the value that it replaces, so
+    that a text would become a number, and NULL the text "null"."""
+    text = made.construct_scalar(node)
+    return PlainScalarString(text) if type(text) is str else text
+
+
 def _construct(kind: str) -> Callable[[Any, Any], Verbatim]:
     return lambda _, node: Verbatim(node.value, kind)
 
 
 for _kind in _PLAIN:
     _Constructor.add_constructor(f"tag:yaml.org,2002:{_kind}", _construct(_kind))
+_Constructor.add_constructor("tag:yaml.org,2002:str", _text)
 _Representer.add_representer(
     Verbatim, lambda made, node: made.represent_scalar(f"tag:yaml.org,2002:{node.kind}", str(node))
 )
 
 
 def merge_yaml(versions: Versions, options: MergeOptions, name: str, key: tuple[str, ...]) -> Merged:
-    """Merges a scenario, or a seed whose table has the key `key`; `name` begins the names of clashes.
+    """Merges a scenario, or, where `name` is a table, a seed of it with the key `key`; `name` begins names of clashes.
 
     Raises `Unmergeable` for text that is no such YAML.
     """
@@ -72,14 +81,20 @@ def merge_yaml(versions: Versions, options: MergeOptions, name: str, key: tuple[
             return tuple(str(item.get(column)) for column in key)
         return signature(item)
 
-    mine = TreeMerge("ours", identify)
+    def is_value(path: Path) -> bool:
+        return len(path) >= 2 if name else path[:1] == ("rows",) and len(path) >= 4
+
+    mine = TreeMerge("ours", identify, is_value)
     result = mine.merged((base, ours, theirs))
     if not mine.clashes:
         lines = options.texts(versions)
         if lines is not None and signature(_load(yaml, lines)) == signature(result):
             return Merged(lines)
-        return Merged(_dump(yaml, result).encode("utf-8"))
-    other = TreeMerge("theirs", identify).merged((base, ours, theirs))
+        written = _dump(yaml, result).encode("utf-8")
+        if signature(_load(yaml, written)) != signature(result):
+            raise Unmergeable("values that cannot be written beside each other")
+        return Merged(written)
+    other = TreeMerge("theirs", identify, is_value).merged((base, ours, theirs))
     return _with_markers(yaml, (result, other), _Clashes(mine.clashes, identify, name, key), options.size)
 
 
@@ -121,7 +136,7 @@ def _with_markers(yaml: YAML, results: tuple[Any, Any], clashes: _Clashes, size:
         raise Unmergeable("the files as a whole")
     sides = [tuple(_at(tree, anchor, clashes) for tree in results) for anchor in outer]
     for number, anchor in enumerate(outer):
-        _replace(ours, anchor, _MARK.format(number), clashes)
+        _replace(ours, anchor, PlainScalarString(_MARK.format(number)), clashes)
     text = _dump(yaml, ours)
     for number, (anchor, pair) in enumerate(zip(outer, sides, strict=True)):
         inside = [path for path in clashes.paths if path[: len(anchor)] == anchor]

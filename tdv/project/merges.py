@@ -73,7 +73,7 @@ def merge(ports: Ports, paths: tuple[str, ...]) -> Merging:
         if ours is None or theirs is None or not verb.is_known(path):
             if path in paths:
                 raise UsageError(f"{path} is nothing that tdv merges", hint="Mend it by hand, then git add it.")
-            done += _left(path)
+            done += _left(path, _gone(ours, theirs))
             continue
         data, clashes = _merged(ports.git, ports.root, path, verb.Versions(base or b"", ours, theirs), 7)
         if path not in paths and _is_mended(ports.root / path, data):
@@ -85,11 +85,21 @@ def merge(ports: Ports, paths: tuple[str, ...]) -> Merging:
     return Merging(tuple(done))
 
 
-def _left(path: str) -> list[MergedFile]:
+def _gone(ours: bytes | None, theirs: bytes | None) -> str | None:
+    """The side that removed what the other one edited; None where both have the file, or neither."""
+    if (ours is None) == (theirs is None):
+        return None
+    return "ours" if ours is None else "theirs"
+
+
+def _left(path: str, gone: str | None) -> list[MergedFile]:
     """A file of the project that tdv reads and does not merge; all others are nobody's business here."""
     if path == FILE:
         return [MergedFile(path, (f"tdv lock settles it, then git add {path}",))]
-    if path in _READ or path.startswith("datasets/"):
+    if path in _READ or verb.is_known(path) or path.startswith("datasets/"):
+        if gone is not None:
+            ways = f"git add {path} keeps it, git rm {path} removes it"
+            return [MergedFile(path, (f"{gone} removed it, and the other side edited it: {ways}",))]
         return [MergedFile(path, (f"mend it by hand, then git add {path}",))]
     return []
 
