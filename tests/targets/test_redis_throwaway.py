@@ -49,6 +49,38 @@ def test_every_throwaway_is_a_database_of_its_own(tmp_path: Path, throwaways: Th
     assert client.keys() == [b"mine"]
 
 
+def test_throwaway_that_a_test_flushes_stays_its_own(tmp_path: Path, throwaways: Throwaways, client: Any) -> None:
+    first = throwaways.create(Name(NOW, "run1", "a"), load(tmp_path))
+    with closing(throwaways.connect(first)) as connection:
+        connection.flushdb()
+        second = throwaways.create(Name(NOW, "run1", "b"), load(tmp_path))
+        assert first.url != second.url
+        connection.set("mine", 1)
+        assert {item.name for item in throwaways.found()} > {first.name, second.name}
+        throwaways.drop(first.name)
+        assert connection.keys() == []
+    with closing(throwaways.connect(second)) as connection:
+        assert len(connection.keys("users:*")) == 5
+    throwaways.drop(second.name)
+    assert set(client.info("keyspace")) == {"db1023"}
+
+
+def test_throwaway_of_a_dead_process_is_not_emptied_where_its_name_is_gone(
+    tmp_path: Path, throwaways: Throwaways, empty_redis: str
+) -> None:
+    made = throwaways.create(Name(NOW, "run1", "a"), load(tmp_path))
+    others = throwaways_of(target(tmp_path, empty_redis))
+    with closing(throwaways.connect(made)) as connection:
+        connection.flushdb()
+        connection.set("perhaps", "mine")
+        others.drop(made.name)
+        assert connection.keys() == [b"perhaps"]
+        assert [item.kind for item in others.found()] == ["image"]
+        connection.flushdb()
+    # It is free again.
+    assert others.create(Name(NOW, "run1", "b"), load(tmp_path)).url == made.url
+
+
 def test_throwaways_and_images_are_found_and_dropped(tmp_path: Path, throwaways: Throwaways, client: Any) -> None:
     assert_found_and_dropped(tmp_path, throwaways)
     assert client.info("keyspace") == {}
@@ -93,6 +125,7 @@ def test_plug_in_and_exec_copy_on_the_server(pytester: pytest.Pytester, empty_re
             assert connection.hget("users:1", "email") == b"user1@example.test"
             assert len(connection.keys("orders:*")) == 20
             connection.flushdb()
+            connection.set("cart", number)
         """
     )
     result = pytester.runpytest_subprocess("--tdv-target", empty_redis)

@@ -67,7 +67,7 @@ def inspect(session: Session, shown: str) -> DatasetSchema:
     if not held:
         raise UsageError(
             f"{shown} holds nothing of tdv's, and Redis does not tell tables, types and keys",
-            hint="Write the spec by hand: tdv new NAME.",
+            hint="`tdv checkout` fills it; to begin a dataset, write its spec by hand: tdv new NAME.",
         )
     known = schemas_in(session)
     return DatasetSchema(tuple(known[name] for item in held for name in item.tables if name in known))

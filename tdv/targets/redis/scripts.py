@@ -193,11 +193,16 @@ keeps it. Answers as `LOOK`."""
 CLAIM: Final = (
     _START
     + """
+local taken = {[ARGV[2]] = true, [ARGV[3]] = true}
+redis.call('SELECT', ARGV[3])
+for _, database in ipairs(redis.call('HKEYS', '_tdv_claims')) do taken[database] = true end
 for database = tonumber(ARGV[1]), 1, -1 do
-  if database ~= tonumber(ARGV[2]) and database ~= tonumber(ARGV[3]) then
+  if not taken[tostring(database)] then
     redis.call('SELECT', database)
     if redis.call('DBSIZE') == 0 then
       redis.call('SET', ARGV[4], ARGV[5])
+      redis.call('SELECT', ARGV[3])
+      redis.call('HSET', '_tdv_claims', database, ARGV[5])
       return database
     end
   end
@@ -205,12 +210,13 @@ end
 return -1
 """
 )
-"""Takes an empty database: the last one, two that are not to be taken, and the key and value that mark it."""
+"""Takes an empty database that nobody has, since who has one may empty it: the last one, the target's and the one that
+keeps the claims, which are not to be taken, and the key and value that mark it."""
 
 MARKED: Final = (
     _START
     + """
-local found = {}
+local found = redis.call('HGETALL', '_tdv_claims')
 for place = 2, #ARGV do
   redis.call('SELECT', ARGV[place])
   local value = redis.call('GET', ARGV[1])
@@ -222,17 +228,21 @@ end
 return found
 """
 )
-"""Which databases are marked: the key, and the databases to look at. Answers their numbers, each with its mark."""
+"""Which databases are claimed or marked: the key, and the databases to look at. Answers their numbers, each with the
+name, the mark after the claim."""
 
 DROP: Final = (
     _START
     + """
+if redis.call('HGET', '_tdv_claims', ARGV[1]) == ARGV[3] then redis.call('HDEL', '_tdv_claims', ARGV[1]) end
 redis.call('SELECT', ARGV[1])
-if guarded(ARGV[2], ARGV[3]) then redis.call('FLUSHDB', 'ASYNC') end
+local mark = redis.call('GET', ARGV[2])
+if mark == ARGV[3] or (ARGV[4] == '1' and not mark) then redis.call('FLUSHDB', 'ASYNC') end
 return 1
 """
 )
-"""Empties a database that is marked: its number, the key, the mark."""
+"""Empties a database that is marked, and ends the claim: its number, the key, the mark, and 1 where it is enough that
+there is no other mark."""
 
 LOCK: Final = """
 local holder = redis.call('GET', ARGV[1])

@@ -1,7 +1,8 @@
 """Throwaway databases on a Redis server: empty logical databases, claimed by a key and filled by a copy of an image.
 
 In: a target on the server, and `Load`s. Out: databases that hold exactly their rows. Always holds: a database is
-claimed only while it has no key, and emptied only while it carries the name that tdv gave it.
+claimed only while it has no key and nobody has it, and emptied only while it carries the name that tdv gave it, or by
+the process that claimed it, where its user has emptied it before.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class RedisThrowaways:
     def __init__(self, settings: TargetSettings, failures: Failures) -> None:
         self._settings = settings
         self._failures = failures
+        self._own: dict[str, int] = {}
 
     def create(self, name: Name, load: Load) -> Throwaway:
         with self._failures(), self._shelf() as session:
@@ -55,8 +57,9 @@ class RedisThrowaways:
                 self._copied(images, image, load, Guard(_MARK, str(name), stays=True), database)
             except BaseException:
                 with suppress(redis.RedisError):
-                    session.run(scripts.DROP, database, _MARK, str(name))
+                    session.run(scripts.DROP, database, _MARK, str(name), 0)
                 raise
+        self._own[str(name)] = database
         return Throwaway(str(name), self._numbered(database))
 
     def drop(self, leaving: str) -> None:
@@ -64,13 +67,14 @@ class RedisThrowaways:
             if Name.parse(leaving) is None:
                 Images(session).drop(leaving)
                 return
-            for database, mark in self._marked(session):
-                if mark == leaving:
-                    session.run(scripts.DROP, database, _MARK, mark)
+            own = self._own.pop(leaving, None)
+            found = {number for number, name in self._claimed_ones(session).items() if name == leaving}
+            for database in found if own is None else {own, *found}:
+                session.run(scripts.DROP, database, _MARK, leaving, int(database == own))
 
     def found(self) -> tuple[Leaving, ...]:
         with self._failures(), self._shelf() as session:
-            names = (Name.parse(mark) for _, mark in self._marked(session))
+            names = (Name.parse(mark) for mark in self._claimed_ones(session).values())
             databases = [Leaving("database", str(n), n.made_at, n.execution_id) for n in names if n is not None]
             images = [
                 Leaving("image", image.name, datetime.fromtimestamp(image.used_at, UTC))
@@ -117,10 +121,10 @@ class RedisThrowaways:
             )
         return found
 
-    def _marked(self, session: Session) -> list[tuple[int, str]]:
+    def _claimed_ones(self, session: Session) -> dict[int, str]:
         """The databases that tdv claimed, each with its name."""
         found = session.run(scripts.MARKED, _MARK, *session.in_use)
-        return [(int(number), mark.decode()) for number, mark in zip(found[0::2], found[1::2], strict=True)]
+        return {int(number): name.decode() for number, name in zip(found[0::2], found[1::2], strict=True)}
 
     @contextmanager
     def _shelf(self) -> Iterator[Session]:
