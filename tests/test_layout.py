@@ -46,6 +46,13 @@ def test_wrapped_lines_fit_and_keep_every_word(words: list[str], width: int) -> 
     assert "".join("".join(lines).split()) == "".join(text.split())
 
 
+def test_a_word_that_is_broken_keeps_its_escapes_whole() -> None:
+    for width in range(14, 40):
+        lines = wrapped("the name " + "\\u202e" * 30, width, "    ")
+        assert all(line.removeprefix("the name").replace("\\u202e", "").strip() == "" for line in lines)
+        assert "".join(lines).count("\\u202e") == 30
+
+
 @pytest.mark.parametrize("widest", [20, 40, 60])
 def test_a_table_says_which_columns_found_no_room(widest: int) -> None:
     with contextlib.redirect_stdout(io.StringIO()) as written:

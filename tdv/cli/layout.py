@@ -75,7 +75,10 @@ def wrapped(text: str, width: int, indent: str) -> list[str]:
             line, is_empty = indent, True
         line, is_empty = (line if is_empty else f"{line} ") + word, False
         while cell_len(line) > width:
-            head = chop_cells(line, width)[0]
-            lines.append(head)
-            line = indent + line[len(head) :]
+            length = len(chop_cells(line, width)[0])
+            before = whole(line, length)
+            # An escape that is as long as the line is broken all the same.
+            length = before if before > len(indent) else length
+            lines.append(line[:length])
+            line = indent + line[length:]
     return [*lines, line]
