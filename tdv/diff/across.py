@@ -7,7 +7,8 @@ differs. NULL equals NULL.
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Context, Decimal
+from math import isfinite
 from typing import Any, Final
 
 import numpy as np
@@ -27,6 +28,7 @@ _POWERS: Final = 22
 """Powers of ten up to this one are doubles."""
 _WIDEST: Final = pa.decimal256(76, 38)
 """Holds every whole number and every decimal."""
+_EXACTLY: Final = Context(prec=400)
 Kinds = tuple[LogicalType, LogicalType]
 
 
@@ -38,6 +40,25 @@ def unequal_across(old: pa.Array, new: pa.Array, kinds: Kinds, tolerance: float 
     if tolerance > 0 and {kind.name for kind in kinds} <= NUMBERS and differs.any():
         forgive(differs, old, new, tolerance)
     return differs
+
+
+def forms(array: pa.Array, kinds: Kinds) -> pa.Array | None:
+    """Texts of values of the first type that are those of values of the second one that `unequal_across` finds equal,
+    and of no others; None where it finds none."""
+    kind, names = kinds[0], {kind.name for kind in kinds}
+    if names <= NUMBERS:
+        return pa.array(map(_number_form, array.to_pylist()), pa.string())
+    if names <= _MOMENTS:
+        return array.cast(pa.timestamp("us")).cast(pa.int64()).cast(pa.string())
+    return to_text(array, kind) if "string" in names or names <= _NESTED else None
+
+
+def _number_form(value: float | Decimal | None) -> str | None:
+    """All digits, without zeros at the end."""
+    if value is None or not isfinite(value):
+        return None if value is None else str(value)
+    is_broken = isinstance(value, float) and not value.is_integer()
+    return format(Decimal(repr(value) if is_broken else value).normalize(_EXACTLY), "f")
 
 
 def _values_differ(old: pa.Array, new: pa.Array, kinds: Kinds) -> Mask:

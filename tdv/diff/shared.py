@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 
 from tdv.diff.alignment import Stretch, stretches
-from tdv.diff.bags import surplus, words
-from tdv.diff.matching import Positions, matched, rest
+from tdv.diff.bags import same_rows
+from tdv.diff.matching import Positions, matched
 from tdv.diff.pair import Pair, Side
 from tdv.model.manifest import Part
 
@@ -57,19 +57,7 @@ def shared_rows(pair: Pair, stretch: Stretch) -> Shared:
         return Shared(stretch, everything, everything)
     if pair.common.key:
         return Shared(stretch, *matched(pair.old.keys(stretch.old), pair.new.keys(stretch.new), pair.common))
-    return Shared(stretch, *_by_content(pair, stretch))
-
-
-def _by_content(pair: Pair, stretch: Stretch) -> tuple[Positions, Positions]:
-    """The first of equal rows are the same ones, in the order of the newer state."""
-    names = pair.common.column_names
-    if not names:
-        return np.empty(0, np.int64), np.empty(0, np.int64)
-    old, new = words(pair.old, stretch.old, names), words(pair.new, stretch.new, names)
-    old_at, new_at = rest(len(old), surplus(old, new)), rest(len(new), surplus(new, old))
-    old_at, new_at = old_at[np.argsort(old[old_at], kind="stable")], new_at[np.argsort(new[new_at], kind="stable")]
-    order = np.argsort(new_at)
-    return old_at[order], new_at[order]
+    return Shared(stretch, *same_rows(pair, stretch, lambda _: True))
 
 
 def _rows(side: Side, parts: Sequence[Part], at: Positions, columns: Sequence[str]) -> pa.Table:

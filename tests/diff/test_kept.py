@@ -8,16 +8,22 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from tdv import documents
+from tdv.content.arrow import arrow_type, canonical
 from tdv.content.snapshot import Snapshot
+from tdv.diff.across import forms, unequal_across
 from tdv.diff.markdown import LIMIT, markdown
 from tdv.diff.page import page
 from tdv.diff.report import report
-from tdv.model.diff_report import DiffReport, KeptRows, ReportOptions
+from tdv.model.diff_report import KINDS, DiffReport, KeptRows, ReportOptions
 from tdv.model.schema import Column, TableSchema
+from tests.content.values import SIMPLE_TYPES, values
 from tests.diff.states import States, opened, two_states
 from tests.snapshots import column, snapshot
 
@@ -281,3 +287,60 @@ def test_equal_values_of_another_type_are_left_out_beside_other_columns(tmp_path
     assert plain(kept(found)) == [({"id": 1}, {}, {"tier": "x"}), ({"id": 2}, {"size": 6}, {"tier": "y", "size": 6.5})]
     for face in (markdown([found]), page([found])):
         assert "In the 2 rows of both states" in face
+
+
+def keyless(root: Path, old: Mapping[str, Typed], new: Mapping[str, Typed]) -> DiffReport:
+    """The difference of a table without a key; columns by name."""
+    sides = [
+        ([column(name, kind, nullable=True) for name, (kind, _) in side.items()], {n: v for n, (_, v) in side.items()})
+        for side in (old, new)
+    ]
+    return told(root, sides[0], sides[1], keyless=True)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "gone", "come"),
+    [
+        (("int64", [1, 2, 3, 3]), ("string", ["1", "2", "4", "3"]), [3], ["4"]),
+        (("int16", [1, None]), ("float64", [1.0, None]), [], []),
+        (("decimal(5,2)", [Decimal("0.10"), Decimal("2.00")]), ("float64", [0.1, 2.5]), ["2.00"], [2.5]),
+        (("bool", [True]), ("int16", [1]), [True], [1]),
+    ],
+)
+def test_a_column_without_a_key_that_takes_another_type_has_the_rows_of_equal_values(
+    tmp_path: Path, old: Typed, new: Typed, gone: list[Any], come: list[Any]
+) -> None:
+    (table,) = keyless(tmp_path, {"x": old}, {"x": new}).tables
+    shown = {kind: [(row.after or row.before or {})["x"] for row in table.rows if row.kind == kind] for kind in KINDS}
+    assert (shown["removed"], shown["added"]) == (gone, come)
+    assert (table.change.removed, table.change.added) == (len(gone), len(come))
+
+
+def test_rows_without_a_key_keep_to_those_with_equal_values_of_another_type(tmp_path: Path) -> None:
+    same = ("string", ["a", "a", "a", "b"])
+    found = keyless(
+        tmp_path, {"n": same, "x": ("int64", [1, 2, 3, 4])}, {"n": same, "x": ("string", ["1", "2", "9", "4"])}
+    )
+    assert plain(kept(found)) == [({}, {"n": "a", "x": 3}, {"n": "a", "x": "9"})]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_forms_are_equal_where_values_of_two_types_are(data: st.DataObject) -> None:
+    kinds = [data.draw(SIMPLE_TYPES) for _ in range(2)]
+    few = st.sampled_from([0, 1, 2, 10, 100])
+    numbers = {"float64": few.map(float), "decimal": few.map(Decimal), "string": few.map(str), "json": few.map(str)}
+    arrays = []
+    for kind in kinds:
+        own = numbers.get(kind.name, few if kind.name in ("int16", "int32", "int64") else values(kind))
+        fits = kind.name != "decimal" or kind.precision - kind.scale > 3
+        found = data.draw(st.lists(own | values(kind) if fits else values(kind), min_size=4, max_size=4))
+        schema = TableSchema("t", (Column("c", kind),))
+        arrays.append(canonical(pa.table({"c": pa.array(found, arrow_type(kind))}), schema)["c"].combine_chunks())
+    one, other = forms(arrays[0], (kinds[0], kinds[1])), forms(arrays[1], (kinds[1], kinds[0]))
+    differ = unequal_across(*arrays, (kinds[0], kinds[1]))
+    if one is None or other is None:
+        assert one is other
+        assert differ.all()
+    else:
+        assert (np.array(one.to_pylist()) != np.array(other.to_pylist())).tolist() == differ.tolist()
