@@ -20,6 +20,7 @@ Nothing here imports from tdv.
     │   ├── TargetBusy            … because somebody else is using it
     │   └── MigrationError        … because the project's own migrations cannot be applied to it
     ├── DataError            16   data may not be stored or released
+    │   ├── BadKey                … because rows have no key of their own
     │   ├── FactoryError          … because a factory failed or is not reproducible
     │   └── StatementError        … because an SQL statement that came with it is wrong
     ├── PluginMissing        17   an optional driver is not installed
@@ -184,6 +185,10 @@ class DataError(TdvError):
 
     code = "data"
     exit_code = 16
+
+
+class BadKey(DataError):
+    """A row has NULL in its key, or two have the same one; `facts` name the table."""
 
 
 class FactoryError(DataError):

@@ -227,6 +227,40 @@ def test_target_with_null_in_the_key_of_the_other_state_is_compared_without_it(r
     assert made.tdv("diff", url, "shop@v1.0.0", expect=0).stdout
 
 
+def test_target_in_which_a_key_stands_twice_is_compared_without_it(repo: RepositoryBuilder) -> None:
+    made = shop(repo)
+    url = f"sqlite:///{made.root}/app.db"
+    made.tdv("checkout", "shop@v1.0.0", "--target", url, expect=0)
+    with sqlite3.connect(made.root / "app.db") as connection:
+        connection.execute("ALTER TABLE users RENAME TO was")
+        connection.execute("CREATE TABLE users (id INTEGER NOT NULL, email TEXT NOT NULL, age INTEGER)")
+        connection.execute("INSERT INTO users SELECT max(id, 2), email, age FROM was")
+        connection.execute("DROP TABLE was")
+    connection.close()
+    plain = made.tdv("diff", "shop@v1.0.0", url, "--json", expect=0).json()
+    assert "key-changed" in {change["kind"] for change in plain["schema"]}
+    assert (plain["tables"]["users"]["removed"], plain["tables"]["users"]["added"]) == (1, 1)
+
+
+@pytest.mark.parametrize("row", [",ada@example.test,36", "2,ada@example.test,36"])
+def test_files_without_a_key_of_their_own_are_compared_without_it(repo: RepositoryBuilder, row: str) -> None:
+    made = shop(repo)
+    made.tdv("checkout", "shop@v1.0.0", "--target", "file:///csvs?format=csv".replace("/csvs", f"{made.root}/csvs/"))
+    users = made.root / "csvs/users.csv"
+    users.write_text(users.read_text().replace("1,ada@example.test,36", row))
+    plain = made.tdv("diff", "shop@v1.0.0", "csvs/", "--json", expect=0).json()
+    assert "key-changed" in {change["kind"] for change in plain["schema"]}
+    assert (plain["tables"]["users"]["removed"], plain["tables"]["users"]["added"]) == (1, 1)
+
+
+@pytest.mark.parametrize("name", ["csvs", "Csv_files"])
+def test_directory_without_a_slash_is_offered_with_one(repo: RepositoryBuilder, name: str) -> None:
+    made = shop(repo)
+    assert "write" not in made.tdv("diff", "v1.0.0", name).stderr
+    (made.root / name).mkdir()
+    assert f"For the directory of that name write {name}/ with a slash." in made.tdv("diff", "v1.0.0", name).stderr
+
+
 def test_faces(repo: RepositoryBuilder) -> None:
     made = shop(repo)
     assert made.tdv("diff", "--markdown", expect=0).stdout.startswith(

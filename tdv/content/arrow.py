@@ -12,9 +12,9 @@ from typing import Any, Final
 
 import pyarrow as pa
 
-from tdv.content.convert import BadValue, convert
+from tdv.content.convert import BadValue, NullInKey, convert
 from tdv.content.redact import shown
-from tdv.errors import DataError
+from tdv.errors import BadKey, DataError
 from tdv.model.schema import Column, TableSchema
 from tdv.model.types import LogicalType
 
@@ -96,7 +96,7 @@ def _canonical_column(data: pa.ChunkedArray, column: Column, schema: TableSchema
         try:
             converted = convert(chunk, column.type, kind)
             if column.name in schema.key and converted.null_count:
-                raise BadValue("is in the key", _first_null(converted))
+                raise NullInKey("is in the key", _first_null(converted))
         except BadValue as exc:
             raise _bad(schema, column, chunk, start, exc) from exc
         chunks.append(converted)
@@ -114,7 +114,8 @@ def _bad(schema: TableSchema, column: Column, chunk: pa.Array, start: int, bad: 
     if bad.row is None:
         return DataError(f"{place}: {bad.reason}", hint=f"The column's type is {column.type}.", **facts)
     value = shown(column, _value(chunk, bad.row))
-    return DataError(
+    kind = BadKey if isinstance(bad, NullInKey) else DataError
+    return kind(
         f"{place}, row {start + bad.row + 1}: {value} {bad.reason}",
         hint=f"Mend the value, or change the type {column.type} of the column in the spec.",
         row=start + bad.row,

@@ -38,6 +38,10 @@ class BadValue(Exception):
         self.row = row
 
 
+class NullInKey(BadValue):
+    """NULL where a key has none."""
+
+
 def convert(array: pa.Array, kind: LogicalType, to: pa.DataType) -> pa.Array:
     """`array` as the canonical array of `kind`, whose Arrow type is `to`; raises `BadValue`."""
     array = _decoded(array)

@@ -22,7 +22,7 @@ from tdv.content.arrow import empty_table, one_chunk
 from tdv.content.disk import writing
 from tdv.content.hashing import FIRST, SECOND, row_hash
 from tdv.content.redact import shown_key
-from tdv.errors import DataError
+from tdv.errors import BadKey
 from tdv.model.schema import TableSchema
 
 IN_MEMORY_ROWS: Final = 262_144
@@ -130,7 +130,7 @@ def _refuse_duplicates(keys: pa.Table, table: pa.Table, indices: pa.Array, schem
     row = table.slice(indices[twice].as_py(), 1)
     key = tuple(row.column(name)[0].as_py() for name in schema.key)
     count = pc.sum(equal).as_py()
-    raise DataError(
+    raise BadKey(
         f"table {schema.name!r}: the key {shown_key(schema, schema.key, key)} stands twice"
         + (f" (and {count - 1} more)" if count > 1 else ""),
         hint="Give each row a key of its own, in the seeds, the scenarios or the generator of the key.",

@@ -6,20 +6,18 @@ the target is only read; values are read in the snapshot's types where the targe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tdv.content.snapshot import Snapshot
-from tdv.errors import IntegrityError, NotFound
+from tdv.errors import BadKey, IntegrityError, NotFound
 from tdv.model.schema import Column, TableSchema
 from tdv.snapshot import SnapshotOptions, TableRows, write
 from tdv.targets.protocol import Findable, Schemaless
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from tdv.targets.protocol import Target
 
 
@@ -50,12 +48,13 @@ Describe = Callable[[TableSchema, TableSchema], TableSchema]
 def captured(live: Live, model: Snapshot, directory: Path, describe: Describe) -> Snapshot:
     """What the target holds of the tables of `model`; parts that are the same share the model's files.
 
-    `describe` says what is known of a table beside its columns; scenarios are the model's.
+    `describe` says what is known of a table beside its columns; scenarios are the model's. A table that holds NULL in
+    the model's key, or a key twice, as one of a release with another key, has none.
     """
     manifest = model.manifest
     inspected = {table.name: table for table in _tables(live.target, [table.schema for table in manifest.tables])}
     present = [(table.schema, inspected[table.name]) for table in manifest.tables if table.name in inspected]
-    tables = [TableRows(*_read(live, _schemas(*pair, describe))) for pair in present]
+    schemas = [_readable(live, _schemas(*pair, describe)) for pair in present]
     options = SnapshotOptions(
         manifest.dataset,
         manifest.seed,
@@ -63,8 +62,13 @@ def captured(live: Live, model: Snapshot, directory: Path, describe: Describe) -
         invariants=manifest.invariants,
         scenarios=lambda _: manifest.scenarios,
     )
-    write(tables, options, directory, model)
-    return Snapshot.open(directory)
+    while True:
+        attempt = directory / str(sum(not schema.key for schema in schemas))
+        try:
+            write([TableRows(schema, live.target.read(schema)) for schema in schemas], options, attempt, model)
+            return Snapshot.open(attempt)
+        except BadKey as exc:
+            schemas = [replace(schema, key=()) if schema.name == exc.facts["table"] else schema for schema in schemas]
 
 
 def _tables(target: Target, model: Sequence[TableSchema]) -> Sequence[TableSchema]:
@@ -79,32 +83,31 @@ def _tables(target: Target, model: Sequence[TableSchema]) -> Sequence[TableSchem
 
 
 def _schemas(model: TableSchema, found: TableSchema, describe: Describe) -> list[TableSchema]:
-    """The schemas to try in turn: in the model's types, in the target's own, and where its columns let NULL into the
-    model's key, as in a target that holds a release with another key, both without a key."""
+    """The schemas to try in turn: in the model's types, then in the target's own."""
     names = found.column_names
     columns = [column for column in model.columns if column.name in names]
     more = [column for column in found.columns if column.name not in model.column_names]
     key = model.key if set(model.key) <= set(names) else ()
     wanted = describe(replace(model, columns=(*columns, *more), key=key), found)
     own = replace(wanted, columns=tuple(_of_type(column, found.column(column.name)) for column in wanted.columns))
-    tried = [wanted] if wanted == own else [wanted, own]
-    if any(found.column(name).nullable for name in key):
-        tried += [replace(schema, key=()) for schema in tried]
-    return tried
+    return [wanted] if wanted == own else [wanted, own]
 
 
 def _of_type(column: Column, found: Column) -> Column:
     return replace(column, type=found.type)
 
 
-def _read(live: Live, schemas: Sequence[TableSchema]) -> tuple[TableSchema, Iterator[pa.Table]]:
-    """Reads by the first schema that every value fits, else by the last."""
-    schema = next((schema for schema in schemas[:-1] if _is_readable(live, schema)), schemas[-1])
-    return schema, live.target.read(schema)
+def _readable(live: Live, schemas: Sequence[TableSchema]) -> TableSchema:
+    """The first schema that every value fits, else the last."""
+    return next((schema for schema in schemas[:-1] if _is_readable(live, schema)), schemas[-1])
 
 
 def _is_readable(live: Live, schema: TableSchema) -> bool:
     try:
-        return not any(rows.column(name).null_count for rows in live.target.read(schema) for name in schema.key)
+        for _ in live.target.read(schema):
+            pass
     except IntegrityError:
         return False
+    except BadKey:
+        return _is_readable(live, replace(schema, key=()))
+    return True

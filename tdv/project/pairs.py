@@ -84,6 +84,7 @@ def _pairs(ports: Ports, wish: DiffWish) -> list[Pair]:
 
 def _find(ports: Ports, wish: DiffWish, text: str, dataset: str | None) -> State | Live:
     """The state or target that `text` means; `dataset` is meant where it names none. ``git:`` needs no ``@``."""
+    asked = text
     if text.startswith("git:"):
         text = f"@{text}"
     elif _is_target(ports, text):
@@ -91,9 +92,15 @@ def _find(ports: Ports, wish: DiffWish, text: str, dataset: str | None) -> State
         from tdv.targets.registry import open_target
 
         return Live(open_target(ports.settings.target(text, wish.directory), ports.state))
-    if dataset is not None and states.parse(text).dataset is None:
-        text = f"{dataset}@{text.removeprefix('@')}"
-    return states.find(ports, text)
+    try:
+        if dataset is not None and states.parse(text).dataset is None:
+            text = f"{dataset}@{text.removeprefix('@')}"
+        return states.find(ports, text)
+    except (NotFound, UsageError) as exc:
+        if not ((wish.directory or ports.root) / asked).is_dir():
+            raise
+        hint = f"For the directory of that name write {asked}/ with a slash."
+        raise type(exc)(exc.message, hint=hint, **exc.facts) from exc
 
 
 def _is_target(ports: Ports, text: str) -> bool:
