@@ -135,16 +135,18 @@ class Standing:
 @dataclass(frozen=True, slots=True)
 class Status:
     """All datasets that were asked for; `versions` say how far the data that is in use is from the code, which leaves
-    nothing to do by itself; `unmerged` lists the files that commands write and that Git has in conflict."""
+    nothing to do by itself; `unmerged` lists the files that commands write and that Git has in conflict, `misnamed` the
+    directories that are passed over because of their names."""
 
     datasets: tuple[DatasetStatus, ...]
     versions: tuple[Standing, ...] = ()
     unmerged: tuple[str, ...] = ()
+    misnamed: tuple[str, ...] = ()
 
     @property
     def clean(self) -> bool:
         """True if nothing is left to do."""
-        return not self.unmerged and not any(dataset.notices for dataset in self.datasets)
+        return not (self.unmerged or self.misnamed) and not any(dataset.notices for dataset in self.datasets)
 
     def to_plain(self) -> dict[str, Any]:
         return {
@@ -153,6 +155,7 @@ class Status:
             "datasets": [dataset.to_plain() for dataset in self.datasets],
             "versions": [standing.to_plain() for standing in self.versions],
             "unmerged": list(self.unmerged),
+            "misnamed": list(self.misnamed),
         }
 
 

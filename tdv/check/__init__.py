@@ -7,6 +7,7 @@ reads; a rule that cannot be looked at is broken and says why, or names the brok
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 
 from tdv.check.faces import annotated, lines, markdown
@@ -15,10 +16,11 @@ from tdv.check.records import History
 from tdv.check.releases import NewReleases
 from tdv.check.work import WorkTree
 from tdv.errors import DocumentError, TdvError
+from tdv.model.reference import no_name
 from tdv.store import pipeline
 from tdv.store.base import changed_since, find_base
 from tdv.store.leftovers import has_spec, leftovers
-from tdv.store.records import amendments_path
+from tdv.store.records import SPEC, amendments_path
 
 __all__ = [
     "RULES",
@@ -51,6 +53,7 @@ def check(ports: CheckPorts, options: CheckOptions) -> Checked:
             verdicts += work.verdicts(rebuild=options.rebuild, new=releases.pending)
         verdicts += releases.verdicts(options)
     verdicts += _left_over(ports, changed)
+    verdicts += _misnamed(ports, changed)
     verdicts += _lock(ports)
     return Checked(options.base, tuple(verdicts))
 
@@ -87,6 +90,15 @@ def _left_over(ports: CheckPorts, changed: tuple[str, ...]) -> Iterator[Verdict]
     for dataset, found in leftovers(ports.git).items():
         if any(path.startswith(f"datasets/{dataset}/") for path in changed):
             yield Subject(dataset, file=pipeline.DVC_YAML).broken("stage", found.message, found.hint)
+
+
+def _misnamed(ports: CheckPorts, changed: tuple[str, ...]) -> Iterator[Verdict]:
+    """Directories that the branch touches, and that are passed over because of their names."""
+    for name in ports.book.misnamed():
+        directory = f"datasets/{name}"
+        if any(path.startswith(f"{directory}/") for path in changed):
+            hint = f"git mv {shlex.quote(directory)} datasets/NAME, and `dataset: NAME` in its {SPEC}"
+            yield Subject(name, file=f"{directory}/{SPEC}").broken("spec", no_name(name), hint)
 
 
 def _lock(ports: CheckPorts) -> Iterator[Verdict]:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tdv.cli import terminal
-from tdv.cli.options import Json, Names, open_project
+from tdv.cli.options import Json, Names, note_misnamed, open_project
 from tdv.cli.text import counted, duration
 
 
@@ -26,8 +26,10 @@ def command(
       tdv build                 every dataset
       tdv build shop --force    one dataset, whatever dvc.lock says
     """
+    project = open_project(ctx)
+    note_misnamed(project, names)
     with terminal.progress("building") as advance:
-        built = open_project(ctx).build(tuple(names or ()), force=force, advance=advance)
+        built = project.build(tuple(names or ()), force=force, advance=advance)
     if json:
         terminal.json({"format": "tdv.build/v1", "datasets": [item.to_plain() for item in built]})
         return

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from tdv.cli import terminal
 from tdv.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
@@ -73,6 +75,12 @@ def open_project(ctx: typer.Context) -> Project:
     from tdv.project import Project
 
     return Project.find(invocation(ctx).directory)
+
+
+def note_misnamed(project: Project, names: Sequence[str] | None) -> None:
+    """Says which directories are passed over where all datasets are meant."""
+    for sentence in () if names else project.misnamed():
+        terminal.note(terminal.clean(sentence))
 
 
 def open_anywhere(ctx: typer.Context) -> Project:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -9,6 +10,7 @@ import typer
 from tdv.cli import terminal
 from tdv.cli.options import Json, Names, open_project
 from tdv.cli.text import standing_lines
+from tdv.model.reference import no_name
 
 
 def command(
@@ -36,6 +38,9 @@ def command(
         terminal.table(("", "", ""), [(f"  {item.kind}", item.message, item.hint) for item in dataset.notices])
     if status.unmerged:
         terminal.table(("", "", ""), [("conflict", f"in conflict: {', '.join(status.unmerged)}", "tdv merge")])
+    for directory in status.misnamed:
+        name = directory.rpartition("/")[2]
+        terminal.table(("", "", ""), [("name", no_name(name), f"git mv {shlex.quote(directory)} datasets/NAME")])
     terminal.table(("", "", "", ""), standing_lines(status.versions))
-    if not status.datasets:
+    if not (status.datasets or status.misnamed):
         terminal.note("No dataset yet: `tdv new NAME` begins one.")

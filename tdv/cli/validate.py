@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from tdv.cli import terminal
-from tdv.cli.options import Json, Refs, open_project
+from tdv.cli.options import Json, Refs, note_misnamed, open_project
 from tdv.faces.cells import key_text
 
 
@@ -26,7 +26,9 @@ def command(
       tdv validate shop
       tdv validate shop@v1.0.0 --json
     """
-    reports = open_project(ctx).validate(tuple(refs or ()), reveal=show_private)
+    project = open_project(ctx)
+    note_misnamed(project, refs)
+    reports = project.validate(tuple(refs or ()), reveal=show_private)
     if json:
         plain = [report.to_plain() for report in reports]
         terminal.json(plain[0] if len(plain) == 1 else _joined(plain))

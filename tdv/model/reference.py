@@ -12,8 +12,16 @@ from typing import Final, Literal
 
 from tdv.model.ranges import Range
 
-DATASET: Final = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])")
+DATASET: Final = re.compile(r"[a-z0-9][a-z0-9-]*[a-z0-9]")
+"""The name of a dataset, wherever one is read; the JSON Schemas repeat it."""
+NAME: Final = "lower-case letters, digits and '-', at least two characters, the first and the last no '-'"
+"""The same in words."""
 Kind = Literal["range", "stage", "git", "workspace"]
+
+
+def no_name(text: str) -> str:
+    """Why `text` names no dataset."""
+    return f"{text!r} is no dataset name: {NAME}"
 
 
 def qualified(repository: str | None, dataset: str) -> str:
@@ -91,5 +99,5 @@ def _looks_like_name(text: str) -> bool:
 def _dataset(text: str) -> tuple[str | None, str]:
     repository, colon, name = text.rpartition(":")
     if not DATASET.fullmatch(name):
-        raise ValueError(f"{name!r} is no dataset name: lower-case letters, digits and '-', at least two characters")
+        raise ValueError(no_name(name))
     return (repository if colon else None), name

@@ -22,7 +22,7 @@ import pyarrow as pa
 from tdv import durable, spec
 from tdv.errors import ConfigError, DocumentError, Refused, UsageError
 from tdv.migrations.tables import without_tools
-from tdv.model.reference import DATASET, Ref
+from tdv.model.reference import DATASET, NAME, Ref
 from tdv.model.schema import DatasetSchema, TableSchema
 from tdv.model.spec import DatasetSpec
 from tdv.new import texts
@@ -127,7 +127,7 @@ def _check_name(name: str) -> None:
     if not DATASET.fullmatch(name):
         raise UsageError(
             f"{name!r} is no dataset name",
-            hint="Use lower-case letters, digits and '-', at least two characters: it becomes part of Git tags.",
+            hint=f"It becomes part of the names of tags, as GTO wants them: {NAME}.",
         )
     if Ref.parse(name).dataset != name:
         raise UsageError(

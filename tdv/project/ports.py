@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from tdv import config
 from tdv.documents.words import nearest
 from tdv.errors import GitError, NotFound
-from tdv.model.reference import DATASET
+from tdv.model.reference import DATASET, NAME
 from tdv.store.records import ReleaseBook
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ class Ports:
         from tdv.migrations.tables import of_tool
 
         path = self.directory(dataset) / "dataset.yaml"
-        if not path.is_file():
+        if not (path.is_file() and DATASET.fullmatch(dataset)):
             raise self._without_spec(dataset) if dataset in self.book.datasets() else self.unknown(dataset)
         migrations = self.settings.migrations
         return spec.load(path, self.root, of_tool(migrations.tool) if migrations else ())
@@ -176,12 +176,13 @@ class Ports:
     def _tagged(self, dataset: str) -> str | None:
         """A version of a dataset that has a tag in this clone."""
         with suppress(GitError):
-            tags = self.git.tags(dataset) if DATASET.fullmatch(dataset) else ()
-            return next((tag.version for tag in reversed(tags) if tag.kind == "version"), None)
+            return next((tag.version for tag in reversed(self.git.tags(dataset)) if tag.kind == "version"), None)
         return None
 
     def unknown(self, dataset: str) -> NotFound:
         """The error for a dataset that does not exist."""
+        if not DATASET.fullmatch(dataset):
+            return NotFound(f"{dataset!r} is no dataset name", hint=f"A name has {NAME}.", dataset=dataset)
         known = self.book.datasets()
         near = nearest(dataset, known)
         listed = f"There are {', '.join(known)}." if known else f"Make it with `tdv new {dataset}`."

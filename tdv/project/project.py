@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tdv import config
 from tdv.errors import ConfigError
+from tdv.model.reference import no_name
 from tdv.project.ports import Ports, now
 
 if TYPE_CHECKING:
@@ -111,6 +112,10 @@ class Project:
             built.append(builds.build(self.ports, name, force=force))
             advance(number + 1, len(chosen))
         return tuple(built)
+
+    def misnamed(self) -> tuple[str, ...]:
+        """A sentence for each directory below datasets/ that is passed over because of its name."""
+        return tuple(f"datasets/{name} is passed over: {no_name(name)}" for name in self.ports.book.misnamed())
 
     def validate(self, refs: Sequence[str] = (), *, reveal: bool = False) -> tuple[Report, ...]:
         """Validates the states named, or the work tree's; raises nothing for rows that break a rule."""

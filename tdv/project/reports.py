@@ -50,7 +50,8 @@ def status(ports: Ports, names: tuple[str, ...], *, environments: bool = False) 
     found = verb.status(looked, datasets)
     prints.save()
     places = standings.of_environments(ports) if environments else ()
-    return replace(found, versions=(*standings.of_lock(ports, lock, names), *places))
+    misnamed = () if names else tuple(f"datasets/{name}" for name in ports.book.misnamed())
+    return replace(found, versions=(*standings.of_lock(ports, lock, names), *places), misnamed=misnamed)
 
 
 def log(ports: Ports, names: tuple[str, ...]) -> Log:

@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from typing import Final
 
 from tdv.model.diff import LEVELS, Finding
+from tdv.model.reference import DATASET
 from tdv.model.release import Record
 from tdv.model.version import Version, parse_version
 
 FILE: Final = "CHANGELOG.md"
 TITLE: Final = "# Changelog of the test data\n\nOne section per release of a dataset, written by `tdv release`.\n"
 
-_HEADING: Final = re.compile(r"^## ([a-z0-9-]+) v(\S+)(?: .*)?$", re.MULTILINE)
+_HEADING: Final = re.compile(rf"^## ({DATASET.pattern}) v(\S+)(?: .*)?$", re.MULTILINE)
 _SECTION: Final = re.compile(r"^## ", re.MULTILINE)
 _MARKUP: Final = re.compile(r"([\\`*_\[\]<>#|~&])")
 _CONTROL: Final = re.compile(r"[\x00-\x09\x0b-\x1f\x7f]")

@@ -19,6 +19,7 @@ from typing import Final
 
 from tdv import durable
 from tdv.errors import GitError, NotFound
+from tdv.model.reference import DATASET
 from tdv.store.git import Git
 
 _PROTOCOLS: Final = "file:git:http:https:ssh"
@@ -33,7 +34,7 @@ _QUIET: Final = (
     "--recurse-submodules=no",
 )
 _FILES: Final = frozenset({"100644", "100755"})
-_DATASET: Final = r"datasets/[a-z0-9][a-z0-9-]*"
+_DATASET: Final = f"datasets/{DATASET.pattern}"
 _READ: Final = re.compile(rf"{_DATASET}/releases/[0-9A-Za-z.-]+\.yaml|{_DATASET}/amendments\.yaml|\.dvc/config")
 
 

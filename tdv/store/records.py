@@ -83,6 +83,11 @@ class ReleaseBook:
         names = (name for name in self._list(DATASETS) if DATASET.fullmatch(name))
         return tuple(sorted(name for name in names if self._has_dataset(name)))
 
+    def misnamed(self) -> tuple[str, ...]:
+        """The directories that are like those of datasets and have a name that no dataset can have, sorted."""
+        names = (name for name in self._list(DATASETS) if not DATASET.fullmatch(name))
+        return tuple(sorted(name for name in names if SPEC in self._list(f"{DATASETS}/{name}")))
+
     def _has_dataset(self, name: str) -> bool:
         there = self._list(f"{DATASETS}/{name}")
         return SPEC in there or bool(self.versions(name))

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from tdv.errors import IntegrityError
+from tdv.model.reference import DATASET
 
 Kind = Literal["version", "yank", "stage", "unstage"]
 
 _STAGE: Final = re.compile(r"[a-zA-Z0-9](?:[a-zA-Z0-9-/_]*[a-zA-Z0-9])?")
 _NAME: Final = re.compile(
-    r"(?P<dataset>[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)"
+    rf"(?P<dataset>{DATASET.pattern})"
     rf"(?:@v(?P<version>[0-9]+\.[0-9]+\.[0-9]+(?:-[0-9A-Za-z.-]+)?)|#(?P<stage>{_STAGE.pattern}))"
     r"(?P<cancel>!?)(?:#(?P<counter>[0-9]+))?"
 )
