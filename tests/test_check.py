@@ -111,6 +111,33 @@ def test_altered_record_fails(branch: Repository) -> None:
     assert "a released record never changes" in broken(branch)["record-unchanged"]
 
 
+def test_record_behind_a_link_fails(branch: Repository) -> None:
+    path = branch.root / RECORD
+    path.rename(branch.root / "elsewhere.yaml")
+    path.symlink_to("../../../elsewhere.yaml")
+    branch.commit("Link it")
+    assert set(broken(branch)) == {"record-unchanged"}
+    branch.git("checkout", "--quiet", "main", "--", RECORD)
+    path, _ = release(branch)
+    path.rename(branch.root / "elsewhere.yaml")
+    path.symlink_to("../../../elsewhere.yaml")
+    branch.commit("Link the new one")
+    assert "is a link" in broken(branch)["record"]
+
+
+def test_built_data_in_git_fails(branch: Repository) -> None:
+    with_row(branch)
+    (branch.root / "datasets/shop/.gitignore").unlink()
+    said = "Git does not ignore datasets/shop/data, which DVC keeps: datasets/shop/data/manifest.json"
+    assert said in broken(branch)["committed"]
+    branch.commit("All of it")
+    assert said in broken(branch)["committed"]
+    branch.git("rm", "-r", "--quiet", "--cached", "--ignore-unmatch", "datasets/shop/data")
+    branch.tdv("build", "shop", expect=0)
+    branch.commit("Not the data")
+    assert broken(branch) == {}
+
+
 def test_record_that_the_base_released_meanwhile_is_no_removal(branch: Repository) -> None:
     with_row(branch, "4,dan\n")
     branch.git("checkout", "--quiet", "main")
@@ -369,6 +396,25 @@ def test_missing_artifact_entry_fails(branch: Repository) -> None:
     assert "has no entry" in broken(branch)["taggable"]
 
 
+@pytest.mark.parametrize(
+    ("words", "others", "rule"),
+    [
+        ("removed: 1", "removed: 2", "bump"),
+        ("bump: major", "bump: patch", "bump"),
+        ("nfiles: ", "nfiles: 1", "snapshot"),
+        ("size: ", "size: 1", "snapshot"),
+    ],
+)
+def test_record_that_tells_another_change_or_size_fails(branch: Repository, words: str, others: str, rule: str) -> None:
+    path, text = release(branch)
+    assert words in text
+    path.write_text(text.replace(words, others))
+    branch.commit("Say something else")
+    assert set(broken(branch)) == {rule}
+    branch.tdv("release", "shop", "2.0.0", "--amend", expect=0)
+    assert broken(branch) == {}
+
+
 def test_two_releases_of_a_dataset_fail_under_squash_only(branch: Repository) -> None:
     with_row(branch).tdv("release", "shop", "-m", "Eve", expect=0)
     with_row(branch, "3,eve\n4,dan\n").tdv("release", "shop", "-m", "Dan", expect=0)
@@ -441,6 +487,10 @@ def test_report_is_written_beside_the_answer(branch: Repository) -> None:
     outcome = gate(branch, "--format", "github", "--report", "check.md")
     assert outcome.stdout.strip() == ""
     assert branch.read("check.md").startswith("### ✅ Test data: all 3 rules hold")
+    outcome = gate(branch, "--report", "nowhere/check.md")
+    assert outcome.exit_code == 10
+    assert "mkdir -p" in outcome.stderr
+    assert gate(branch, "--report", "datasets").exit_code == 2
 
 
 def test_project_without_releases_and_changes_says_that_nothing_changed(repo: RepositoryBuilder) -> None:
@@ -525,7 +575,20 @@ def test_dataset_that_a_branch_takes_away_leaves_nothing_in_the_files_of_dvc(bra
     shutil.rmtree(branch.root / "datasets/zoo")
     branch.commit("No zoo")
     assert "its stage in dvc.yaml" in broken(branch)["stage"]
-    assert "dvc remove zoo" in gate(branch).stdout
+    assert "dvc remove zoo --outs" in gate(branch).stdout
     branch.git("checkout", "--quiet", "main~1", "--", "dvc.yaml", "dvc.lock")
     branch.commit("Nothing of the zoo")
+    assert broken(branch) == {}
+
+
+def test_data_of_a_retired_dataset_does_not_come_into_git(branch: Repository) -> None:
+    branch.git("checkout", "--quiet", "main", "--", ".")
+    for name in ("dvc.yaml", "dvc.lock"):
+        (branch.root / name).unlink()
+    branch.git("rm", "-r", "--quiet", "datasets/shop/dataset.yaml", "datasets/shop/seeds", "datasets/shop/.gitignore")
+    assert "datasets/shop/data, which DVC keeps" in broken(branch)["committed"]
+    branch.commit("The shop is closed")
+    assert "datasets/shop/data, which DVC keeps" in broken(branch)["committed"]
+    branch.git("rm", "-r", "--quiet", "datasets/shop/data")
+    branch.commit("Nothing of the shop")
     assert broken(branch) == {}

@@ -14,10 +14,11 @@ from tdv.check.faces import annotated, lines, markdown
 from tdv.check.ports import RULES, Checked, CheckOptions, CheckPorts, Subject, Verdict
 from tdv.check.records import History
 from tdv.check.releases import NewReleases
-from tdv.check.work import WorkTree
+from tdv.check.work import WorkTree, data_in_git, said_of_data
 from tdv.errors import DocumentError, TdvError
 from tdv.model.reference import no_name
 from tdv.store import pipeline
+from tdv.store.artifacts import data_path
 from tdv.store.base import changed_since, find_base
 from tdv.store.leftovers import has_spec, leftovers
 from tdv.store.records import SPEC, amendments_path
@@ -52,6 +53,8 @@ def check(ports: CheckPorts, options: CheckOptions) -> Checked:
         if there and (releases.records or _touched(ports, dataset, changed, before)):
             verdicts += work.verdicts(rebuild=options.rebuild, new=releases.pending)
         verdicts += releases.verdicts(options)
+        if not has_spec(ports.book.root, dataset):
+            verdicts += _data_left(ports, dataset)
     verdicts += _left_over(ports, changed)
     verdicts += _misnamed(ports, changed)
     verdicts += _lock(ports)
@@ -83,6 +86,14 @@ def _touched(
     if set(listed) != set(sources):
         return True
     return any(path == source or path.startswith(f"{source}/") for path in changed for source in sources)
+
+
+def _data_left(ports: CheckPorts, dataset: str) -> Iterator[Verdict]:
+    """The built data of a dataset that was taken away, which nothing keeps out of Git any more."""
+    if files := data_in_git(ports.git, dataset):
+        data = data_path(dataset)
+        hint = f"git rm -r --quiet --cached --ignore-unmatch {data}; rm -r {data}, then git commit"
+        yield Subject(dataset, file=files[0]).broken("committed", said_of_data(dataset, files), hint)
 
 
 def _left_over(ports: CheckPorts, changed: tuple[str, ...]) -> Iterator[Verdict]:

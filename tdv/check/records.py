@@ -6,7 +6,9 @@ byte; a branch that lacks what the base released since it forked has removed not
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 from tdv.check.ports import Subject, Verdict
 from tdv.documents.words import nearest
@@ -62,12 +64,12 @@ class History:
     def _altered(self, dataset: str) -> list[Verdict]:
         found = []
         for version in self._book.versions(dataset):
-            data = self._book.record_bytes(dataset, version)
+            path = record_path(dataset, version)
+            data = b"" if leads_elsewhere(self._book.root, path) else self._book.record_bytes(dataset, version)
             books = [(book, name) for book, name in self._books() if version in book.versions(dataset)]
             other = next((name for book, name in books if book.record_bytes(dataset, version) != data), None)
             if other is None:
                 continue
-            path = record_path(dataset, version)
             if version in self.fork.versions(dataset):
                 hint = f"git checkout {self.base.fork[:12]} -- {path}"
                 message = f"{path} differs from {other}: a released record never changes"
@@ -85,7 +87,8 @@ class History:
         subject = Subject(dataset, file=path)
         before = self._git.read_many(self.base.fork, (path,)).get(path, b"")
         place = self._book.root / path
-        after = place.read_bytes() if place.is_file() else b""
+        is_there = place.is_file() and not leads_elsewhere(self._book.root, path)
+        after = place.read_bytes() if is_there else b""
         try:
             is_kept = after == before or _keeps(after, before, path)
             strays = self._strays(dataset, before, after) if is_kept and after != before else []
@@ -122,6 +125,11 @@ class History:
         hint = f"{meant}`tdv log {subject.dataset}` lists the releases."
         verb = "has" if len(strays) == 1 else "have"
         return subject.broken("amendments-appended", f"{subject.file} amends {named}, which {verb} no record", hint)
+
+
+def leads_elsewhere(root: Path, path: str) -> bool:
+    """True for a file that is reached through a link: Git keeps where the link leads, not what stands there."""
+    return os.path.realpath(root / path) != os.path.join(os.path.realpath(root), *path.split("/"))
 
 
 def _keeps(after: bytes, before: bytes, path: str) -> bool:

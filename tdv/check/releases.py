@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tdv.check.ports import CheckOptions, CheckPorts, Subject, Verdict
-from tdv.check.records import History
+from tdv.check.records import History, leads_elsewhere
 from tdv.check.work import WorkTree
 from tdv.errors import TdvError
 from tdv.model.diff import DatasetChange
-from tdv.model.release import Record
+from tdv.model.release import Change, Record
 from tdv.model.version import Version, parse_version
 from tdv.store import changelog, dvc_files, pipeline
 from tdv.store.artifacts import data_path, summary_path
@@ -35,10 +35,15 @@ class NewReleases:
         self.records: list[Record] = []
         self._unreadable: list[Verdict] = []
         for version in history.new(work.dataset):
+            subject = self._subject(version)
+            if leads_elsewhere(ports.book.root, subject.file):
+                message = f"{subject.file} is a link, of which Git keeps where it leads, not what the record says"
+                self._unreadable.append(subject.broken("record", message, "Put the record itself there."))
+                continue
             try:
                 self.records.append(ports.book.record(work.dataset, version))
             except TdvError as exc:
-                self._unreadable.append(self._subject(version).failed("record", exc))
+                self._unreadable.append(subject.failed("record", exc))
 
     @property
     def pending(self) -> list[Record]:
@@ -117,7 +122,8 @@ class NewReleases:
         subject = self._subject(record.version)
         expected = self._expected(record)
         if expected is None:
-            return subject.kept("bump", "the first release may have any version")
+            said = self._said(record, DatasetChange((), {}))
+            return said or subject.kept("bump", "the first release may have any version")
         try:
             before = self._before(str(expected))
             change = self._ports.compare(before, record)
@@ -129,9 +135,18 @@ class NewReleases:
             return subject.broken("bump", message, f"git rm {subject.file}")
         least = expected.least_after("patch" if change.bump == "none" else change.bump)
         if Version(*own.core) >= least:
-            return subject.kept("bump", f"{change.bump} since v{expected}")
+            return self._said(record, change) or subject.kept("bump", f"{change.bump} since v{expected}")
         message = f"v{record.version} is too small after v{expected}: {_reason(change)}"
         return subject.broken("bump", message, f"tdv release {self._dataset} {least} --amend")
+
+    def _said(self, record: Record, change: DatasetChange) -> Verdict | None:
+        """What is wrong with the record's own words on its change; nothing if it follows another release (`since`)."""
+        said, expected = record.change, self._expected(record)
+        if said.since != (str(expected) if expected else None) or said == Change.of(change, said.since):
+            return None
+        message = f"the record says {_words(said)}, and the data {_words(Change.of(change, said.since))}"
+        hint = f"tdv release {self._dataset} {record.version} --amend"
+        return self._subject(record.version).broken("bump", message, hint)
 
     def _before(self, version: str) -> Record:
         if version in self._history.tip.versions(self._dataset):
@@ -155,7 +170,7 @@ class NewReleases:
             artifact, digest = self._work.artifact(), self._work.digest()
         except TdvError as exc:
             return self._not_seen(subject, "snapshot", exc)
-        wrong = [pipeline.DVC_LOCK] if artifact is None or artifact.md5 != record.artifact.md5 else []
+        wrong = [pipeline.DVC_LOCK] if artifact != record.artifact else []
         wrong += [summary_path(self._dataset)] if digest != record.digest else []
         if not wrong:
             return subject.kept("snapshot")
@@ -202,6 +217,10 @@ def _reason(change: DatasetChange) -> str:
     place = ".".join(filter(None, (first.table, first.column)))
     more = f" and {len(deciding) - 1} more" if len(deciding) > 1 else ""
     return f"{first.rule}{f' in {place}' if place else ''} ({first.message}){more}, a {change.bump} change"
+
+
+def _words(change: Change) -> str:
+    return f"{change.bump}, {change.added} added, {change.removed} removed, {change.changed} changed"
 
 
 def _text(path: Path) -> str:

@@ -17,6 +17,7 @@ from tdv.model.release import Artifact, Record
 from tdv.model.spec import DatasetSpec
 from tdv.store import changelog, pipeline
 from tdv.store.artifacts import data_path, summary_digest, summary_path
+from tdv.store.git import Git
 from tdv.store.line_ends import unlike_committed
 
 _SHOWN: Final = 5
@@ -111,6 +112,12 @@ class WorkTree:
     def _committed(self, sources: Sequence[str]) -> Verdict:
         files = (f"datasets/{self.dataset}", pipeline.DVC_YAML, pipeline.DVC_LOCK, changelog.FILE)
         places = tuple(dict.fromkeys((*files, *sources)))
+        if data := data_in_git(self._ports.git, self.dataset):
+            hint = (
+                f"git rm -r --quiet --cached --ignore-unmatch {data_path(self.dataset)}, then tdv build {self.dataset}"
+            )
+            hint += f" and commit datasets/{self.dataset}/.gitignore"
+            return self.subject.broken("committed", said_of_data(self.dataset, data), hint)
         changes = self._ports.git.changes(places)
         if not changes:
             return self._same_bytes(sources)
@@ -199,6 +206,16 @@ class WorkTree:
             return self.subject.kept("pushed", f"{reason}not on the remote, and rebuilt to the same digest")
         message = f"{reason}the remote lacks {named}, and a build here has another digest"
         return self.subject.broken("pushed", message, "tdv push")
+
+
+def data_in_git(git: Git, dataset: str) -> tuple[str, ...]:
+    """The files of the built data that Git has, or would take with the next `git add`."""
+    return git.work_files([f"{data_path(dataset)}/**"])
+
+
+def said_of_data(dataset: str, files: Sequence[str]) -> str:
+    """What is wrong where Git has `files` of the data."""
+    return f"Git does not ignore {data_path(dataset)}, which DVC keeps: {_named(files)}"
 
 
 def _named(paths: Sequence[str]) -> str:

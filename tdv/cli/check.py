@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from tdv.cli import terminal
-from tdv.cli.options import Json, invocation, open_project
+from tdv.cli.options import Json, open_project, written_file
 from tdv.cli.text import counted
 
 
@@ -33,7 +33,8 @@ def command(
     ] = Format.lines,
     markdown: Annotated[bool, typer.Option("--markdown", help="The same as --format markdown.")] = False,
     report: Annotated[
-        Path | None, typer.Option("--report", metavar="FILE", help="Write the Markdown to a file, too.")
+        Path | None,
+        typer.Option("--report", metavar="FILE", callback=written_file, help="Write the Markdown to a file, too."),
     ] = None,
     json: Json = False,
 ) -> int:
@@ -52,7 +53,7 @@ def command(
     with terminal.waiting("checking"):
         checked = open_project(ctx).check(base, rebuild=rebuild)
     if report is not None:
-        (invocation(ctx).directory / report).write_text(check.markdown(checked), encoding="utf-8")
+        report.write_text(check.markdown(checked), encoding="utf-8")
     if json:
         terminal.json(checked.to_plain())
     elif markdown or shape is Format.markdown:

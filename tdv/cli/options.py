@@ -52,21 +52,25 @@ def invocation(ctx: typer.Context) -> Invocation:
     return ctx.obj if isinstance(ctx.obj, Invocation) else Invocation()
 
 
-def _page(ctx: typer.Context, file: Path | None) -> Path | None:
-    """Where a page goes; refuses a place that cannot be meant, before anything is compared."""
+def written_file(ctx: typer.Context, option: typer.CallbackParam, file: Path | None) -> Path | None:
+    """Where an option's file goes; refuses a place that cannot be meant, before anything is looked at."""
     if file is None:
         return None
     file = invocation(ctx).directory / file
     if not file.parent.is_dir():
-        raise NotFound(f"There is no directory {file.parent} for the page", hint=f"`mkdir -p {file.parent}` makes it.")
+        words = f"There is no directory {file.parent} for the file of {option.opts[0]}"
+        raise NotFound(words, hint=f"`mkdir -p {file.parent}` makes it.")
     if file.is_dir():
-        raise UsageError(f"--html takes a file, and {file} is a directory", hint=f"Write --html {file / 'page.html'}.")
+        words = f"{option.opts[0]} takes a file, and {file} is a directory"
+        raise UsageError(words, hint=f"Name a file in it, as in {option.opts[0]} {file / 'review'}.")
     return file
 
 
 Html = Annotated[
     Path | None,
-    typer.Option("--html", metavar="FILE", callback=_page, help="Write a page to look at, in a directory that exists."),
+    typer.Option(
+        "--html", metavar="FILE", callback=written_file, help="Write a page to look at, in a directory that exists."
+    ),
 ]
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final, NamedTuple
 
 from tdv.model.compat import Compat
+from tdv.model.diff import DatasetChange
 from tdv.model.reference import qualified
 
 FORMAT: Final = "tdv.release/v1"
@@ -39,6 +40,13 @@ class Change:
     added: int = 0
     removed: int = 0
     changed: int = 0
+
+    @classmethod
+    def of(cls, change: DatasetChange, since: str | None) -> Change:
+        """What the record of a release says that changed `change` in the release `since`."""
+        tables = change.tables.values()
+        added, removed = sum(table.added for table in tables), sum(table.removed for table in tables)
+        return cls(change.bump, since, added, removed, sum(table.changed for table in tables))
 
     def to_plain(self) -> dict[str, Any]:
         rows = {"added": self.added, "removed": self.removed, "changed": self.changed}

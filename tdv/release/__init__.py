@@ -269,7 +269,6 @@ def _record(
 ) -> Record:
     version, base, change = verdict
     manifest = candidate.manifest
-    counts = change.tables.values()
     record = Record(
         dataset=options.dataset,
         version=str(version),
@@ -282,13 +281,7 @@ def _record(
         artifact=candidate.artifact,
         manifest=candidate.manifest_digest,
         tables={table.name: TableSummary(table.rows, table.digest) for table in manifest.tables},
-        change=Change(
-            bump=change.bump,
-            since=str(base) if base else None,
-            added=sum(table.added for table in counts),
-            removed=sum(table.removed for table in counts),
-            changed=sum(table.changed for table in counts),
-        ),
+        change=Change.of(change, str(base) if base else None),
         toolchain=dict(manifest.toolchain),
         compat=options.compat,
         requires=dict(options.requires),

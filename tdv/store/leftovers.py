@@ -21,7 +21,7 @@ _SAID: Final = {
     "lock": "its entry in dvc.lock",
 }
 _MEND: Final = {
-    "stage": "dvc remove {0}",
+    "stage": "dvc remove {0} --outs",
     "artifact": "take {0} out of `artifacts:` in dvc.yaml",
     "lock": "take {0} out of dvc.lock",
 }
