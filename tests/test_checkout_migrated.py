@@ -43,6 +43,44 @@ def test_empty_target_gets_the_application_schema_and_the_rows(project: Reposito
     assert project.tdv("health", "local").exit_code == 0
 
 
+def brings_rows(project: Repository) -> Repository:
+    """The migration that makes ``people`` also brings a row of it, as migrations with reference data do."""
+    renamed = project.root / "migrations/0003_people.up.sql"
+    project.write({"migrations/0003_people.up.sql": renamed.read_text() + "; INSERT INTO people (id, name) VALUES (7, 'theirs')"})
+    return project
+
+
+@pytest.mark.parametrize("engine", ["sqlite", "duckdb"])
+def test_rows_that_migrations_bring_give_way_to_the_release(project: Repository, engine: str) -> None:
+    path = brings_rows(project).root / f".tdv/local.{engine}"
+    project.write(settings(f"{engine}:///.tdv/local.{engine}"))
+    project.tdv("checkout", expect=0)
+    assert rows(path, "SELECT id FROM people ORDER BY id") == [(1,), (2,), (3,)]
+    project.tdv("verify", "--compat", "shop@v2.0.0", expect=0)
+
+
+@pytest.mark.parametrize("owns", ["database", "tables"])
+def test_rows_that_migrations_bring_to_a_server_give_way_to_the_release(
+    project: Repository, empty_postgresql: str, owns: str
+) -> None:
+    brings_rows(project).write(settings(empty_postgresql, owns))
+    project.tdv("checkout", expect=0)
+    assert run_sql(empty_postgresql, "SELECT id FROM people ORDER BY id") == [(1,), (2,), (3,)]
+    project.tdv("verify", "--compat", "shop@v2.0.0", expect=0)
+
+
+def test_rows_that_migrations_bring_to_tables_of_others_are_named(project: Repository) -> None:
+    name = "migrations/0003_people.up.sql"
+    more = "CREATE TABLE pets (id BIGINT, owner BIGINT REFERENCES people (id)); INSERT INTO pets VALUES (1, 7)"
+    project.write({name: f"{(brings_rows(project).root / name).read_text()}; {more}"})
+    answer = project.tdv("checkout", expect=11)
+    assert "references 'people', whose rows would go" in answer.stderr
+    assert "Add pets to `also_empty:`" in answer.stderr
+    local = settings()["tdv.yaml"].replace("owns: database", "owns: database, also_empty: [pets]")
+    project.write({"tdv.yaml": local}).tdv("checkout", expect=0)
+    assert rows(project.root / ".tdv/local.db", "SELECT count(*) FROM pets") == [(0,)]
+
+
 def test_touched_target_is_cloned_back_without_a_migration(project: Repository) -> None:
     project.tdv("checkout", expect=0)
     path = project.root / ".tdv/local.db"

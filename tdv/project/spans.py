@@ -70,7 +70,7 @@ class _Loader:
             options = verb.CheckoutOptions(
                 self._ports.state, now(), self._scratches.execution_id, schema=schemas.app_schema(self._ports, place)
             )
-            scratch.target.load(verb.load_of(found, options))
+            scratch.target.load(verb.load_of(found, options).in_made_schema())
 
     def _states(self, release: Release, place: Position) -> tuple[states.State, ...]:
         """The release and those that it requires, as they fit there."""

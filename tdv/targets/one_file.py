@@ -211,7 +211,7 @@ class OneFile(ABC):
         schema.make(settings)
         with beside.failures():
             if load.items:
-                beside._merge_in(self._rows_alone(load), load)
+                beside._merge_in(self._rows_alone(load), load.in_made_schema())
             beside.quiet()
             held = in_app_schema(beside.held(), schema, beside.survey())
             beside.stamp(path, Image(path, held), load)
@@ -219,7 +219,9 @@ class OneFile(ABC):
 
     def _merge_in(self, image: Image, load: Load) -> None:
         try:
-            self.merge(image, replace(load, replace=False))
+            found, tables = self.survey(), {table: held.dataset for held in image.held for table in held.tables}
+            refuse_references(foreign_references(found, load, tables), self.settings.also_empty)
+            self.merge(image, load)
         except (Refused, DataError, IntegrityError) as problem:
             raise unfit(load, problem) from problem
 

@@ -149,7 +149,8 @@ MIGRATED: Final = "migrated"
 class Load:
     """One restore: all items become visible together. `key` names the content of an image with all of them.
 
-    `schema` is what an empty target gets before the rows; without one, tdv makes the tables by itself.
+    `schema` is what an empty target gets before the rows; without one, tdv makes the tables by itself. `made` says that
+    the target has just got it: rows that stand there came with the migrations.
     """
 
     items: tuple[Item, ...]
@@ -158,6 +159,11 @@ class Load:
     execution_id: str
     replace: bool = False
     schema: AppSchema | None = None
+    made: bool = False
+
+    def in_made_schema(self) -> Load:
+        """The same into a database of tdv's own that has just got the schema; a table that does not fit stays."""
+        return replace(self, replace=False, made=True)
 
     @property
     def image_key(self) -> str:

@@ -16,6 +16,8 @@ from tdv.targets.fitting import MISFITS
 from tdv.targets.protocol import MIGRATED, AppSchema, Held, Item, Load
 
 _DIGITS: Final = 32
+REFERENCES: Final = "references"
+"""The fact of an error that names the table of the dataset which another one with rows references."""
 APPLICATION: Final = "application"
 """The object of `Held` whose digest is that of all objects of the application's schema."""
 
@@ -114,10 +116,11 @@ def unfit(load: Load, problem: TdvError) -> Unfit:
     """The error for rows that the schema of the application, made just now, does not take."""
     assert load.schema is not None
     named = " and ".join(f"{item.dataset}@{_written(item.version)}" for item in load.items)
-    ways = [_served(item) for item in load.items]
+    ways = " or ".join(_served(item) for item in load.items)
+    hint = f"Name a version that fits, give its spec the types of the schema, or {ways}."
     return Unfit(
         f"{named} does not fit the schema at migration {load.schema.revision}: {problem.message}",
-        hint=f"Name a version that fits, give its spec the types of the schema, or {' or '.join(ways)}.",
+        hint=problem.hint if REFERENCES in problem.facts else hint,
         revision=load.schema.revision,
         reason=problem.message,
         misfits=problem.facts.get(MISFITS, ()),
@@ -144,7 +147,7 @@ def is_whole(found: Survey, load: Load) -> bool:
 def refuse_strangers(found: Survey, load: Load, tables: Mapping[str, str]) -> None:
     """First touch: raises `Refused` for what the load would take from somebody else.
 
-    `tables` maps each table to load to its dataset.
+    `tables` maps each table to load to its dataset. Rows that migrations have just brought are nobody's.
     """
     owners = {table.lower(): held.dataset for held in found.held for table in held.tables}
     for table, dataset in tables.items():
@@ -157,7 +160,7 @@ def refuse_strangers(found: Survey, load: Load, tables: Mapping[str, str]) -> No
             )
     filled = {table.lower() for table in found.filled}
     strange = sorted(table for table in tables if table.lower() not in owners and table.lower() in filled)
-    if strange and not load.replace:
+    if strange and not load.replace and not load.made:
         raise Refused(
             f"rows that tdv did not load are in {', '.join(map(repr, strange))}",
             hint="Add --replace to delete them, or name another --target.",
@@ -185,7 +188,7 @@ def refuse_references(references: Mapping[str, str], also_empty: Iterable[str]) 
                 f"table {table!r}, which is not the dataset's, references {referenced!r}, whose rows would go",
                 hint=f"Add {table} to `also_empty:` of the target in tdv.yaml to have it emptied.",
                 table=table,
-                references=referenced,
+                **{REFERENCES: referenced},
             )
 
 

@@ -62,6 +62,15 @@ def test_empty_database_gets_the_application_schema(project: Repository, empty_m
     assert run_mysql(empty_mysql, *changed) == [("changed",)]
 
 
+@pytest.mark.parametrize("owns", ["database", "tables"])
+def test_rows_that_migrations_bring_give_way_to_the_release(project: Repository, empty_mysql: str, owns: str) -> None:
+    name = "migrations/0003_people.up.sql"
+    brought = f"{(project.root / name).read_text()}; INSERT INTO people VALUES (7, 'theirs', '')"
+    project.write({name: brought, **settings(empty_mysql, owns)})
+    project.tdv("checkout", expect=0)
+    assert run_mysql(empty_mysql, "SELECT id FROM people ORDER BY id") == [(1,), (2,), (3,)]
+
+
 def test_throwaway_is_a_copy_in_the_application_schema(project: Repository, absent_mysql: str) -> None:
     project.write(settings(absent_mysql))
     until(project, "0002")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tdv.errors import Refused
@@ -163,6 +164,7 @@ class MysqlTarget(OnServer):
         with self._connected() as connection:
             if load.schema is not None and is_empty(connection):
                 load.schema.make(self.settings)
+                load = replace(load, made=True)
             return Outcome("loaded", Loading(connection, given, load, also_empty, self.fresh_scratch()).run())
 
     @contextmanager

@@ -229,13 +229,13 @@ def _loaded(settings: TargetSettings, load: Load, scratch: Path) -> tuple[Held, 
 
     given = parameters(settings.url)
     with connected(given) as connection:
-        return Loading(connection, given, load, (), scratch).run()
+        return Loading(connection, given, load, settings.also_empty, scratch).run()
 
 
 def _in_schema(schema: AppSchema, settings: TargetSettings, filling: Filling) -> tuple[Held, ...]:
     """Fills an empty database with the application's schema and the rows in it."""
     schema.make(settings)
-    load = replace(filling.load, replace=False)
+    load = filling.load.in_made_schema()
     try:
         held = _loaded(settings, load, filling.scratch)
     except (Refused, DataError, IntegrityError) as problem:

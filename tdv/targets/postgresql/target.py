@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from tdv.config import process_environment
@@ -150,6 +151,7 @@ class PostgresqlTarget(OnServer):
             lock(connection, self.identity, f"the target {self.shown}")
             if load.schema is not None and is_empty(connection):
                 load.schema.make(self.settings)
+                load = replace(load, made=True)
             held = Loading(connection, load, self.settings.also_empty, self.fresh_scratch()).run()
             hand_in(connection)
             return Outcome("loaded", held)

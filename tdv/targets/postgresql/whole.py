@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
@@ -65,10 +65,10 @@ def _made_in(schema: AppSchema, settings: TargetSettings, filling: Filling) -> t
     from tdv.targets.postgresql.loading import Loading
 
     schema.make(settings)
-    load = replace(filling.load, replace=False)
+    load = filling.load.in_made_schema()
     with closing(connect(parameters(settings.url))) as connection:
         try:
-            held = Loading(connection, load, (), filling.scratch).run()
+            held = Loading(connection, load, filling.settings.also_empty, filling.scratch).run()
         except (Refused, DataError, IntegrityError) as problem:
             raise unfit(load, problem) from problem
         except (psycopg.IntegrityError, psycopg.DataError) as exc:
