@@ -45,9 +45,9 @@ def test_empty_target_gets_the_application_schema_and_the_rows(project: Reposito
 
 def brings_rows(project: Repository) -> Repository:
     """The migration that makes ``people`` also brings a row of it, as migrations with reference data do."""
-    renamed = project.root / "migrations/0003_people.up.sql"
-    project.write({"migrations/0003_people.up.sql": renamed.read_text() + "; INSERT INTO people (id, name) VALUES (7, 'theirs')"})
-    return project
+    name = "migrations/0003_people.up.sql"
+    row = "INSERT INTO people (id, name) VALUES (7, 'theirs')"
+    return project.write({name: f"{(project.root / name).read_text()}; {row}"})
 
 
 @pytest.mark.parametrize("engine", ["sqlite", "duckdb"])

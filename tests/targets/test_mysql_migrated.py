@@ -71,6 +71,64 @@ def test_rows_that_migrations_bring_give_way_to_the_release(project: Repository,
     assert run_mysql(empty_mysql, "SELECT id FROM people ORDER BY id") == [(1,), (2,), (3,)]
 
 
+NUMBERED = """;
+    CREATE SEQUENCE numbers START WITH 2;
+    CREATE SEQUENCE spare START WITH 7 INCREMENT BY 2;
+    ALTER TABLE people ALTER id SET DEFAULT (NEXT VALUE FOR numbers), ADD COLUMN boss BIGINT;
+    ALTER TABLE people ADD CONSTRAINT fk_people_boss FOREIGN KEY (boss) REFERENCES people (id);
+    CREATE TABLE pets (id BIGINT PRIMARY KEY, owner BIGINT,
+        CONSTRAINT fk_pets FOREIGN KEY (owner) REFERENCES people (id))
+    """
+
+
+@pytest.fixture
+def numbered(project: Repository) -> Repository:
+    """Keys of people come from a sequence, another one is the application's own, and references have names."""
+    name = "migrations/0003_people.up.sql"
+    return project.write({name: (project.root / name).read_text() + NUMBERED})
+
+
+def test_owned_database_gets_tables_with_named_references_again(numbered: Repository, empty_mysql: str) -> None:
+    numbered.write(settings(empty_mysql))
+    numbered.tdv("checkout", expect=0)
+    for _ in range(2):
+        run_mysql(empty_mysql, "DELETE FROM people", "INSERT INTO people (id, name) VALUES (9, 'x')")
+        assert numbered.tdv("checkout", "--json", expect=0).json()["action"] == "cloned"
+        assert run_mysql(empty_mysql, "SELECT id FROM people ORDER BY id") == [(1,), (2,), (3,)]
+        named = "SELECT CONSTRAINT_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS "
+        own = "WHERE CONSTRAINT_SCHEMA = DATABASE() ORDER BY 1"
+        assert run_mysql(empty_mysql, named + own) == [("fk_people_boss",), ("fk_pets",)]
+        assert [row[0] for row in run_mysql(empty_mysql, "SHOW TRIGGERS")] == ["noted"]
+    left = "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME LIKE 'tdv_copy%'"
+    assert run_mysql(empty_mysql, left) == []
+
+
+@pytest.mark.parametrize("owns", ["database", "tables"])
+def test_sequences_go_on_after_the_rows_and_are_the_databases_own(
+    numbered: Repository, empty_mysql: str, owns: str
+) -> None:
+    numbered.write(settings(empty_mysql, owns))
+    insert = "INSERT INTO people (name) VALUES ('new')"
+    numbered.tdv("checkout", expect=0)
+    for _ in range(2):
+        run_mysql(empty_mysql, insert, insert)
+        assert run_mysql(empty_mysql, "SELECT id FROM people WHERE name = 'new' ORDER BY id") == [(4,), (5,)]
+        if owns == "database":
+            assert run_mysql(empty_mysql, "SELECT NEXTVAL(spare), NEXTVAL(spare)") == [(7, 9)]
+        numbered.tdv("checkout", expect=0)
+
+
+def test_throwaways_have_sequences_of_their_own(numbered: Repository, absent_mysql: str) -> None:
+    numbered.write(settings(absent_mysql))
+    opened = Project.find(numbered.root)
+    with opened.databases("run1") as databases:
+        for _ in range(2):
+            with databases.create(DatabaseWish()) as made:
+                run_mysql(made.url, "INSERT INTO people (name) VALUES ('new')")
+                assert run_mysql(made.url, "SELECT id FROM people WHERE name = 'new'") == [(4,)]
+                assert run_mysql(made.url, "SELECT NEXTVAL(spare)") == [(7,)]
+
+
 def test_throwaway_is_a_copy_in_the_application_schema(project: Repository, absent_mysql: str) -> None:
     project.write(settings(absent_mysql))
     until(project, "0002")

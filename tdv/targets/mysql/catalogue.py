@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tdv.targets.mysql.ddl import STATE_PREFIX
+from tdv.targets.mysql.sequences import SEQUENCE
 from tdv.targets.mysql.session import execute, is_mariadb
 from tdv.targets.mysql.state import held_in
 from tdv.targets.mysql.wire import Connection
@@ -72,6 +73,8 @@ def survey(connection: Connection, tables: Iterable[str]) -> Found:
         label = known.get(name, name)
         if kind == _VIEW:
             objects[f"view {label}"] = ""
+        elif kind == SEQUENCE:
+            objects[f"sequence {label}"] = statement(connection, name)
         else:
             objects[TABLE + label] = statement(connection, name) + triggers.get(name, "")
             places[label] = quote(name)

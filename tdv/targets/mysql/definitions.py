@@ -17,6 +17,7 @@ from tdv.targets.mysql.session import execute
 from tdv.targets.mysql.wire import Connection
 from tdv.targets.sql import quote, text
 
+TRIGGER: Final = "TRIGGER"
 _VIEWS: Final = "SELECT TABLE_NAME FROM information_schema.VIEWS WHERE TABLE_SCHEMA = DATABASE()"
 _ROUTINES: Final = (
     "SELECT ROUTINE_TYPE, ROUTINE_NAME FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE()"
@@ -88,4 +89,4 @@ def _routines(connection: Connection) -> Iterator[Definition]:
 def _triggers(connection: Connection) -> Iterator[Definition]:
     for (name,) in execute(connection, _TRIGGERS):
         ((_, mode, statement, *_),) = execute(connection, f"SHOW CREATE TRIGGER {quote(name)}")
-        yield Definition("TRIGGER", name, statement, mode)
+        yield Definition(TRIGGER, name, statement, mode)

@@ -15,6 +15,7 @@ from typing import Final
 
 from pymysql import err
 
+from tdv.targets.mysql import sequences
 from tdv.targets.mysql.catalogue import Found
 from tdv.targets.mysql.checking import check_rows
 from tdv.targets.mysql.ddl import Making, counts_on, create_table
@@ -85,6 +86,7 @@ def replace_rows(connection: Connection, found: Found, staying: Staying) -> Sequ
     for table in staying.tables:
         if any(counts_on(table.schema, name) for name in table.schema.key):
             _count_on(connection, names[table.name])
+    sequences.go_on(connection, names.values())
     marked = staying.marks()
     write_state(connection, marked)
     return marked

@@ -28,19 +28,23 @@ _OLD: Final = f"{STATE_PREFIX}old_"
 @dataclass(frozen=True, slots=True)
 class Swap:
     """`new` maps each table, by its place, to its name from now on; `gone` are names of tables that go, with those of
-    `views`; `held` is what the database then holds; `marked` says that it has a state now."""
+    `views`; `held` is what the database then holds; `marked` says that it has a state now. Tables go to the database
+    `grave`, if there is one: names of references are unique in a database, and those of the old tables stay theirs."""
 
     new: Mapping[str, str]
     gone: Sequence[str]
     held: Sequence[Held]
     marked: bool
     views: Sequence[str] = ()
+    grave: str = ""
 
 
 def swap(connection: Connection, wanted: Swap) -> None:
     """Does it, then drops what went; what cannot be dropped now is swept by the next load."""
     write_state(connection, wanted.held, f"{NEW}state")
-    moves = [(quote(name), quote(f"{_OLD}{index}")) for index, name in enumerate((*wanted.gone, *wanted.views))]
+    grave = f"{quote(wanted.grave)}." if wanted.grave else ""
+    moves = [(quote(name), f"{grave}{quote(f'{_OLD}{index}')}") for index, name in enumerate(wanted.gone)]
+    moves += [(quote(name), quote(f"{_OLD}view_{index}")) for index, name in enumerate(wanted.views)]
     moves += [(place, quote(name)) for place, name in wanted.new.items()]
     moves += [(quote(STATE_TABLE), quote(f"{_OLD}state"))] if wanted.marked else []
     moves += [(quote(f"{NEW}state"), quote(STATE_TABLE))]

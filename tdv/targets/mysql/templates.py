@@ -20,7 +20,7 @@ from pymysql import err
 
 from tdv.config import TargetSettings
 from tdv.errors import DataError, IntegrityError, Refused
-from tdv.targets.mysql import catalogue
+from tdv.targets.mysql import catalogue, sequences
 from tdv.targets.mysql.bulk import LARGE, counted_afterwards, counts_anew, in_one_pass
 from tdv.targets.mysql.ddl import STATE_PREFIX
 from tdv.targets.mysql.session import (
@@ -40,7 +40,7 @@ from tdv.targets.protocol import STATE_TABLE, AppSchema, Held, Load
 from tdv.targets.sql import quote, text
 from tdv.targets.survey import in_app_schema, unfit
 
-LAYOUT: Final = 1
+LAYOUT: Final = 2
 """Another number makes all templates anew: change it with anything that changes what a load leaves."""
 _TEMPLATE: Final = "tdv_template_"
 _DIGITS: Final = 20
@@ -103,10 +103,16 @@ class Templates:
         finally:
             unlock(self._admin, name)
 
-    def copy(self, template: Template, database: str) -> dict[str, str]:
-        """Makes all tables of a template in an empty database; returns the place of each by its name."""
+    def copy(self, template: Template, database: str, home: str) -> dict[str, str]:
+        """Makes all tables of a template in an empty database; returns the place of each by its name.
+
+        They use the sequences of the database `home`, where they are or will be.
+        """
         source, goal = quote(template.name), quote(database)
-        statements = {name: self._statement(template.name, name) for name in self._tables(template.name)}
+        statements = {
+            name: sequences.pointed(self._statement(template.name, name), template.name, home)
+            for name in self._tables(template.name)
+        }
         execute(self._admin, f"USE {goal}")
         for statement in statements.values():
             execute(self._admin, statement)
@@ -184,7 +190,8 @@ class Templates:
     def _tables(self, database: str) -> list[str]:
         rows = execute(
             self._admin,
-            "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s AND TABLE_TYPE = 'BASE TABLE'",
+            "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = %s "
+            "AND TABLE_TYPE NOT IN ('VIEW', 'SEQUENCE')",
             database,
         )
         return [name for (name,) in rows]

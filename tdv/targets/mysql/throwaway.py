@@ -17,6 +17,7 @@ import pymysql
 from pymysql import err
 
 from tdv.config import TargetSettings
+from tdv.targets.mysql import sequences
 from tdv.targets.mysql.definitions import definitions, make
 from tdv.targets.mysql.proof import looks_of, settle
 from tdv.targets.mysql.session import connect, connected, execute, lock, named, parameters
@@ -57,7 +58,8 @@ class MysqlThrowaways:
             lock(admin, throwaway.name, f"the database {throwaway.name}")
             create_database(admin, throwaway.name)
             try:
-                templates.copy(template, throwaway.name)
+                sequences.renew(admin, template.name, throwaway.name)
+                templates.copy(template, throwaway.name, throwaway.name)
                 make(admin, throwaway.name, definitions(admin, template.name))
                 write_state(admin, load.stamped(template.held))
             except BaseException:

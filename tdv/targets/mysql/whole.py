@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,14 +18,15 @@ from pymysql import err
 from pymysql.constants import ER
 
 from tdv.config import TargetSettings
+from tdv.targets.mysql import sequences
 from tdv.targets.mysql.catalogue import TABLE, Found, survey
-from tdv.targets.mysql.definitions import definitions, drop, make
+from tdv.targets.mysql.definitions import TRIGGER, definitions, drop, make
 from tdv.targets.mysql.session import connected, execute, number_of, parameters
 from tdv.targets.mysql.state import write_state
 from tdv.targets.mysql.swap import Swap, swap, sweep
 from tdv.targets.mysql.templates import Filling, Template, Templates, create_database
 from tdv.targets.mysql.wire import Connection
-from tdv.targets.protocol import Load, Outcome
+from tdv.targets.protocol import Held, Load, Outcome
 from tdv.targets.sql import quote, text
 from tdv.targets.survey import is_all_ours, owners_of, refuse_strangers
 
@@ -95,26 +97,52 @@ class Whole:
 
     def _copied(self, connection: Connection, load: Load, found: Found, template: Template, action: Any) -> Outcome:
         beside = f"{self._prefix}{os.urandom(4).hex()}"
+        grave = f"{beside}_old"
         held = list(load.stamped(template.held))
-        create_database(self.admin, beside)
         try:
-            places = Templates(self.admin).copy(template, beside)
+            create_database(self.admin, beside)
+            create_database(self.admin, grave)
+            sequences.make(self.admin, template.name, self.name)
+            places = Templates(self.admin).copy(template, beside, self.name)
             gone = [found.name_of(name.removeprefix(TABLE)) for name in found.survey.objects if name.startswith(TABLE)]
             views = [name.removeprefix(_VIEW) for name in found.survey.objects if name.startswith(_VIEW)]
             new = {place: name for name, place in places.items()}
-            others = definitions(self.admin, template.name)
-            routines = [item for item in definitions(connection, self.name) if item.kind not in ("VIEW", "TRIGGER")]
-            # Views, routines and triggers come one by one: until all are there, the database is of no version.
-            marked = [replace(item, version="", digest="") for item in held] if others or routines else held
-            swap(connection, Swap(new, gone, marked, bool(found.survey.held), views))
-            if others or routines:
-                drop(connection, self.name, routines)
-                make(connection, self.name, others)
+            later = self._later(connection, template)
+            # Views, routines, triggers and sequences come one by one: until all are there, there is no version.
+            marked = _of_no_version(held) if later else held
+            self._drop_triggers(connection, found)
+            swap(connection, Swap(new, gone, marked, bool(found.survey.held), views, grave))
+            if later:
+                later()
                 write_state(connection, held)
         finally:
             with suppress(err.MySQLError):
                 execute(self.admin, f"DROP DATABASE IF EXISTS {quote(beside)}")
+                execute(self.admin, f"DROP DATABASE IF EXISTS {quote(grave)}")
         return Outcome(action, tuple(held))
+
+    def _later(self, connection: Connection, template: Template) -> Callable[[], None] | None:
+        """What makes everything but tables as it is in the template, once the tables are there; None if there is
+        nothing of the kind."""
+        others = definitions(self.admin, template.name)
+        routines = [item for item in definitions(connection, self.name) if item.kind not in ("VIEW", TRIGGER)]
+        counting = [*sequences.names(self.admin, template.name), *sequences.names(self.admin, self.name)]
+        if not others and not routines and not counting:
+            return None
+
+        def make_all() -> None:
+            drop(connection, self.name, routines)
+            make(connection, self.name, others)
+            sequences.renew(self.admin, template.name, self.name)
+
+        return make_all
+
+    def _drop_triggers(self, connection: Connection, found: Found) -> None:
+        """A table that has triggers cannot move to another database."""
+        triggers = [item for item in definitions(connection, self.name) if item.kind == TRIGGER]
+        if triggers:
+            write_state(connection, _of_no_version(found.survey.held))
+            drop(connection, self.name, triggers)
 
     @property
     def _prefix(self) -> str:
@@ -125,6 +153,10 @@ class Whole:
         query = f"SELECT SCHEMA_NAME FROM information_schema.SCHEMATA WHERE LEFT(SCHEMA_NAME, {len(self._prefix)}) = "
         for (name,) in execute(self.admin, query + text(self._prefix)):
             execute(self.admin, f"DROP DATABASE IF EXISTS {quote(name)}")
+
+
+def _of_no_version(held: Iterable[Held]) -> list[Held]:
+    return [replace(item, version="", digest="") for item in held]
 
 
 def _may_go(found: Found, load: Load) -> bool:
