@@ -1,7 +1,7 @@
 """`tdv cleanup`: removes throwaway databases and images that nobody uses any more.
 
 In: the throwaways beside a target, and which runs are at work. Out: what was removed and what stayed, and why. Always
-holds: only what carries a name that tdv made is looked at, and nothing of a run that is at work on this machine goes.
+holds: only what carries a name that tdv made is looked at, and nothing of a run that is at work in this work tree goes.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from tdv.targets.throwaway import Leaving, Throwaways
 
 FORMAT: Final = "tdv.cleanup/v1"
 Alive = Callable[[str], bool | None]
-"""Whether a run is at work; None for one of another machine."""
+"""Whether a run is at work; None for one of another work tree."""
 
 
 @dataclass(frozen=True, slots=True)
 class CleanupOptions:
-    """`older_than` also takes images, and databases of runs of other machines; `execution_id` takes one run's."""
+    """`older_than` also takes images, and databases of runs of other work trees; `execution_id` takes one run's."""
 
     now: datetime
     execution_id: str | None = None
@@ -104,7 +104,7 @@ def _database(leaving: Leaving, alive: Alive, options: CleanupOptions) -> str:
     if options.older_than is not None:
         return _young(leaving, options.older_than, options)
     if living is None and options.execution_id is None:
-        return "of a run that this machine knows nothing of; --older-than or --execution takes it"
+        return "of a run that this work tree knows nothing of; --older-than or --execution takes it"
     return ""
 
 

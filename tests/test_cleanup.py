@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from tdv.cleanup import CleanupOptions, age, cleanup
 from tdv.errors import UsageError
 from tdv.targets.throwaway import Leaving
 from tdv.testing import NOW
-from tests.repository import Repository
+from tests.repository import Repository, run
 from tests.shop import released_shop
 
 
@@ -104,11 +105,28 @@ def test_images_go_by_their_last_use(shop: Repository) -> None:
     shop.tdv("exec", "shop@v1.0.0", "--", "true", expect=0)
 
 
+def test_what_a_killed_run_left_goes_with_the_next_one_and_all_traces_of_it(shop: Repository) -> None:
+    killed = "from os import getppid, kill; kill(getppid(), 9)"
+    process = run(sys.executable, "-m", "tdv", "exec", "--", sys.executable, "-c", killed, cwd=shop.root)
+    assert process.exit_code == -9
+    assert len(list((shop.root / ".tdv/runs").iterdir())) == 2
+    shop.tdv("exec", "--", "true", expect=0)
+    for directory in ("runs", "throwaway"):
+        assert list((shop.root / ".tdv" / directory).iterdir()) == []
+
+
+def test_run_that_kept_a_database_is_known_until_cleanup_takes_it(shop: Repository) -> None:
+    shop.tdv("exec", "--keep", "--", "true", expect=0)
+    shop.tdv("exec", "--", "true", expect=0)
+    assert "removed" in shop.tdv("cleanup", expect=0).stdout
+    assert list((shop.root / ".tdv/runs").iterdir()) == []
+
+
 def test_database_of_an_unknown_run_goes_when_it_is_named_or_old(shop: Repository) -> None:
     shop.tdv("exec", "--keep", "--", "true", expect=0)
     (run,) = (shop.root / ".tdv/runs").iterdir()
     run.unlink()
-    assert "knows nothing of" in shop.tdv("cleanup", expect=0).stdout
+    assert "of a run that this work tree knows nothing of" in shop.tdv("cleanup", expect=0).stdout
     assert len(list((shop.root / ".tdv/throwaway").iterdir())) == 1
     shop.tdv("cleanup", "--execution", run.stem, expect=0)
     assert list((shop.root / ".tdv/throwaway").iterdir()) == []

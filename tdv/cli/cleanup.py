@@ -29,8 +29,9 @@ def command(
 ) -> None:
     """Remove throwaway databases that ended runs left, and never anything else.
 
-    Databases of a run at work on this machine stay. The images that databases
-    are copied from go with --older-than, by the time of their last use.
+    Databases of a run at work in this work tree stay, and those of runs of other
+    work trees and machines. The images that databases are copied from go with
+    --older-than, by the time of their last use.
 
     \b
       tdv cleanup

@@ -18,6 +18,7 @@ from threading import Lock, get_ident
 from typing import Final
 
 from tdv.errors import Refused, TargetError
+from tdv.targets import runs
 from tdv.targets.runs import identity
 
 FORMAT: Final = "tdv.made/v1"
@@ -162,6 +163,13 @@ def abandoned(work: Path) -> Iterator[Book]:
                 yield book
             finally:
                 book.close()
+
+
+def forget_ended(work: Path) -> None:
+    """Removes the traces of runs that are no more and left nothing."""
+    for path in _directory(work).glob("*.lock"):
+        if not any(_directory(work).glob(f"{path.stem}.*{_ENDING}")):
+            runs.forget_ended(work, path.stem)
 
 
 def places(work: Path, execution_id: str) -> frozenset[str]:

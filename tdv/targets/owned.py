@@ -14,7 +14,8 @@ from pathlib import Path
 from tdv.config import TargetSettings
 from tdv.config.address import server
 from tdv.errors import Refused, TdvError
-from tdv.targets.ledger import Ledger, abandoned
+from tdv.targets import runs
+from tdv.targets.ledger import Ledger, abandoned, forget_ended
 from tdv.targets.protocol import Load
 from tdv.targets.registry import open_target
 from tdv.targets.throwaway import Name, Throwaway, Throwaways, throwaways_of
@@ -35,7 +36,7 @@ class Owned:
                 made = self.throwaways.create(name, load)
             except Refused:
                 # Nothing was made, and a database that has the name already is somebody else's.
-                self.keep(str(name))
+                self._ledger.strike(str(name))
                 raise
             if self._ledger.has_ended:
                 # Nobody waits for it any more.
@@ -50,6 +51,9 @@ class Owned:
     def keep(self, name: str) -> None:
         """Leaves a database to whoever was told of it, and to `tdv cleanup`."""
         self._ledger.strike(name)
+        made = Name.parse(name)
+        if made is not None:
+            runs.keep(self._ledger.work, made.execution_id)
 
     def drop_the_rest(self) -> None:
         """Removes what was neither dropped nor kept, such as a database whose maker was interrupted."""
@@ -61,11 +65,13 @@ class Owned:
 
 
 def collect(work: Path, place: str, throwaways: Throwaways, spared: Collection[str] = ()) -> None:
-    """Removes what processes that are no more left at `place`, but for those that are `spared`."""
+    """Removes what processes that are no more left at `place`, but for those that are `spared`, and the traces of their
+    runs once nothing is left."""
     for book in abandoned(work):
         names = [name for name, where in book.names.items() if where == place and name not in spared]
         with suppress(TdvError):
             _drop(throwaways, names, book.strike)
+    forget_ended(work)
 
 
 def _drop(throwaways: Throwaways, names: Iterable[str], strike: Callable[[str], None]) -> None:

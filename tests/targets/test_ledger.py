@@ -12,7 +12,7 @@ import pytest
 
 from tdv.errors import Refused, TargetError
 from tdv.targets import runs
-from tdv.targets.ledger import Ledger, abandoned, places
+from tdv.targets.ledger import Ledger, abandoned, forget_ended, places
 
 
 def left(work: Path) -> dict[str, str]:
@@ -126,3 +126,34 @@ def test_copied_work_tree_does_not_have_what_the_original_has(tmp_path: Path) ->
         ledger.close()
     assert runs.is_at_work(work, "run1") is False
     assert left(work) == {"in-use": "sqlite"}
+
+
+def test_traces_go_with_runs_that_are_no_more_and_left_nothing(tmp_path: Path) -> None:
+    for name in ("ended", "left", "kept"):
+        with runs.at_work(tmp_path, name):
+            if name == "kept":
+                runs.keep(tmp_path, name)
+    ledger = Ledger(tmp_path, "left")
+    make(ledger, "a")
+    ledger.close()
+    shutil.copy(tmp_path / "runs/ended.lock", tmp_path / "runs/copied.lock")
+    with runs.at_work(tmp_path, "alive"), runs.at_work(tmp_path, "alive"):
+        forget_ended(tmp_path)
+        known = {name: runs.is_at_work(tmp_path, name) for name in ("ended", "copied", "left", "kept", "alive")}
+        assert known == {"ended": None, "copied": None, "left": False, "kept": False, "alive": True}
+    assert [name for name in files(tmp_path) if name.endswith(".lock")] == ["alive.lock", "kept.lock", "left.lock"]
+
+
+def test_claim_is_made_anew_where_its_file_was_taken_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[int] = []
+    flock = runs.fcntl.flock
+
+    def late(descriptor: int, kind: int) -> None:
+        if not opened:
+            opened.append(descriptor)
+            forget_ended(tmp_path)
+        flock(descriptor, kind)
+
+    monkeypatch.setattr(runs.fcntl, "flock", late)
+    with runs.at_work(tmp_path, "run1"):
+        assert runs.is_at_work(tmp_path, "run1") is True
