@@ -18,7 +18,8 @@ Notes = list[dict[str, Any]]
 @dataclass
 class FakeForge:
     """The comments of one pull request; `refuse` maps a method to the status that it gets; `busy` holds the
-    refusals that come first, each a status and its Retry-After, as many as there are."""
+    refusals that come first, each a status and its Retry-After, as many as there are; `account` is whose token is used,
+    None for an app, which may not ask; `limited` is the message and the headers of a 403 for too many calls."""
 
     notes: Notes = field(default_factory=list)
     pulls: Notes = field(default_factory=list)
@@ -26,6 +27,8 @@ class FakeForge:
     busy: list[tuple[int, str]] = field(default_factory=list)
     calls: list[tuple[str, str]] = field(default_factory=list)
     tokens: set[str] = field(default_factory=set)
+    account: int | None = None
+    limited: tuple[str, dict[str, str]] | None = None
     elsewhere: str = ""
     address: str = ""
 
@@ -67,8 +70,13 @@ class Handler(BaseHTTPRequestHandler):
         if self.forge.busy and self.command != "GET":
             status, pause = self.forge.busy.pop(0)
             self.answer(status, {"message": "Slow down"}, **({"Retry-After": pause} if pause else {}))
+        elif self.forge.limited is not None:
+            self.answer(403, {"message": self.forge.limited[0]}, **self.forge.limited[1])
         elif self.command in self.forge.refuse:
             self.answer(self.forge.refuse[self.command], {"message": "Resource not accessible by integration"})
+        elif url.path.removeprefix("/api/v4") == "/user":
+            account = self.forge.account
+            self.answer(*((403, {"message": "Resource not accessible"}) if account is None else (200, {"id": account})))
         elif url.path.startswith("/api/v4/"):
             self.gitlab(url.path.removeprefix("/api/v4/"), query, sent)
         else:

@@ -76,6 +76,25 @@ def test_quotation_of_the_comment_is_somebody_elses(job: str, forge: FakeForge, 
     assert "I do not agree." in forge.notes[0]["body"]
 
 
+def test_comment_under_the_marker_of_another_account_is_left_alone(job: str, forge: FakeForge, tmp_path: Path) -> None:
+    who = "user" if job == "github" else "author"
+    forge.note(f"{marker('review')}\nAll is well", **{who: {"id": 666, "type": "User"}})
+    forge.account = 7
+    assert comment(tmp_path).stdout.startswith("created on #12")
+    assert forge.notes[0]["body"].endswith("All is well")
+    forge.notes[1][who] = {"id": 7, "type": "User"}
+    assert comment(tmp_path).stdout.startswith("unchanged on #12")
+    assert len(forge.notes) == 2
+
+
+@pytest.mark.parametrize("job", ["github"], indirect=True)
+def test_app_that_may_not_ask_who_it_is_takes_what_bots_wrote(job: str, forge: FakeForge, tmp_path: Path) -> None:
+    for number, kind in ((666, "User"), (7, "Bot")):
+        forge.note(f"{marker('review')}\n{kind}", user={"id": number, "type": kind})
+    assert comment(tmp_path).stdout.startswith("updated on #12")
+    assert [note["body"].endswith("User") for note in forge.notes] == [True, False]
+
+
 def test_names_tell_comments_apart(job: str, forge: FakeForge, tmp_path: Path) -> None:
     comment(tmp_path)
     assert comment(tmp_path, "x", "--name", "nightly -->").stdout.startswith("created")
@@ -123,6 +142,7 @@ def test_busy_forge_is_asked_again(job: str, forge: FakeForge, tmp_path: Path, b
         ([(429, "0")] * 9, 4, "asks to wait 0 s"),
         ([(503, "3600")] * 9, 1, "asks to wait 3600 s: run it again after that."),
         ([(503, "")] * 9, 1, "The forge is busy or has a problem: run it again later."),
+        ([(403, "3600")] * 9, 1, "asks to wait 3600 s: run it again after that."),
     ],
 )
 def test_forge_that_stays_busy_is_one_sentence(
@@ -134,6 +154,45 @@ def test_forge_that_stays_busy_is_one_sentence(
     assert f"{busy[0][0]} Slow down" in outcome.stderr
     assert hint in outcome.stderr
     assert len(forge.writes) == tries
+
+
+@pytest.mark.parametrize(
+    ("message", "headers"),
+    [("API limit", {"X-RateLimit-Remaining": "0"}), ("You have exceeded a secondary rate limit", {})],
+)
+def test_too_many_calls_are_no_refusal(
+    job: str, forge: FakeForge, tmp_path: Path, message: str, headers: dict[str, str]
+) -> None:
+    forge.limited = (message, headers)
+    outcome = comment(tmp_path)
+    assert outcome.exit_code == 14, outcome
+    assert "run it again later" in outcome.stderr
+
+
+def test_summary_that_cannot_be_written_is_said(
+    forge: FakeForge, tmp_path: Path, job: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "nowhere/summary.md"))
+    forge.refuse = {"POST": 403}
+    outcome = comment(tmp_path)
+    assert (outcome.exit_code, outcome.stdout) == (0, "nothing on #12\n")
+    assert ("cannot be written" in outcome.stderr) == (job == "github")
+
+
+def test_token_of_each_forge_goes_to_it_alone(
+    forge: FakeForge, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("GITHUB_ACTIONS", "GITLAB_CI", "TDV_COMMENT_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GITHUB_TOKEN", "hub")
+    monkeypatch.setenv("GITLAB_TOKEN", "lab")
+    where = ("--project", "me/app", "--number", "12")
+    comment(tmp_path, "x", "--forge", "github", *where, "--api", forge.address)
+    assert forge.tokens == {"Bearer hub"}
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    forge.tokens.clear()
+    comment(tmp_path, "x", "--forge", "gitlab", *where, "--api", f"{forge.address}/api/v4")
+    assert forge.tokens == {"lab"}
 
 
 def test_next_page_on_another_host_gets_no_token(forge: FakeForge, tmp_path: Path) -> None:
@@ -169,7 +228,17 @@ def test_pull_request_is_found_by_its_head(forge: FakeForge, tmp_path: Path, mon
 
 
 @pytest.mark.parametrize(
-    "options", [(), ("--forge", "github"), ("--forge", "gitlab", "--project", "me/app"), ("--forge", "bitbucket")]
+    "options",
+    [
+        (),
+        ("--forge", "github"),
+        ("--forge", "gitlab", "--project", "me/app"),
+        ("--forge", "bitbucket"),
+        ("--forge", "github", "--project", "me/app", "--number", "0"),
+        ("--forge", "github", "--project", "app", "--number", "12"),
+        ("--forge", "github", "--project", "../app", "--number", "12"),
+        ("--forge", "github", "--project", "me/app", "--number", "12", "--api", "127.0.0.1:9"),
+    ],
 )
 def test_call_that_does_not_say_enough(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...]

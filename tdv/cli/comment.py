@@ -15,7 +15,7 @@ from tdv.config.forge import ForgeName
 def command(
     ctx: typer.Context,
     files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Markdown, put one after the other.")],
-    number: Annotated[int | None, typer.Option("--number", metavar="N", help="The pull request.")] = None,
+    number: Annotated[int | None, typer.Option("--number", metavar="N", min=1, help="The pull request.")] = None,
     head: Annotated[
         str | None, typer.Option("--head", metavar="OWNER:BRANCH", help="The pull request that comes from there.")
     ] = None,
@@ -24,14 +24,17 @@ def command(
         str | None, typer.Option("--project", metavar="NAME", help="owner/name, or a GitLab project's number.")
     ] = None,
     api: Annotated[str | None, typer.Option("--api", metavar="URL", help="The root of the REST interface.")] = None,
-    name: Annotated[str, typer.Option("--name", help="Tells several comments of one pull request apart.")] = "review",
+    name: Annotated[
+        str, typer.Option("--name", metavar="WORD", help="Tells several comments of one pull request apart.")
+    ] = "review",
     json: Json = False,
 ) -> None:
     """Keep one comment on a pull request up to date.
 
     In a CI job of GitHub or GitLab the job says which one. The token comes from
-    TDV_COMMENT_TOKEN, GITHUB_TOKEN or GITLAB_TOKEN. A token that may not write,
-    as that of a fork, is no failure: the text goes to the summary of the step.
+    TDV_COMMENT_TOKEN, else from GITHUB_TOKEN or GITLAB_TOKEN. A token that may
+    not write, as that of a fork, is no failure: the text goes to the summary of
+    the step. What another account wrote is left alone.
 
     \b
       tdv comment check.md review.md

@@ -79,20 +79,25 @@ def into_summary(text: str, summary: Path | None, number: int | None, problem: s
     """Puts the text where the forge shows it without a token: the summary of the step, as far as that goes."""
     if summary is None:
         return Commented("nothing", number, reason=problem)
-    with summary.open("a", encoding="utf-8") as file:
-        file.write(body_of("summary", text, _SUMMARY_LIMIT) + "\n")
+    try:
+        with summary.open("a", encoding="utf-8") as file:
+            file.write(body_of("summary", text, _SUMMARY_LIMIT) + "\n")
+    except OSError as exc:
+        return Commented("nothing", number, reason=f"{problem}; {summary} cannot be written: {exc.strerror}")
     return Commented("summary", number, reason=problem)
 
 
 def denied(problem: ForgeError) -> bool:
-    """True where the token may not comment, as that of a pull request from a fork."""
-    return problem.facts.get("status") in _DENIED
+    """True where the token may not comment, as that of a pull request from a fork; not where the forge is busy."""
+    return problem.facts.get("status") in _DENIED and not problem.facts.get("busy")
 
 
 def _own(forge: Forge, number: int, name: str) -> Note | None:
-    """The comment that begins with the marker: a quotation of it in somebody's answer does not."""
+    """The comment that begins with the marker: a quotation of it in somebody's answer does not, and what another
+    account put under it is that account's, which could alter it later."""
     head = marker(name)
-    return next((note for note in forge.notes(number) if note.body.lstrip().startswith(head)), None)
+    marked = (note for note in forge.notes(number) if note.body.lstrip().startswith(head))
+    return next((note for note in marked if forge.is_own(note)), None)
 
 
 def _same(there: str, body: str) -> bool:

@@ -1,8 +1,8 @@
 """The comments of GitHub and GitLab behind one protocol.
 
 In: a `Client`, a project, a pull request. Out: `Note` values. Always holds: every page of comments is read before one
-is taken for absent; paths are those of the forges' REST interfaces:
-https://docs.github.com/rest/issues/comments, https://docs.gitlab.com/api/notes/
+is taken for absent; what another account wrote is nobody's own; paths are those of the forges' REST interfaces:
+https://docs.github.com/rest/issues/comments, https://docs.gitlab.com/api/notes/, ``/user`` on both
 """
 
 from __future__ import annotations
@@ -23,11 +23,13 @@ _NEXT: Final = re.compile(r'<([^>]+)>;\s*rel="next"')
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One comment."""
+    """One comment; `author` is the number of the account, None where the forge does not say."""
 
     id: int
     body: str
     url: str = ""
+    author: int | None = None
+    is_bots: bool = False
 
 
 class Forge(Protocol):
@@ -37,6 +39,9 @@ class Forge(Protocol):
 
     def notes(self, number: int) -> Iterator[Note]:
         """All comments of a pull request, page by page."""
+
+    def is_own(self, note: Note) -> bool:
+        """Whether the account of the token wrote the comment."""
 
     def create(self, number: int, body: str) -> Note:
         """Writes a comment."""
@@ -69,6 +74,12 @@ class GitHub:
             yield from map(_github_note, _listed(answer.body))
             found = _NEXT.search(answer.headers.get("link", ""))
             path = found[1] if found else None
+
+    def is_own(self, note: Note) -> bool:
+        """Whether the account of the token wrote the comment. The token of a job belongs to an app, which may not ask
+        who it is: to it, what a bot wrote is its own."""
+        account = _account(self._client) if note.author is not None else None
+        return note.author == account if account is not None else note.is_bots or note.author is None
 
     def create(self, number: int, body: str) -> Note:
         """Writes a comment."""
@@ -106,6 +117,11 @@ class GitLab:
             if not page:
                 return
 
+    def is_own(self, note: Note) -> bool:
+        """Whether the account of the token wrote the comment."""
+        account = _account(self._client) if note.author is not None else None
+        return account is None or note.author == account
+
     def create(self, number: int, body: str) -> Note:
         """Writes a comment."""
         return _gitlab_note(self._client.call("POST", f"{self._base}/{number}/notes", {"body": body}).body)
@@ -127,16 +143,30 @@ def _listed(body: Any) -> list[dict[str, Any]]:
     raise ForgeError("The forge's answer is no list", hint="Is this the address of the interface?")
 
 
+def _account(client: Client) -> int | None:
+    """The number of the account whose token is used; None for one that may not know. Raises `ForgeError`."""
+    try:
+        found = client.call("GET", "user").body
+    except ForgeError as problem:
+        if problem.facts.get("status") in (401, 403, 404):
+            return None
+        raise
+    number = found.get("id") if isinstance(found, dict) else None
+    return number if isinstance(number, int) else None
+
+
 def _github_note(item: Any) -> Note:
-    return _note(item, "html_url")
+    return _note(item, "html_url", "user")
 
 
 def _gitlab_note(item: Any) -> Note:
-    return _note(item, "")
+    return _note(item, "", "author")
 
 
-def _note(item: Any, address: str) -> Note:
+def _note(item: Any, address: str, author: str) -> Note:
     try:
-        return Note(int(item["id"]), str(item.get("body") or ""), str(item.get(address, "")))
+        account = item.get(author) or {}
+        number, is_bots = account.get("id"), account.get("type") == "Bot"
+        return Note(int(item["id"]), str(item.get("body") or ""), str(item.get(address, "")), number, is_bots)
     except (AttributeError, KeyError, TypeError, ValueError) as exc:
         raise ForgeError("The forge's answer is no comment", hint="Is this the address of the interface?") from exc

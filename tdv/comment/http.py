@@ -118,12 +118,15 @@ def _refused(problem: urllib.error.HTTPError, place: str) -> ForgeError:
     pause = _pause(problem)
     if pause is not None:
         hint = f"The forge is busy and asks to wait {pause} s: run it again after that."
-        return ForgeError(f"{place}: {problem.code} {reason}", hint=hint, status=problem.code, pause=pause)
+        return ForgeError(f"{place}: {problem.code} {reason}", hint=hint, status=problem.code, pause=pause, busy=True)
     hints = {401: "The token is missing, wrong or has expired.", 403: "The token may not write comments."}
     hint = hints.get(problem.code, "Check the project, the number of the pull request and the token.")
-    if problem.code == 429 or problem.code >= 500:
+    # GitHub's 403 for too many calls in an hour says so in a header, that for too many at once in its words only.
+    too_many = problem.headers.get("X-RateLimit-Remaining") == "0" or "rate limit" in reason.lower()
+    busy = problem.code in (403, 429) and too_many
+    if busy or problem.code == 429 or problem.code >= 500:
         hint = "The forge is busy or has a problem: run it again later."
-    return ForgeError(f"{place}: {problem.code} {reason}", hint=hint, status=problem.code)
+    return ForgeError(f"{place}: {problem.code} {reason}", hint=hint, status=problem.code, busy=busy)
 
 
 def _pause(problem: urllib.error.HTTPError) -> int | None:

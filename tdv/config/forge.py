@@ -40,7 +40,7 @@ def forge_job(environ: Mapping[str, str]) -> ForgeJob:
             api=environ.get("CI_API_V4_URL", ""),
             project=environ.get("CI_MERGE_REQUEST_PROJECT_ID") or environ.get("CI_PROJECT_ID", ""),
             number=_number(environ.get("CI_MERGE_REQUEST_IID", "")),
-            token=environ.get("TDV_COMMENT_TOKEN") or environ.get("GITLAB_TOKEN", ""),
+            token=comment_token(environ, "gitlab"),
         )
     if environ.get("GITHUB_ACTIONS") == "true":
         pull = _PULL.match(environ.get("GITHUB_REF", ""))
@@ -49,10 +49,15 @@ def forge_job(environ: Mapping[str, str]) -> ForgeJob:
             api=environ.get("GITHUB_API_URL", ""),
             project=environ.get("GITHUB_REPOSITORY", ""),
             number=int(pull[1]) if pull else None,
-            token=environ.get("TDV_COMMENT_TOKEN") or environ.get("GITHUB_TOKEN", ""),
+            token=comment_token(environ, "github"),
             summary=Path(environ["GITHUB_STEP_SUMMARY"]) if environ.get("GITHUB_STEP_SUMMARY") else None,
         )
-    return ForgeJob(token=environ.get("TDV_COMMENT_TOKEN", ""))
+    return ForgeJob()
+
+
+def comment_token(environ: Mapping[str, str], forge: ForgeName) -> str:
+    """The token for comments at `forge`; that of the other one stays at home."""
+    return environ.get("TDV_COMMENT_TOKEN") or environ.get(f"{forge.upper()}_TOKEN", "")
 
 
 def _number(text: str) -> int | None:

@@ -5,16 +5,18 @@ In: a `CommentWish`. Out: a `Commented`. Always holds: no repository is needed; 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from tdv import comment as verb
-from tdv.config.forge import ForgeJob, ForgeName, forge_job
+from tdv.config.forge import ForgeJob, ForgeName, comment_token, forge_job
 from tdv.errors import ForgeError, NotFound, UsageError
 
 _APIS: Final[Mapping[ForgeName, str]] = {"github": "https://api.github.com", "gitlab": "https://gitlab.com/api/v4"}
+_GITHUB_PROJECT: Final = re.compile(r"\w[\w.-]*/[\w.-]*\w[\w.-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,7 @@ def _job(environ: Mapping[str, str], wish: CommentWish) -> ForgeJob:
     forge = wish.forge or job.forge
     if forge is None:
         raise UsageError("Which forge is meant?", hint="Run it in a CI job, or name it: --forge github or gitlab")
-    known = job if job.forge == forge else ForgeJob(forge, token=job.token)
+    known = job if job.forge == forge else ForgeJob(forge, token=comment_token(environ, forge))
     found = replace(
         known,
         api=wish.api or known.api or _APIS[forge],
@@ -63,6 +65,10 @@ def _job(environ: Mapping[str, str], wish: CommentWish) -> ForgeJob:
     )
     if not found.project:
         raise UsageError("Which project is meant?", hint="Name it: --project owner/name, or its number on GitLab")
+    if forge == "github" and not _GITHUB_PROJECT.fullmatch(found.project):
+        raise UsageError(f"{found.project!r} is no project of GitHub", hint="Write --project owner/name.")
+    if not found.api.startswith(("https://", "http://")):
+        raise UsageError(f"--api {found.api} is no address", hint=f"Write it as in --api {_APIS[forge]}.")
     return found
 
 
