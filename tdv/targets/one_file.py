@@ -53,6 +53,8 @@ class OneFile(ABC):
     engine: ClassVar[str]
     layout: ClassVar[str]
     logs: ClassVar[tuple[str, ...]]
+    unwritable: ClassVar[str] = ""
+    """The character that no path may have."""
     of_applications: ClassVar[tuple[str, ...]] = ()
     """Options of a URL that say nothing here, but to the driver of an application that shares it."""
 
@@ -83,7 +85,17 @@ class OneFile(ABC):
         with self.failures():
             return self.survey().held
 
+    def require_writable(self) -> None:
+        """Raises `TargetError` where the engine cannot write for a character of the path, whoever may."""
+        for path in (str(self.path), os.path.realpath(self.work)):
+            if self.unwritable and self.unwritable in path:
+                raise TargetError(
+                    f"the library of {self.engine} cannot write to {path}: a name has {self.unwritable} in it",
+                    hint="Rename that directory or file, or use SQLite.",
+                )
+
     def plan(self, load: Load) -> Plan:
+        self.require_writable()
         if not self.exists():
             return Plan((f"create {self.path}", *migrates(load), *restores(load)))
         with self.failures():
@@ -96,6 +108,7 @@ class OneFile(ABC):
             return Plan((f"{way}: {self.path}", *deleted, *(migrates(load) if whole else ()), *restores(load)))
 
     def load(self, load: Load) -> Outcome:
+        self.require_writable()
         with self.failures():
             tables = self._tables(load)
             whole = not self.exists() or self._may_replace(self._surveyed(load), load, tables)

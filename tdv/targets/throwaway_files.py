@@ -46,6 +46,7 @@ class FileThrowaways:
     def create(self, name: Name, load: Load) -> Throwaway:
         throwaway = Throwaway(str(name), self._settings(str(name)))
         target = type(self._like)(throwaway.settings, self._work)
+        target.require_writable()
         image = target.images.find(load.image_key)
         if image is None:
             target.load(load)

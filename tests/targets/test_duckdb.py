@@ -136,3 +136,20 @@ def test_type_survives_its_declaration(kind: str) -> None:
         connection.sql(f"CREATE TABLE t (c {declared(parsed)})")
         ((printed,),) = connection.sql("SELECT data_type FROM duckdb_columns() WHERE table_name = 't'").fetchall()
     assert logical(printed) == parsed
+
+
+def test_question_mark_in_a_path_is_refused_before_anything_is_made(tmp_path: Path) -> None:
+    """DuckDB looks for its log before the first one of a path."""
+    found = snapshot(tmp_path, {USERS: users(5)})
+    there = tmp_path / "what?" / "app.duckdb"
+    for place, options in ((there, {}), (tmp_path / "a?b.duckdb", {}), (there, {"dry_run": True})):
+        url = f"duckdb:///{str(place).replace('?', '%3F')}"
+        with pytest.raises(TargetError, match=r"the library of duckdb cannot write to .*: a name has \? in it"):
+            checkout(tmp_path, target(tmp_path, url), found, **options)
+        assert not place.exists()
+    assert not list(tmp_path.glob(".tdv/images/*"))
+    checkout(tmp_path, target(tmp_path, f"duckdb:///{tmp_path}/app.duckdb"), found)
+    there.parent.mkdir()
+    (tmp_path / "app.duckdb").rename(there)
+    moved = target(tmp_path, f"duckdb:///{str(there).replace('?', '%3F')}")
+    assert target_digest(moved, found.manifest.schema) == found.manifest.content

@@ -38,6 +38,7 @@ class DuckdbTarget(OneFile):
     engine: ClassVar[str] = "duckdb"
     layout: ClassVar[str] = "1.duckdb"
     logs: ClassVar[tuple[str, ...]] = (".wal",)
+    unwritable: ClassVar[str] = "?"  # it looks for its log at what stands before the first one
     capabilities: ClassVar[Capabilities] = Capabilities(transactional=True, image=True, proof=True, throwaway=True)
     losses: ClassVar[Mapping[str, Loss]] = LOSSES
 
@@ -127,8 +128,6 @@ class DuckdbTarget(OneFile):
                     hint="Close the programs that have it open, then run the command again.",
                 ) from exc
             hint = next(hint for words, hint in _HINTS if words in str(exc))
-            if "?" in str(self.path):
-                hint = "DuckDB cannot write below a directory that has ? in its name; rename it, or use SQLite."
             raise TargetError(f"DuckDB failed on {self.path}: {_first_line(exc)}", hint=hint) from exc
         except OSError as exc:
             raise TargetError(
