@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import subprocess
 import sys
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from threading import Thread
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pyarrow as pa
 import pytest
+import sqlalchemy as sa
 
 import tdv
 from tdv.checkout import CheckoutOptions, load_of
@@ -103,6 +105,24 @@ def words(url: str) -> dict[str, object]:
 
     given = parameters(url)
     return {**given.words, "database": given.database}
+
+
+@pytest.mark.parametrize("password", ["p@ss/w:o?#rd%25 +&='", "Ä€Ж"])
+def test_user_and_password_may_have_any_character(tmp_path: Path, mariadb_server: Server, password: str) -> None:
+    user = f"'a@b/c:{len(password)}'@'%'"
+    written = password.replace("'", "''")
+    run_mysql(mariadb_server.url, f"CREATE USER {user} IDENTIFIED BY '{written}'", f"GRANT ALL ON *.* TO {user}")
+    account = f"{quote(user[1:-5], safe='')}:{quote(password, safe='')}"
+    url = re.sub("//[^@]*@", f"//{account}@", mariadb_server.url)
+    throwaways = throwaways_of(target(tmp_path, url))
+    made = throwaways.create(Name(NOW, "run1", "a"), load(tmp_path))
+    with throwaways.connect(made) as connection:
+        assert count(connection) == 5
+    if password.isascii():
+        with sa.create_engine(made.url.replace("mysql:", "mysql+pymysql:")).connect() as other:
+            assert other.execute(sa.text("SELECT count(*) FROM users")).scalar() == 5
+    throwaways.drop(made.name)
+    run_mysql(mariadb_server.url, f"DROP USER {user}")
 
 
 def test_wrong_password_is_never_printed(place: MysqlPlace) -> None:

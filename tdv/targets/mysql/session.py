@@ -115,7 +115,7 @@ def parameters(url: str) -> Given:
         "host": unquote(parts.hostname or "localhost"),
         "port": port or 3306,
         "user": unquote(parts.username or "") or None,
-        "password": unquote(parts.password or ""),
+        "password": unquote(parts.password or "").encode(),  # of text the driver would make Latin-1
     }
     words.update({name: options[name] for name in ("unix_socket", *_SECURE) if name in options})
     if "unix_socket" in words or (words["host"] in _THIS_HOST and not any(name in words for name in _SECURE)):
