@@ -2,9 +2,12 @@ import contextlib
 import json
 import shutil
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tdv import documents
@@ -251,6 +254,37 @@ def test_files_without_a_key_of_their_own_are_compared_without_it(repo: Reposito
     plain = made.tdv("diff", "shop@v1.0.0", "csvs/", "--json", expect=0).json()
     assert "key-changed" in {change["kind"] for change in plain["schema"]}
     assert (plain["tables"]["users"]["removed"], plain["tables"]["users"]["added"]) == (1, 1)
+
+
+def _csv(directory: Path, header: str, *rows: str) -> None:
+    (directory / "users.csv").write_text("\n".join((header, *rows, "")))
+
+
+def _jsonl(directory: Path, header: str, *rows: str) -> None:
+    names = header.split(",")
+    items = [dict(zip(names, row.split(","), strict=True)) for row in rows]
+    for item in items:
+        item["id"] = int(item["id"])  # type: ignore[assignment]
+    (directory / "users.jsonl").write_text("".join(f"{json.dumps(item)}\n" for item in items))
+
+
+def _parquet(directory: Path, header: str, *rows: str) -> None:
+    columns = dict(zip(header.split(","), zip(*(row.split(",") for row in rows), strict=True), strict=True))
+    arrays = {name: pa.array(map(int, texts) if name == "id" else texts) for name, texts in columns.items()}
+    pq.write_table(pa.table(arrays), directory / "users.parquet")
+
+
+@pytest.mark.parametrize("written", [_csv, _jsonl, _parquet])
+def test_columns_of_files_are_those_that_are_there(
+    repo: RepositoryBuilder, tmp_path: Path, written: Callable[..., None]
+) -> None:
+    made = shop(repo)
+    written(tmp_path, "city,email,id,nick", "Paris,a@x.test,1,Ada", "Rome,b@x.test,2,Bob")
+    plain = made.tdv("diff", "shop@v1.0.0", f"{tmp_path}/", "--table", "users", "--json", expect=0).json()
+    changes = {(change["kind"], change["column"]) for change in plain["schema"] if change["table"] == "users"}
+    assert changes >= {("column-removed", "age"), ("column-added", "nick"), ("column-added", "city")}
+    kept = plain["tables"]["users"]["kept"]["rows"]
+    assert [(row["after"]["nick"], row["after"]["city"]) for row in kept] == [("Ada", "Paris"), ("Bob", "Rome")]
 
 
 @pytest.mark.parametrize("name", ["csvs", "Csv_files"])

@@ -15,7 +15,7 @@ from tdv.content.snapshot import Snapshot
 from tdv.errors import BadKey, IntegrityError, NotFound
 from tdv.model.schema import Column, TableSchema
 from tdv.snapshot import SnapshotOptions, TableRows, write
-from tdv.targets.protocol import Findable, Schemaless
+from tdv.targets.protocol import Columned, Findable, Schemaless
 
 if TYPE_CHECKING:
     from tdv.targets.protocol import Target
@@ -72,13 +72,15 @@ def captured(live: Live, model: Snapshot, directory: Path, describe: Describe) -
 
 
 def _tables(target: Target, model: Sequence[TableSchema]) -> Sequence[TableSchema]:
-    """The tables of the target; where they have no schema of their own, they are read as those of the model."""
+    """The tables of the target; where they have no schema of their own, they are read as those of the model, with the
+    columns that are there."""
     if isinstance(target, Schemaless):
         if isinstance(target, Findable) and not target.exists():
             raise NotFound(
                 f"{target.shown} is not there", hint="Look at the path; `tdv checkout` would make a directory there."
             )
-        return [table for table in model if target.has(table.name)]
+        found = [table for table in model if target.has(table.name)]
+        return [target.as_found(table) for table in found] if isinstance(target, Columned) else found
     return target.inspect().tables
 
 

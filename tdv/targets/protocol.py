@@ -312,6 +312,14 @@ class Schemaless(Protocol):
 
 
 @runtime_checkable
+class Columned(Protocol):
+    """A target without a schema whose tables tell which columns they have."""
+
+    def as_found(self, table: TableSchema) -> TableSchema:
+        """The columns that are there of `table`, a table of a release, and others, nullable."""
+
+
+@runtime_checkable
 class Queryable(Protocol):
     """A target whose tables can be looked into as they are, whoever made them."""
 

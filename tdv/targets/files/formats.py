@@ -72,7 +72,7 @@ def read_csv(path: Path, table: TableSchema) -> Iterator[pa.Table]:
                 yield _table(table, start, [from_text(texts[column.name], column.type) for column in table.columns])
                 start += batch.num_rows
     except (pa.ArrowException, KeyError) as exc:
-        raise _damaged(path, exc) from exc
+        raise damaged(path, exc) from exc
 
 
 def write_jsonl(batches: Iterable[pa.Table], table: TableSchema, path: Path) -> None:
@@ -92,15 +92,15 @@ def write_jsonl(batches: Iterable[pa.Table], table: TableSchema, path: Path) -> 
 
 
 def read_jsonl(path: Path, table: TableSchema) -> Iterator[pa.Table]:
-    """The rows of `write_jsonl`; raises `IntegrityError` for a value of another type."""
+    """The rows of `write_jsonl`; what is not mentioned is NULL. Raises `IntegrityError` for a value of another type."""
     with open(path, encoding="utf-8", newline="\n") as file:
         start = 0
         while lines := file.readlines(1 << 24):
             try:
                 objects = [parse_json(line) for line in lines]
-                values = {name: [item[name] for item in objects] for name in table.column_names}
-            except (ValueError, KeyError, TypeError) as exc:
-                raise _damaged(path, exc) from exc
+                values = {name: [item.get(name) for item in objects] for name in table.column_names}
+            except (ValueError, AttributeError) as exc:
+                raise damaged(path, exc) from exc
             yield _table(table, start, [from_plain(values[column.name], column.type) for column in table.columns])
             start += len(lines)
 
@@ -130,7 +130,7 @@ def read_sql(path: Path, table: TableSchema) -> Iterator[pa.Table]:
         try:
             connection.executescript(path.read_bytes().decode("utf-8"))
         except sqlite3.Error as exc:
-            raise _damaged(path, exc) from exc
+            raise damaged(path, exc) from exc
         yield from of_connection(connection, table)
 
 
@@ -146,9 +146,9 @@ def read_parquet(path: Path, table: TableSchema) -> Iterator[pa.Table]:
         try:
             with pq.ParquetFile(file) as opened:
                 for batch in opened.iter_batches(_BATCH):
-                    yield pa.Table.from_batches([batch]).cast(arrow_schema(table))
+                    yield pa.Table.from_batches([batch]).select(table.column_names).cast(arrow_schema(table))
         except (pa.ArrowException, OSError, ValueError, KeyError) as exc:
-            raise _damaged(file, exc) from exc
+            raise damaged(file, exc) from exc
 
 
 FORMATS: Final[Mapping[str, Format]] = {
@@ -224,5 +224,6 @@ def _table(table: TableSchema, start: int, columns: Sequence[Parsed]) -> pa.Tabl
     return pa.Table.from_arrays(arrays, schema=arrow_schema(table))
 
 
-def _damaged(path: Path, exc: Exception) -> IntegrityError:
+def damaged(path: Path, exc: Exception) -> IntegrityError:
+    """What is wrong with a file that is no such file."""
     return IntegrityError(f"{path} cannot be read: {exc}", hint="Run `tdv checkout` to write it anew.", path=str(path))

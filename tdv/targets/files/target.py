@@ -119,6 +119,12 @@ class FilesTarget:
     def has(self, table: str) -> bool:
         return self._file(self.path, table)[1].exists()
 
+    def as_found(self, table: TableSchema) -> TableSchema:
+        from tdv.targets.files.columns import as_found
+
+        known, path = self._file(self.path, table.name)
+        return as_found(known, path, table)
+
     def inspect(self) -> DatasetSchema:
         raise UsageError(
             f"{self.shown} is a directory: files do not tell keys and references",
