@@ -46,6 +46,15 @@ def test_wrapped_lines_fit_and_keep_every_word(words: list[str], width: int) -> 
     assert "".join("".join(lines).split()) == "".join(text.split())
 
 
+@given(st.text("ab\\", max_size=30), st.text("ab\\", max_size=30), st.integers(20, 40))
+def test_both_sides_of_a_change_are_cut_so_that_they_differ(before: str, after: str, width: int) -> None:
+    start = "x" * 50
+    text = cut(Sides(start + before, start + after), width)
+    one, _, other = text.partition(" → ")
+    assert (one == other) is (before == after)
+    assert cell_len(text) <= width
+
+
 def test_a_word_that_is_broken_keeps_its_escapes_whole() -> None:
     for width in range(14, 40):
         lines = wrapped("the name " + "\\u202e" * 30, width, "    ")

@@ -33,7 +33,7 @@ def print_table(table: TableReport) -> None:
     if table.statistics:
         _print_statistics(table)
         return
-    rows = rows_told_apart(table.rows)
+    rows = rows_told_apart(table.rows, _WIDEST)
     _print_whole(table, [row for row in rows if row.kind != "changed"])
     _print_cells([(row, {name: (name, name) for name in row.before or ()}) for row in rows if row.kind == "changed"])
     _print_left_out(table.left_out, "more row" if rows else "row")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final, NamedTuple
 
+from tdv.faces.cells import from_the_difference
 from tdv.faces.text import whole
 
 GAP: Final = "  "
@@ -36,7 +37,11 @@ def cut(cell: str | Sides, width: int) -> str:
         return text
     if isinstance(cell, Sides) and width >= len(_ARROW) + 4:
         room = fitted([cell_len(side) for side in cell], width - len(_ARROW) + len(GAP), narrowest=2)
-        return _ARROW.join(cut(side, wide) for side, wide in zip(cell, room, strict=True))
+        shown = [cut(side, wide) for side, wide in zip(cell, room, strict=True)]
+        if shown[0] == shown[1] and cell.before != cell.after:
+            apart = from_the_difference(cell.before, cell.after, min(room) // 4)
+            shown = [cut(side, wide) for side, wide in zip(apart, room, strict=True)]
+        return _ARROW.join(shown)
     head = set_cell_size(text, width - 1).rstrip() if width > 1 else ""
     return f"{text[: whole(text, len(head))]}…"[:width]
 

@@ -45,4 +45,5 @@ def redacted(schema: TableSchema, row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _quoted(value: str) -> str:
-    return "'" + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in value[: _LONGEST + 1]) + "'"
+    shown = value[: _LONGEST + 1].replace("\\", "\\\\")
+    return "'" + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown) + "'"

@@ -209,7 +209,7 @@ def _note(page: _Page, text: str) -> None:
 
 def _blocks(table: TableReport) -> Iterator[tuple[list[str], int]]:
     """Lines that belong together, and how many rows they show."""
-    rows = rows_told_apart(table.rows)
+    rows = rows_told_apart(table.rows, WIDEST)
     whole = [row for row in rows if row.kind != "changed"]
     if whole:
         names = list(dict.fromkeys(name for row in whole for name in (row.after or row.before or {})))

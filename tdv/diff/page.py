@@ -209,7 +209,7 @@ def _rows(table: TableReport) -> Iterator[str]:
     shown = {name: " class='number'" if table.is_numeric(name) else "" for name in names[:_COLUMNS]}
     yield "<div class='scroll'><table class='rows'><thead><tr><th class='sign'>"
     yield "".join(f"<th{style}>{escaped(name)}" for name, style in shown.items()) + "</tr></thead><tbody>"
-    for row in rows_told_apart(table.rows):
+    for row in rows_told_apart(table.rows, WIDEST):
         cells = "".join(f"<td{style}>{_cell(row, name)}" for name, style in shown.items())
         yield f"<tr data-kind='{row.kind}'><td class='sign {row.kind}'>{_SIGNS[row.kind]}{cells}</tr>"
     yield "</tbody></table></div>"

@@ -29,6 +29,8 @@ from tdv.model.types import LogicalType
 _BINS: Final = 20
 _VALUES: Final = 12
 """More different values than this get no bar each."""
+_DIGITS: Final = (6, 9, 16)
+"""Of labels, and letters of the time of day; more where two classes would read the same."""
 _CELLS: Final = 1 << 19
 _SCALED: Final = frozenset({"int16", "int32", "int64", "float64", "decimal", "date", "timestamp", "timestamptz"})
 _NAMED: Final = frozenset({"bool", "string"})
@@ -178,8 +180,11 @@ def _labels(edges: npt.NDArray[np.float64], kind: LogicalType, *, is_whole: bool
     starts, ends = edges[:-1], edges[1:]
     if is_whole:
         starts, ends = np.ceil(starts), np.append(np.ceil(ends[:-1]) - 1, np.floor(ends[-1]))
-    for start, end in zip(starts, ends, strict=True):
-        yield _label(float(start), kind), _label(float(end), kind)
+    for digits in _DIGITS:
+        begun, ended = ([_label(float(edge), kind, digits) for edge in side] for side in (starts, ends))
+        if len(set(begun)) == len(begun):
+            break
+    yield from zip(begun, ended, strict=True)
 
 
 def _numbers(values: _Values, name: str, kind: LogicalType) -> Iterator[npt.NDArray[np.float64]]:
@@ -208,12 +213,12 @@ def _count(arrays: Iterable[npt.NDArray[np.float64]], low: float, high: float, b
     return total
 
 
-def _label(value: float, kind: LogicalType) -> str:
+def _label(value: float, kind: LogicalType, digits: int) -> str:
     if kind.name == "date":
         return str(to_text(pa.array([int(value)], pa.int32()).cast(pa.date32()), kind)[0].as_py())
     if kind.name.startswith("timestamp"):
-        return str(to_text(pa.array([int(value)], pa.int64()).cast(arrow_type(kind)), kind)[0].as_py())[:16]
-    return f"{value:.6g}"
+        return str(to_text(pa.array([int(value)], pa.int64()).cast(arrow_type(kind)), kind)[0].as_py())[: 10 + digits]
+    return f"{value:.{digits}g}"
 
 
 def _distance(bars: tuple[Bar, ...]) -> float | None:

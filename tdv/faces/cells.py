@@ -48,7 +48,7 @@ def sides(before: Any, after: Any, widest: int) -> tuple[Spelled, ...]:
         one, other = letters_text(before), letters_text(after)
     if one == other:  # a number, a moment or JSON, and the text that reads as it
         one, other = _quoted(before), _quoted(after)
-    return _from_the_difference(one, other) if cut(one, widest) == cut(other, widest) else (one, other)
+    return from_the_difference(one, other) if cut(one, widest) == cut(other, widest) else (one, other)
 
 
 def value_texts(values: Sequence[Any], widest: int) -> tuple[Spelled, ...]:
@@ -66,8 +66,12 @@ def fact_texts(facts: Sequence[Mapping[str, Any]], name: str, widest: int) -> tu
 
 def key_text(key: Mapping[str, Any]) -> Spelled:
     """``id=7 lang=de``; texts with an equals sign are in quotes."""
-    texts = {n: _quoted(v) if isinstance(v, str) and "=" in v else cell_text(v) for n, v in key.items()}
-    return Spelled(" ".join(f"{named(name)}={text}" for name, text in texts.items()))
+    return Spelled(" ".join(f"{named(name)}={_part(value)}" for name, value in key.items()))
+
+
+def _part(value: Any) -> Spelled:
+    is_taken_wrong = isinstance(value, str) and not isinstance(value, Spelled) and "=" in value
+    return _quoted(value) if is_taken_wrong else cell_text(value)
 
 
 def line_text(row: Sequence[tuple[str, Any]]) -> str:
@@ -79,12 +83,12 @@ def _quoted(value: Any) -> Spelled:
     return Spelled(visible(_json(value)))
 
 
-def _from_the_difference(before: str, after: str) -> tuple[Spelled, Spelled]:
-    pairs = zip(before, after, strict=False)
-    same = next((n for n, (one, other) in enumerate(pairs) if one != other), min(len(before), len(after)))
-    length = max(0, same - _CONTEXT)
-    start = min(whole(before, length), whole(after, length))
-    return Spelled(f"…{before[start:]}"), Spelled(f"…{after[start:]}")
+def from_the_difference(one: str, other: str, context: int = _CONTEXT) -> tuple[Spelled, Spelled]:
+    """Two texts from `context` letters before the first that differs."""
+    pairs = enumerate(zip(one, other, strict=False))
+    same = next((at for at, (here, there) in pairs if here != there), min(len(one), len(other)))
+    start = min(whole(text, max(0, same - context)) for text in (one, other))
+    return (Spelled(f"…{one[start:]}"), Spelled(f"…{other[start:]}")) if start else (Spelled(one), Spelled(other))
 
 
 def _json(value: Any) -> str:

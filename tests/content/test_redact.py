@@ -26,6 +26,7 @@ def test_shown_value_is_short_and_harmless() -> None:
     assert shown(NAME, b"\x00") == "b'\\x00'"
     assert len(shown(NAME, "x" * 1000)) == 80
     assert shown(NAME, "a\x1b[2J\u202e\n") == "'a\\x1b[2J\\u202e\\n'"
+    assert shown(NAME, "a\\n") == "'a\\\\n'", "which is no line break"
 
 
 def test_column_that_was_found_to_hold_nothing_private_is_shown() -> None:

@@ -2,6 +2,7 @@
 
 import io
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from tdv.diff.cells import unequal
 from tdv.diff.markdown import markdown
 from tdv.diff.page import page
 from tdv.diff.report import report
-from tdv.faces.cells import cell_text, letters_text, line_text, sides
+from tdv.faces.cells import cell_text, key_text, letters_text, line_text, sides
 from tdv.faces.text import cut, folded
 from tdv.model.cell import Document, json_form
 from tdv.model.diff import TableChange
@@ -235,3 +236,43 @@ def test_facts_that_one_state_lacks_read_otherwise_than_those_that_stay(
         assert "- → 0.0" in text
         assert "- → Infinity" in text
         assert "inf\n" not in text
+
+
+@pytest.mark.parametrize("key", [(), ("name",)])
+def test_rows_whose_keys_begin_alike_are_shown_from_where_they_differ(
+    key: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["x" * 100 + end for end in ("a", "b", "ba")]
+    rows = [RowChange("added", {"name": name} if key else {}, None, {"name": name, "age": 1}) for name in names]
+    rows.append(RowChange("removed", {"name": "y"} if key else {}, {"name": "y", "age": 1}))
+    table = TableReport("t", TableChange(3, 1, 0, {}), 1, 3, key, ("name", "age"), tuple(rows))
+    told = DiffReport("shop", "a", "b", (), (), (table,))
+    print_report(told)
+    for text in (capsys.readouterr().out, rendered(markdown([told])).text):
+        words = text.split()
+        assert {f"…{'x' * 10}a", f"…{'x' * 9}b", f"…{'x' * 9}ba"} <= set(words)
+        assert "…y" not in text
+
+
+def test_parts_of_a_key_are_told_apart() -> None:
+    assert told_apart(*(key_text(key) for key in ({"a": "1 b=2", "b": "3"}, {"a": "1", "b": "2 b=3"})))
+    assert key_text({"a": "\u00e9=", "b": letters_text("\u00e9=")}) == 'a="\u00e9=" b=\\u00e9='
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("float64", [1_000_000.1, 1_000_000.5]),
+        ("timestamp", [datetime(2026, 1, 1), datetime(2026, 1, 1, 0, 0, 1)]),
+    ],
+)
+def test_classes_of_a_histogram_that_lie_close_have_labels_of_their_own(
+    tmp_path: Path, kind: str, values: list[Any]
+) -> None:
+    schema = TableSchema("t", (column("id", "int64"), column("size", kind)), key=("id",))
+    old, new = (
+        snapshot(tmp_path / str(number), {schema: {"id": [1, 2], "size": sizes}})
+        for number, sizes in enumerate((values, values[::-1]))
+    )
+    (table,) = report(old, new, ("a", "b"), ReportOptions(statistics=True)).tables
+    assert told_apart(*(bar.label for bar in table.statistics[0].bars))
