@@ -77,6 +77,6 @@ def test_no_line_is_longer_than_the_terminal(repo: RepositoryBuilder) -> None:
             assert max(map(cell_len, lines)) <= columns, lines
     narrow, wide = on_a_terminal(made, 60, "diff"), made.tdv("diff", expect=0).stdout
     assert "A girl wa" in narrow
-    assert narrow.count(" → A ") == wide.count(" → A ") == 10, "both sides of a change are seen"
+    assert narrow.count(" → …rits!") == wide.count(" → A ") == 10, "both sides of a change are seen, and differ"
     assert "…" in narrow
     assert on_a_terminal(made, 300, "-q", "diff") == wide, "without the seconds that a slow machine tells"
