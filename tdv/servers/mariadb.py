@@ -88,6 +88,8 @@ def _started(programs: Path, options: Options) -> Server:
 def _initialise(installer: Path, directory: Path, account: Account) -> None:
     words = ["--no-defaults", f"--datadir={directory / 'data'}", "--skip-test-db", "--skip-name-resolve"]
     words += ["--auth-root-authentication-method=normal", "--innodb-flush-method=nosync"]
+    # A server that starts removes the temporary tables of any other that shares the directory of these.
+    words += [f"--tmpdir={directory}"]
     run([installer, *words], directory, account)
 
 

@@ -8,18 +8,22 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from typing import Final
 
 from tdv.errors import TargetError
 from tdv.servers.private import Account
 
+_LINES: Final = 3
+
 
 def run(command: list[str | Path], directory: Path, account: Account) -> str:
-    """What a program prints; raises `TargetError` with its last line when it fails."""
+    """What a program prints; raises `TargetError` with the last lines of its complaint when it fails."""
     environment = {"LC_ALL": "C", "PATH": os.defpath, "HOME": str(directory)}
     done: subprocess.CompletedProcess[str] = subprocess.run(
         command, cwd=directory, env=environment, capture_output=True, check=False, text=True, **account.options
     )
     if done.returncode != 0:
-        lines = done.stderr.strip().splitlines() or ["it says nothing"]
-        raise TargetError(f"{command[0]} failed: {lines[-1]}", hint="Look at free space, memory and rights.")
+        # The last one alone may be that it gives up.
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()][-_LINES:] or ["it says nothing"]
+        raise TargetError(f"{command[0]} failed: {' / '.join(lines)}", hint="Look at free space, memory and rights.")
     return done.stdout

@@ -10,6 +10,7 @@ import pytest
 from tdv.errors import PluginMissing
 from tdv.servers import mariadb
 from tdv.servers.mariadb import serve
+from tdv.servers.private import Account
 from tdv.servers.server import Options
 from tests.targets.servers import missing, run_mysql
 
@@ -34,6 +35,19 @@ def test_server_answers_and_is_gone_afterwards(programs: Path, port: int | None)
     assert not server.directory.exists()
     with pytest.raises(pymysql.err.OperationalError):
         run_mysql(server.url, "SELECT 1")
+
+
+def test_start_leaves_the_temporary_tables_of_other_servers_alone(programs: Path) -> None:
+    """A server removes all that lie in its directory for temporary tables: two that share one break each other."""
+    account = Account.choose()
+    theirs = Path("/tmp", f"#sql-temptable-tdv-{os.urandom(4).hex()}.MAD")
+    theirs.touch()
+    os.chown(theirs, account.user, account.group)
+    try:
+        with serve(programs, Options(port=None)):
+            assert theirs.exists()
+    finally:
+        theirs.unlink(missing_ok=True)
 
 
 def test_programs_are_looked_for_in_the_given_path_first(programs: Path, tmp_path: Path) -> None:
