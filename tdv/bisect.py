@@ -100,8 +100,9 @@ class _Search:
         version = self._versions[index]
         code = self._attempt(version)
         if not 0 <= code <= _WORST:
+            ended = f"was killed by signal {-code}" if code < 0 else f"ended with {code}"
             raise Refused(
-                f"The command ended with {code} at {self._dataset}@v{version}, so that nothing can be said about it",
+                f"The command {ended} at {self._dataset}@v{version}, so that nothing can be said about it",
                 hint="0 means good, 125 that it cannot be judged, any other up to 127 bad.",
                 version=version,
                 exit_code=code,

@@ -95,9 +95,18 @@ def test_finds_the_release_that_broke_a_command(shop: Repository) -> None:
 
 def test_range_and_bounds_narrow_the_search(shop: Repository) -> None:
     outcome = shop.tdv_process("bisect", "shop@<3", "--", *no_one_above_90())
-    assert (outcome.exit_code, outcome.stdout.splitlines()[-1]) == (0, "No version of shop is bad.")
+    said = "shop@v2.0.0 is good, the newest that was tried: no bad version was found"
+    assert (outcome.exit_code, outcome.stdout.splitlines()[-1]) == (0, said)
     outcome = shop.tdv_process("bisect", "--good", "v2.0.0", "--bad", "3.0.0", "--json", "--", *no_one_above_90())
     assert [trial["version"] for trial in outcome.json()["trials"]] == ["3.0.0"]
+
+
+@pytest.mark.parametrize(("code", "said"), [(1, "may fail for another reason than the data"), (127, "is not found")])
+def test_command_that_fails_with_every_version_is_doubted(shop: Repository, code: int, said: str) -> None:
+    outcome = shop.tdv_process("bisect", "--", "sh", "-c", f"exit {code}")
+    assert outcome.exit_code == 1
+    assert said in outcome.stderr
+    assert said not in shop.tdv_process("bisect", "--good", "v1.0.0", "--", "sh", "-c", f"exit {code}").stderr
 
 
 def test_target_is_the_one_named(shop: Repository) -> None:

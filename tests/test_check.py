@@ -521,7 +521,10 @@ def test_project_below_the_top_of_its_repository(tmp_path: Path) -> None:
 
 
 def test_unknown_base_is_not_found(branch: Repository) -> None:
-    assert branch.tdv("check", "--base", "nowhere").exit_code == 10
+    assert "--base origin/" not in branch.tdv("check", "--base", "nowhere", expect=10).stderr
+    branch.git("remote", "add", "origin", "elsewhere")
+    assert "--base origin/nowhere" in branch.tdv("check", "--base", "nowhere", expect=10).stderr
+    branch.git("remote", "remove", "origin")
     assert branch.tdv("check").exit_code == 2
 
 

@@ -22,7 +22,7 @@ def test_commands_work_as_printed(tmp_path: Path) -> None:
     assert "git checkout --theirs -- datasets/shop/releases/1.1.0.yaml (or --ours), then tdv merge" in outcome.stdout
     assert "merged    datasets/shop/releases/1.1.0.yaml\nmerged    CHANGELOG.md" in outcome.stdout
     assert "shop@v1.2.0  minor since v1.1.0" in outcome.stdout
-    assert "No version of shop is bad." in outcome.stdout
+    assert "is good, the newest that was tried" in outcome.stdout
 
 
 def test_every_rule_is_explained() -> None:

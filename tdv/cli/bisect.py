@@ -46,11 +46,20 @@ def command(
         return int(found.first_bad is not None)
     terminal.table(("", ""), [(f"v{trial.version}", trial.verdict) for trial in found.trials])
     if found.first_bad is None:
-        terminal.out(f"No version of {found.dataset} is bad.")
+        terminal.out(f"{found.dataset}@v{found.last_good} is good, the newest that was tried: no bad version was found")
         return 0
     after = f", v{found.last_good} is good" if found.last_good else ""
     terminal.out(f"{found.dataset}@v{found.first_bad} is the first bad version{after}")
     if found.doubtful:
         named = ", ".join(f"v{version}" for version in found.doubtful)
         terminal.note(f"It may as well be {named}: {counted(len(found.doubtful), 'version')} could not be judged.")
+    if found.last_good is None and good is None:
+        terminal.note(_doubt({trial.exit_code for trial in found.trials}))
     return 1
+
+
+def _doubt(codes: set[int]) -> str:
+    """What to think of a command that failed with every version."""
+    if codes <= {126, 127}:
+        return "It ended with 126 or 127 each time, as shells do where a program is not found or cannot be run."
+    return "No version that was tried is good: the command may fail for another reason than the data."

@@ -96,7 +96,7 @@ def _sizes(table: TableReport) -> str:
 def _findings(report: DiffReport) -> Iterator[str]:
     if not report.findings:
         return
-    yield "<h2>Why this version</h2><div class='scroll'><table><tbody>"
+    yield "<h2>Why this version</h2><div class='scroll reasons'><table><tbody>"
     for finding in sorted(report.findings, key=lambda finding: -LEVELS.index(finding.level)):
         place = ".".join(part for part in (finding.table, finding.column) if part)
         yield (

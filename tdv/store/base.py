@@ -55,10 +55,10 @@ def changed_since(git: Git, commit: str) -> tuple[str, ...]:
 def _tip(git: Git, name: str) -> str:
     try:
         return git.resolve(name)
-    except NotFound:
+    except NotFound as exc:
         remote, _, branch = name.partition("/")
         if not branch or remote not in git.remotes():
-            raise
+            raise _with_remote(git, name, exc) from exc
     depth = ["--depth=1"] if git.is_shallow() else []
     spec = f"+refs/heads/{branch}:refs/remotes/{name}"
     try:
@@ -70,6 +70,15 @@ def _tip(git: Git, name: str) -> str:
             revision=name,
         ) from exc
     return git.resolve(name)
+
+
+def _with_remote(git: Git, name: str, problem: NotFound) -> NotFound:
+    """The problem with a hint at the branch of the remote: a clone of one branch has no other one of its own."""
+    remote = git.default_remote()
+    if remote is None:
+        return problem
+    hint = f"A branch of the remote is written --base {remote}/{name}. {problem.hint}"
+    return NotFound(problem.message, hint=hint, revision=name)
 
 
 def _recorded_parents(git: Git, commit: str) -> set[str]:

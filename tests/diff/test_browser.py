@@ -5,11 +5,13 @@ import hashlib
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tdv.diff.page import page
+from tdv.model.diff import Finding
 from tests.diff.faces import hostile
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -48,16 +50,27 @@ def shown(file: Path, text: str, width: int) -> str:
     return done.stdout
 
 
+def with_script(text: str, script: str) -> str:
+    """The page with another script that it lets run."""
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    text = re.sub(r"script-src ", f"script-src 'sha256-{digest}' ", text, count=1)
+    return text.replace("</body>", f"<script>{script}</script></body>")
+
+
 @pytest.mark.parametrize("width", [500, 1300])
 def test_filters_work_and_nothing_is_wider_than_the_window(tmp_path: Path, width: int) -> None:
-    text = page([hostile(tmp_path)])
-    digest = base64.b64encode(hashlib.sha256(TYPING.encode()).digest()).decode()
-    text = re.sub(r"script-src ", f"script-src 'sha256-{digest}' ", text, count=1)
-    found = shown(tmp_path / "page.html", text.replace("</body>", f"<script>{TYPING}</script></body>"), width)
+    found = shown(tmp_path / "page.html", with_script(page([hostile(tmp_path)]), TYPING), width)
     title = re.search(r"<title>(.*?)</title>", found)
     assert title is not None
     # 12 rows; the text stands in two changed ones, and unticking "changed" leaves the one that was added.
     assert title[1] == "seen 12 2 0 1 wide false"
+
+
+def test_many_reasons_leave_the_first_screen_to_the_rows(tmp_path: Path) -> None:
+    found = Finding("cell-changed", "patch", "wide", "12 values changed", "column")
+    report = replace(hostile(tmp_path), findings=(found,) * 100)
+    high = "document.title = document.querySelector('.reasons').clientHeight < 400 ? 'low' : 'high'"
+    assert "<title>low</title>" in shown(tmp_path / "page.html", with_script(page([report]), high), 1000)
 
 
 def test_other_scripts_do_not_run(tmp_path: Path) -> None:
