@@ -323,6 +323,34 @@ def test_hosts_of_this_machine_are_one() -> None:
 
 
 @pytest.mark.parametrize(
+    ("url", "one"),
+    [
+        # What the drivers make of them: libpq lets options win, redis-py those for the database only.
+        ("postgresql://h/other?dbname=app", "postgresql://h/app"),
+        ("postgresql://h:1/app?port=2", "postgresql://h:2/app"),
+        ("postgresql://other:7/app?host=h", "postgresql://h:7/app"),
+        ("postgresql://a:1,b:2/app?port=3", "postgresql://b:3,a:3/app"),
+        ("postgresql://app@h", "postgresql://h/app"),
+        ("redis://h/06", "redis://h/6"),
+        ("redis://h/0/6", "redis://h/6"),
+        ("redis://h/5?db=6&db=7", "redis://h/6"),
+        ("redis://h/app", "redis://h"),
+        ("redis://h:1/6?host=other&port=2", "redis://h:1/6"),
+        ("redis:///6?host=h&port=2", "redis://h:2/6"),
+        ("mysql://h/app?host=other", "mysql://h/app"),
+        ("mysql://other/app?unix_socket=/run/socket", "mysql://localhost/app"),
+        ("mongodb://h/app?host=other", "mongodb://h/app"),
+    ],
+)
+def test_options_of_a_url_hide_no_database(url: str, one: str) -> None:
+    assert identity(url) == identity(one)
+
+
+def test_option_that_the_driver_ignores_hides_no_host() -> None:
+    assert hosts("mysql://db.prod.example/app?host=localhost") == ("db.prod.example",)
+
+
+@pytest.mark.parametrize(
     ("url", "shown"),
     [
         ("postgresql://user:s3cret@host:5432/db", "postgresql://host:5432/db"),

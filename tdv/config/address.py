@@ -29,8 +29,6 @@ _SUFFIXES: Final = {
 }
 _SYNONYMS: Final = {"postgres": "postgresql", "mariadb": "mysql", "rediss": "redis"}
 _PORTS: Final = {"postgresql": "5432", "mysql": "3306", "mongodb": "27017", "redis": "6379"}
-_DATABASES: Final = {"redis": "0"}
-"""What a URL without a database means."""
 _THIS_HOST: Final = frozenset({"", "localhost", "127.0.0.1", "::1", "0.0.0.0"})
 _SECRET: Final = r"(?i)(^|&)([^&=]*(?:password|passwd|pwd|secret|token|key)[^&=]*)=[^&]*"
 
@@ -70,8 +68,7 @@ def identity(url: str) -> frozenset[str]:
     engine = _engine(parts.scheme)
     if engine in FILES:
         return frozenset({f"{engine} {os.path.realpath(unquote(_written_path(parts)))}"})
-    database = unquote(parts.path.strip("/")) or _option(parts, "dbname") or _option(parts, "db")
-    database = database or _DATABASES.get(engine, "")
+    database = _database(parts, engine)
     return frozenset(f"{engine} {host} {database}" for host in _hosts_and_ports(parts, engine))
 
 
@@ -155,16 +152,51 @@ def _option(parts: SplitResult, name: str) -> str | None:
     return found[-1] if found else None
 
 
+def _database(parts: SplitResult, engine: str) -> str:
+    """The database as the driver of the engine finds it."""
+    path = unquote(parts.path.strip("/"))
+    if engine == "postgresql":
+        # libpq lets an option win, and takes the user's name for a database that is not given.
+        return _option(parts, "dbname") or path or unquote(parts.username or "")
+    if engine == "redis":
+        # redis-py lets the first option win, and reads a number out of a path, else takes 0.
+        return _number(unquote(parse_qs(parts.query).get("db", [path.replace("/", "")])[0]))
+    return path
+
+
+def _number(text: str) -> str:
+    try:
+        return str(int(text))
+    except ValueError:
+        return "0"
+
+
 def _hosts_and_ports(parts: SplitResult, engine: str) -> tuple[str, ...]:
-    """``host:port`` for each host; a host among the options wins, as libpq has it."""
-    given = _option(parts, "hostaddr") or _option(parts, "host") or parts.netloc.rpartition("@")[2]
-    port = _option(parts, "port") or _PORTS.get(engine, "")
-    return tuple(_host_and_port(unquote(text), port) for text in given.split(","))
+    """``host:port`` for each host, as the driver of the engine finds them."""
+    written = [_host_and_port(unquote(text)) for text in parts.netloc.rpartition("@")[2].split(",")]
+    names, ports = [host for host, _ in written], [port for _, port in written]
+    default = _PORTS.get(engine, "")
+    if engine == "postgresql":
+        # Options win, as libpq has it; one port is that of all hosts.
+        named = _option(parts, "hostaddr") or _option(parts, "host")
+        names = [_host_and_port(host)[0] for host in named.split(",")] if named else names
+        ports = (_option(parts, "port") or ",".join(ports)).split(",")
+        ports = ports if len(ports) == len(names) else ports[:1] * len(names)
+    elif engine == "redis":
+        names = [_host_and_port(_option(parts, "host") or "")[0]] if names == [""] else names
+        ports = [_option(parts, "port") or ""] if ports == [""] else ports
+    elif engine == "mysql" and _option(parts, "unix_socket"):
+        names = [""]
+    return tuple(f"{_named(host)}:{port or default}" for host, port in zip(names, ports, strict=True))
 
 
-def _host_and_port(text: str, port: str) -> str:
-    """``host:port`` in lower case; ``[::1]:5432`` and a bare IPv6 address work, every name of this machine is one."""
+def _host_and_port(text: str) -> tuple[str, str]:
+    """Host and port, "" where there is none; ``[::1]:5432`` and a bare IPv6 address work."""
     match = re.fullmatch(r"\[(.*)\](?::([0-9]+))?|([^:]*)(?::([0-9]+))?", text)
-    host, own = (match[1] or match[3] or "", match[2] or match[4]) if match else (text, None)
+    return (match[1] or match[3] or "", match[2] or match[4] or "") if match else (text, "")
+
+
+def _named(host: str) -> str:
+    """A host in lower case; every name of this machine is one."""
     is_here = host.lower() in _THIS_HOST or host.startswith("/")
-    return f"{'localhost' if is_here else host.lower().rstrip('.')}:{own or port}"
+    return "localhost" if is_here else host.lower().rstrip(".")
