@@ -18,7 +18,7 @@ from typing import Final
 
 from tdv.errors import CommandNotFound, CommandNotRunnable, UsageError
 
-_PASSED_ON: Final = (signal.SIGTERM, signal.SIGHUP)
+_PASSED_ON: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2)
 _SIGNALLED: Final = 128
 """A command that a signal ended has this exit code plus the signal's number, as in a shell."""
 
@@ -42,17 +42,22 @@ def require(words: Sequence[str]) -> None:
 
 def run(command: Command) -> int:
     """Runs the command with this process's streams; raises `CommandNotFound` or `CommandNotRunnable`."""
+    with _outliving() as child:
+        process = _started(command)
+        child.is_at_work(process)
+        code = process.wait()
+    return code if code >= 0 else _SIGNALLED - code
+
+
+def _started(command: Command) -> subprocess.Popen[bytes]:
     try:
-        process = subprocess.Popen(command.words, cwd=command.directory, env=dict(command.environ))
+        return subprocess.Popen(command.words, cwd=command.directory, env=dict(command.environ))
     except FileNotFoundError as exc:
         hint = "Look at its name, at PATH, and at the interpreter that its first line names."
         raise CommandNotFound(f"There is no command {command.words[0]!r}", hint=hint) from exc
     except OSError as exc:
         hint = "Make it executable, or name the program that runs it."
         raise CommandNotRunnable(f"{command.words[0]!r} cannot be run: {exc.strerror}", hint=hint) from exc
-    with _outliving(process):
-        code = process.wait()
-    return code if code >= 0 else _SIGNALLED - code
 
 
 @contextmanager
@@ -74,17 +79,34 @@ def orderly() -> Iterator[None]:
             signal.signal(number, signal.SIG_DFL)
 
 
+class _Child:
+    """The process that signals are passed on to; those that come before it is known wait for it."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._waiting: list[int] = []
+
+    def is_at_work(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        for number in self._waiting:
+            process.send_signal(number)
+
+    def pass_on(self, number: int, frame: FrameType | None) -> None:
+        if self._process is None:
+            self._waiting.append(number)
+        elif number != signal.SIGINT:
+            # The terminal sends an interrupt to both.
+            self._process.send_signal(number)
+
+
 @contextmanager
-def _outliving(process: subprocess.Popen[bytes]) -> Iterator[None]:
-    """Passes on what asks this process to end. The terminal sends an interrupt to both; this one then only waits."""
-
-    def pass_on(number: int, frame: FrameType | None) -> None:
-        process.send_signal(number)
-
-    before = {number: signal.signal(number, pass_on) for number in _PASSED_ON}
-    before[signal.SIGINT] = signal.signal(signal.SIGINT, lambda number, frame: None)
+def _outliving() -> Iterator[_Child]:
+    """Passes on what asks this process to end, from before the command begins; what is ignored stays so for both."""
+    child = _Child()
+    heard = [number for number in (*_PASSED_ON, signal.SIGINT) if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, child.pass_on) for number in heard}
     try:
-        yield
+        yield child
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

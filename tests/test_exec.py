@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tdv.exec import Command, run
 from tests.repository import Repository
 from tests.shop import released_shop
 
@@ -107,6 +110,41 @@ def test_signal_reaches_the_command_and_the_database_is_removed(shop: Repository
     process.send_signal(signal.SIGTERM)
     assert process.wait() == 128 + signal.SIGTERM
     assert leavings(shop) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGUSR1, signal.SIGUSR2])
+def test_signal_that_comes_while_the_command_begins_reaches_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    class Begun(subprocess.Popen[bytes]):
+        """As if the signal came as soon as the command runs."""
+
+        def __init__(self, *words: Any, **options: Any) -> None:
+            super().__init__(*words, **options)
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(subprocess, "Popen", Begun)
+    before = signal.getsignal(number)
+    signal.signal(number, lambda number, frame: None)
+    try:
+        code = run(Command([sys.executable, "-c", "import time; time.sleep(60)"], tmp_path, os.environ))
+    finally:
+        signal.signal(number, before)
+    assert code == 128 + number
+
+
+def test_receipt_counts_the_rows_of_a_scenario(shop: Repository) -> None:
+    code = "import json, os; print(json.loads(os.environ['TDV_RECEIPT'])['releases'][0]['tables'])"
+    words = ["exec", "shop@^1", "--scenario", "retry", "--", sys.executable, "-c", code]
+    done = shop.tdv_process(*words, expect=0)
+    assert done.stdout == "{'users': {'rows': 1}, 'orders': {'rows': 2}}\n"
+    assert "3 rows in 2 tables" in done.stderr
+
+
+def test_refusal_names_no_option_of_another_command(shop: Repository) -> None:
+    shop.write({"tdv.yaml": shop.read("tdv.yaml").replace("targets:\n", f"targets:\n  {LIVE}\n")})
+    outcome = shop.tdv("exec", "--target", "live", "--", "true", expect=11)
+    assert "`tdv checkout --dry-run` shows what would happen" in outcome.stderr
 
 
 def test_command_that_a_signal_ends_has_the_code_of_a_shell(shop: Repository) -> None:

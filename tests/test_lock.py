@@ -189,11 +189,17 @@ def test_checkout_without_a_lock_resolves(project: Repository) -> None:
     assert keys(project) == [3]
 
 
-def test_checkout_of_a_release_that_does_not_fit_names_one_that_does(project: Repository) -> None:
+def test_checkout_of_a_release_that_does_not_fit_names_one_that_does(
+    project: Repository, monkeypatch: pytest.MonkeyPatch
+) -> None:
     outcome = project.tdv("checkout", "shop@v2.0.0", "--app", "1.4", expect=12)
     assert "No release of shop in v2.0.0 fits app 1.4: v2.0.0 serves app >=2, not 1.4" in outcome.stderr
     assert "shop@v1.1.0" in outcome.stderr
     assert "--ignore-compat" in outcome.stderr
+    monkeypatch.setenv("TDV_APP_VERSION", "1.4")
+    for words in (["exec", "shop@v2.0.0", "--", "true"], ["health", "app.db", "shop@v2.0.0"]):
+        refused = project.tdv(*words, expect=12)
+        assert "--ignore-compat" not in refused.stderr
     project.tdv("checkout", "shop@v2.0.0", "--app", "1.4", "--ignore-compat", expect=0)
     assert keys(project) == [3]
 

@@ -72,7 +72,7 @@ class _Attempt:
 
     def _restore(self, asked: restores.CheckoutWish, version: str) -> None:
         try:
-            restores.checkout(self.ports, asked, self.moment, self.execution_id)
+            restores.restore(self.ports, asked, self.moment, self.execution_id)
         except DataError as exc:
             raise DataError(
                 f"{self.dataset}@v{version} cannot be restored: {exc.message}", hint=self._without(version)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 from tdv import cleanup as cleaning
 from tdv.config.address import server
 from tdv.errors import TargetError
-from tdv.model.receipt import Receipt
+from tdv.model.receipt import Receipt, ReceiptRelease
 from tdv.project import restores
-from tdv.project.databases import LOCAL, Databases, DatabaseWish
+from tdv.project.databases import LOCAL, Database, Databases, DatabaseWish
 from tdv.project.ports import now
 from tdv.targets import owned, runs
 from tdv.targets.registry import open_target
@@ -68,8 +68,8 @@ def execute(ports: Ports, wish: ExecWish, execution_id: str, announce: Announce)
         start = perf_counter()
         database = databases.create(wish.database)
         _, notes = databases.describe(wish.database)
-        releases, seconds = tuple(database.releases.values()), perf_counter() - start
-        receipt = Receipt(releases, database.shown, "cloned", execution_id, seconds, notes=notes)
+        seconds = perf_counter() - start
+        receipt = Receipt(_releases(ports, database), database.shown, "cloned", execution_id, seconds, notes=notes)
         try:
             announce(receipt)
             return _run(ports, wish, database.url, receipt)
@@ -78,6 +78,16 @@ def execute(ports: Ports, wish: ExecWish, execution_id: str, announce: Announce)
                 database.keep()
             else:
                 database.drop()
+
+
+def _releases(ports: Ports, database: Database) -> tuple[ReceiptRelease, ...]:
+    """What is in a throwaway; how many rows a scenario has is only known there."""
+    found = tuple(database.releases.values())
+    if all(release.tables for release in found):
+        return found
+    target = open_target(ports.settings.target(database.url), ports.state)
+    held = {item.dataset: item.tables for item in target.held()}
+    return tuple(replace(release, tables=held.get(release.dataset, release.tables)) for release in found)
 
 
 def _in_place(ports: Ports, wish: ExecWish, execution_id: str) -> tuple[str, Receipt]:
@@ -90,7 +100,7 @@ def _in_place(ports: Ports, wish: ExecWish, execution_id: str) -> tuple[str, Rec
         allow_protected=asked.allow_protected,
         directory=asked.directory,
     )
-    return restores.target_of(ports, checkout).url, restores.checkout(ports, checkout, now(), execution_id)
+    return restores.target_of(ports, checkout).url, restores.restore(ports, checkout, now(), execution_id)
 
 
 def _run(ports: Ports, wish: ExecWish, url: str, receipt: Receipt) -> int:

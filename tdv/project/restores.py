@@ -17,7 +17,7 @@ from tdv.errors import Incompatible, Refused, UsageError
 from tdv.project import obtain, resolutions
 from tdv.project.pointing import pointing
 from tdv.project.states import State
-from tdv.project.wanted import Fit, pick
+from tdv.project.wanted import PASSABLE, Fit, pick
 
 if TYPE_CHECKING:
     from tdv.checkout import Wanted
@@ -58,6 +58,17 @@ class Chosen:
 
 
 def checkout(ports: Ports, wish: CheckoutWish, moment: datetime, execution_id: str) -> Receipt:
+    """As `restore`, for who may go on where nothing fits."""
+    try:
+        return restore(ports, wish, moment, execution_id)
+    except Incompatible as problem:
+        if PASSABLE not in problem.facts:
+            raise
+        hint = f"{problem.hint} --ignore-compat goes on all the same."
+        raise Incompatible(problem.message, hint=hint, **problem.facts) from problem
+
+
+def restore(ports: Ports, wish: CheckoutWish, moment: datetime, execution_id: str) -> Receipt:
     """Restores; raises what resolving, opening, protecting and loading raise."""
     from tdv import checkout as verb
     from tdv.targets.registry import open_target
@@ -89,8 +100,7 @@ def choose_for(ports: Ports, wish: CheckoutWish) -> Chosen:
     try:
         found = standing(ports, place)
     except Incompatible as problem:
-        hint = f"{problem.hint} --ignore-compat does not ask."
-        raise Incompatible(problem.message, hint=hint, **problem.facts) from problem
+        raise Incompatible(problem.message, hint=problem.hint, **{PASSABLE: True}, **problem.facts) from problem
     if found is None:
         return choose(ports, wish)
     try:
@@ -168,7 +178,8 @@ def _refuse_protected(place: TargetSettings, wish: CheckoutWish) -> None:
     if place.protected and not (wish.allow_protected or wish.dry_run):
         raise Refused(
             f"{place.name or place.shown} is protected",
-            hint="Add --allow-protected if you mean it; --dry-run shows what would happen.",
+            hint="`tdv checkout` and `tdv exec` take --allow-protected, if you mean it; "
+            "`tdv checkout --dry-run` shows what would happen.",
         )
 
 

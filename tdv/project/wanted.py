@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from tdv.project.ports import Ports
 
 _SHOWN: Final = 3
+PASSABLE: Final = "passable"
+"""The fact of a refusal that a wish with `ignore_compat` does not meet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +117,7 @@ def _resolved(ports: Ports, texts: tuple[str, ...], fit: Fit) -> Picked:
     except Incompatible as problem:
         if wish.need == Need():
             raise
-        raise Incompatible(
-            problem.message, hint=f"{problem.hint} --ignore-compat goes on all the same.", **problem.facts
-        ) from problem
+        raise Incompatible(problem.message, hint=problem.hint, **{PASSABLE: True}, **problem.facts) from problem
     return Picked(with_required(ports, [states.of_release(choice.release) for choice in found.datasets.values()]))
 
 
