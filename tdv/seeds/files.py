@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Final
+from urllib.parse import unquote
 
 import pyarrow as pa
 
@@ -20,7 +21,7 @@ from tdv.documents import Mistakes, did_you_mean, quoted
 from tdv.errors import DocumentError, Problem
 from tdv.model.spec import DatasetSpec, TableSpec
 from tdv.seeds import csv, plain
-from tdv.seeds.places import content, listed, table_of
+from tdv.seeds.places import content, file_stem, listed, table_of
 from tdv.seeds.rows import Rows, typed
 
 DIRECTORY: Final = "seeds"
@@ -84,6 +85,11 @@ def _table(spec: DatasetSpec, path: Path, file: str, mistakes: Mistakes) -> Tabl
     name = table_of(path.stem)
     if name in names:
         return spec.table(name)
+    plainly = unquote(path.stem)
+    if plainly in names:
+        message = f"the seeds of table {quoted(plainly)} are called {file_stem(plainly)}{path.suffix}"
+        mistakes.add(Problem(file, 1, "", message), "Rename it: names of tables are percent-encoded in names of files.")
+        return None
     message = f"the dataset {spec.name} has no table {quoted(path.stem)}{did_you_mean(path.stem, names)}"
     mistakes.add(Problem(file, 1, "", message), "Name the file after the table whose rows it holds.")
     return None

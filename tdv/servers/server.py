@@ -123,11 +123,15 @@ class Running:
             time.sleep(_POLL)
 
     def wait_until_interrupted(self) -> None:
-        """Waits for Ctrl-C, or for the end of the server, whoever ends it."""
+        """Waits for Ctrl-C, or for the end of the server, whoever ends it; raises `TargetError` where it broke down."""
         # A shell starts what runs in the background with the signal ignored; whoever sends it means it.
         signal.signal(signal.SIGINT, signal.default_int_handler)
         with suppress(KeyboardInterrupt):
-            self._process.wait()
+            if status := self._process.wait():
+                raise TargetError(
+                    f"the server broke down with exit code {status}: {self._last_lines()}",
+                    hint="Look at the memory and the space on the disk; its data are gone.",
+                )
 
     def stop(self) -> None:
         """Ends the server and removes its directory."""

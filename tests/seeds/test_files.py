@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -102,6 +103,12 @@ def test_every_mistake_is_named_with_line_and_column(place: Path) -> None:
         "items.csv:5: price: expected a decimal number with at most 6 digits before and 2 after the point, got '1.234'",
         "items.tsv:1: this is no seed",
     ]
+
+
+@pytest.mark.parametrize(("table", "name"), [("öre", "%C3%B6re.csv"), ("order lines", "order%20lines.csv")])
+def test_seed_that_is_not_percent_encoded_is_told_its_name(place: Path, table: str, name: str) -> None:
+    found = problems(place, {f"{table}.csv": "id\n"}, replace(ITEMS, name=table))
+    assert found == [f"{table}.csv:1: the seeds of table {table!r} are called {name}"]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,6 +38,17 @@ def test_server_answers_and_is_gone_afterwards(program: Path) -> None:
             stranger.ping()
         assert server.url.split(":")[2].split("@")[0] not in repr(server)
     assert not server.directory.exists()
+
+
+def test_server_that_breaks_down_is_told(program: Path) -> None:
+    words = [sys.executable, "-m", "tdv", "serve-db", "redis"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        with redis.Redis.from_url(process.stdout.readline().strip()) as client:
+            os.kill(client.info("server")["process_id"], signal.SIGKILL)
+        _, said = process.communicate()
+    assert process.returncode == TargetError.exit_code
+    assert "the server broke down with exit code 137" in said
 
 
 def test_port_of_somebody_else_is_named(program: Path) -> None:
