@@ -32,7 +32,7 @@ _TOGETHER: Final = 100
 class ScriptOptions:
     """`names` are the references of both states, `tables` narrows to some; `reveal` writes private values.
 
-    `rounding` are columns of the older state, each with its table, that the database declares to round times.
+    `rounding` are columns of the older state, each with its table, that the database declares to alter some values.
     """
 
     names: tuple[str, str]
@@ -43,6 +43,7 @@ class ScriptOptions:
 
 def statements(old: Snapshot, new: Snapshot, dialect: Dialect, options: ScriptOptions) -> Iterator[str]:
     """Line by line."""
+    dialect = dialect.beside(new.manifest.schema)
     found = steps(diff(old, new, WHOLE, options.tables), dialect)
     script = _Script(found, new, dialect, options)
     yield f"-- {' → '.join(map(shown, options.names))}"
@@ -71,8 +72,10 @@ class _Script:
         for table in self._found.children_first:
             yield from self._deletes(table)
         for table in self._found.parents_first:
-            yield from self._rows_of(table)
-        yield from self._declarations()
+            if table.old is not None:
+                yield from self._rows_of(table)
+        yield from self._redeclared()
+        yield from self._fresh()
         yield from self._dialect.end(known)
 
     def _unrounded(self) -> Iterator[str]:
@@ -84,13 +87,10 @@ class _Script:
 
     def _rows_of(self, table: TableDiff) -> Iterator[str]:
         """Rows that change and come, in a table that takes them."""
-        assert table.new is not None
         reshape = self._found.reshapes.get(table.name)
         if reshape is not None:
             yield from self._dialect.loosen(reshape)
-        elif table.old is None:
-            yield from self._dialect.create(table.new, self._found.known.new)
-        place = quote(self._dialect.place(reshape) if reshape is not None else table.name)
+        place = self._dialect.place(reshape) if reshape is not None else table.name
         if reshape is not None and reshape.anew:
             yield from self._inserts(table, place, self._new.batches(table.name))
             return
@@ -98,20 +98,27 @@ class _Script:
         yield from self._gains(table, place)
         yield from self._inserts(table, place, [table.added])
 
-    def _declarations(self) -> Iterator[str]:
+    def _redeclared(self) -> Iterator[str]:
         """What holds again once the rows are there."""
-        reshapes, known = self._found.reshapes, self._found.known.new
+        reshapes = self._found.reshapes
         for table in self._found.children_first:
             if table.name in reshapes:
                 yield from self._dialect.clear(reshapes[table.name])
-        fresh = [table.new for table in self._found.parents_first if table.old is None and table.new is not None]
         for table in self._found.parents_first:
             if table.name in reshapes:
                 yield from self._dialect.tighten(reshapes[table.name])
-        for schema in fresh:
-            yield from self._dialect.finish(schema, known)
-        for schema in fresh:
-            yield from self._dialect.refer(schema, known)
+
+    def _fresh(self) -> Iterator[str]:
+        """Tables that come, when those that they reference have their keys."""
+        known = self._found.known.new
+        fresh = [table for table in self._found.parents_first if table.old is None]
+        for table in fresh:
+            yield from self._dialect.create(table.schema, known)
+            yield from self._inserts(table, table.name, [table.added])
+        for table in fresh:
+            yield from self._dialect.finish(table.schema, known)
+        for table in fresh:
+            yield from self._dialect.refer(table.schema, known)
 
     def _deletes(self, table: TableDiff) -> Iterator[str]:
         """Rows that go, from a table that stays."""
@@ -121,15 +128,15 @@ class _Script:
         key = [table.old.column(name) for name in table.common.key]
         columns = key or list(table.old.columns)
         for row in self._rows(table.removed, columns, table):
-            condition = self._where(columns, row)
+            condition = self._where(table.name, columns, row)
             one = f"DELETE FROM {quote(table.name)} WHERE {condition}"
             statement = one if key else self._dialect.delete_one(table.old, condition)
             assert statement is not None
             yield statement
 
-    def _where(self, columns: Sequence[Column], row: Row) -> str:
+    def _where(self, place: str, columns: Sequence[Column], row: Row) -> str:
         found = [
-            f"{quote(column.name)} IS NULL" if value == "NULL" else self._dialect.equal(column, value)
+            f"{quote(column.name)} IS NULL" if value == "NULL" else self._dialect.equal(column, value, place)
             for column, value in zip(columns, row, strict=True)
         ]
         if len(found) > _TOGETHER:
@@ -164,13 +171,14 @@ class _Script:
 
     def _update(self, place: str, keys: Sequence[Column], row: Row, cells: Sequence[tuple[str, str]]) -> str:
         values = ", ".join(f"{quote(name)} = {value}" for name, value in cells)
-        return f"UPDATE {place} SET {values} WHERE {self._where(keys, row)}"
+        return f"UPDATE {quote(place)} SET {values} WHERE {self._where(place, keys, row)}"
 
     def _inserts(self, table: TableDiff, place: str, rows: Any) -> Iterator[str]:
         """Rows that come."""
         assert table.new is not None
         columns = table.new.columns
-        start = f"INSERT INTO {place} ({listed(table.new.column_names)}){self._dialect.overriding(table.new)} VALUES"
+        names, overriding = listed(table.new.column_names), self._dialect.overriding(table.new)
+        start = f"INSERT INTO {quote(place)} ({names}){overriding} VALUES"
         for batch in rows:
             for row in self._rows(batch, columns, table):
                 yield f"{start} ({', '.join(row)})"

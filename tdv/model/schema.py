@@ -7,7 +7,7 @@ which is presentation and not content.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Final
 
@@ -136,6 +136,10 @@ class TableSchema:
             if column.name == name:
                 return column
         raise KeyError(name)
+
+    def has(self, names: Iterable[str]) -> bool:
+        """Whether all of these are columns of the table."""
+        return set(names) <= set(self.column_names)
 
     def to_plain(self) -> dict[str, Any]:
         plain: dict[str, Any] = {"columns": [column.to_plain() for column in self.columns], "key": list(self.key)}

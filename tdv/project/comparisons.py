@@ -38,7 +38,7 @@ _FEW: Final = 10
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """Both states; `notes` are about the target among them, `rounding` its columns that round times."""
+    """Both states; `notes` are about the target among them, `rounding` its columns that alter some values."""
 
     old: Snapshot
     new: Snapshot
@@ -252,15 +252,16 @@ def _opened(ports: Ports, pair: Pair, shown: ReportOptions, dialect: Dialect | N
     from tdv.project.builds import scratch
 
     with scratch(ports) as directory:
-        found = _with_target(ports, pair, directory, dialect)
+        found = _with_target(ports, pair, shown, directory, dialect)
         check_names([snapshot.manifest.schema for snapshot in (found.old, found.new)], shown)
         yield found
 
 
-def _with_target(ports: Ports, pair: Pair, directory: Path, dialect: Dialect | None) -> Opened:
-    from tdv.project.declared import Declared
-    from tdv.project.live import captured
+def _with_target(ports: Ports, pair: Pair, shown: ReportOptions, directory: Path, dialect: Dialect | None) -> Opened:
+    from tdv.project.declared import reading_as_declared
+    from tdv.project.live import Reading, captured
     from tdv.project.narrower import Narrower
+    from tdv.project.strangers import Strangers
     from tdv.targets.dialect import dialect_of
     from tdv.targets.protocol import Rounding
 
@@ -269,11 +270,12 @@ def _with_target(ports: Ports, pair: Pair, directory: Path, dialect: Dialect | N
     assert isinstance(state, State)
     assert not isinstance(live, State)
     model = obtain.open_state(ports, state)
-    rounding = live.target.rounding() if isinstance(live.target, Rounding) else frozenset()
+    rounding = live.target.rounding() if isinstance(live.target, Rounding) else {}
     narrower = Narrower(dialect_of(live.engine), rounding)
-    describe = narrower.describe
+    reading = Reading(live.tables(model), narrower.describe)
     if dialect is not None and live is old:
-        describe = Declared.of(live.target, dialect).describe
-    found = captured(live, model, directory, describe)
+        reading = reading_as_declared(live, model, reading.tables, dialect)
+        Strangers(live, reading, model, shown.tables).refuse()
+    found = captured(live, model, directory, reading)
     notes = narrower.note(live.reference, state.reference)
-    return Opened(found, model, notes, rounding) if live is old else Opened(model, found, notes)
+    return Opened(found, model, notes, frozenset(rounding)) if live is old else Opened(model, found, notes)

@@ -6,7 +6,7 @@ the target is only read; values are read in the snapshot's types where the targe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,20 +41,32 @@ class Live:
         """Raises where there is no such target, which `held` does not tell from one that holds nothing."""
         _tables(self.target, ())
 
+    def tables(self, model: Snapshot) -> dict[str, TableSchema]:
+        """All tables of the target by name; where they have no schema of their own, those of `model`."""
+        found = _tables(self.target, [table.schema for table in model.manifest.tables])
+        return {table.name: table for table in found}
 
-Describe = Callable[[TableSchema, TableSchema], TableSchema]
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a target is read: `tables` are all that it has; `describe` says what is known of one, in the words of the
+    model and in its own, beside its columns; `gone` are tables that the model lacks, which are taken without rows."""
+
+    tables: Mapping[str, TableSchema]
+    describe: Callable[[TableSchema, TableSchema], TableSchema]
+    gone: frozenset[str] = frozenset()
 
 
-def captured(live: Live, model: Snapshot, directory: Path, describe: Describe) -> Snapshot:
+def captured(live: Live, model: Snapshot, directory: Path, reading: Reading) -> Snapshot:
     """What the target holds of the tables of `model`; parts that are the same share the model's files.
 
-    `describe` says what is known of a table beside its columns; scenarios are the model's. A table that holds NULL in
-    the model's key, or a key twice, as one of a release with another key, has none.
+    Scenarios are the model's. A table that holds NULL in the model's key, or a key twice, as one of a release with
+    another key, has none.
     """
-    manifest = model.manifest
-    inspected = {table.name: table for table in _tables(live.target, [table.schema for table in manifest.tables])}
+    manifest, inspected = model.manifest, reading.tables
     present = [(table.schema, inspected[table.name]) for table in manifest.tables if table.name in inspected]
-    schemas = [_readable(live, _schemas(*pair, describe)) for pair in present]
+    schemas = [_readable(live, _schemas(*pair, reading)) for pair in present]
+    gone = [TableRows(table, ()) for name, table in inspected.items() if name in reading.gone]
     options = SnapshotOptions(
         manifest.dataset,
         manifest.seed,
@@ -65,7 +77,8 @@ def captured(live: Live, model: Snapshot, directory: Path, describe: Describe) -
     while True:
         attempt = directory / str(sum(not schema.key for schema in schemas))
         try:
-            write([TableRows(schema, live.target.read(schema)) for schema in schemas], options, attempt, model)
+            rows = [TableRows(schema, live.target.read(schema)) for schema in schemas]
+            write([*rows, *gone], options, attempt, model)
             return Snapshot.open(attempt)
         except BadKey as exc:
             schemas = [replace(schema, key=()) if schema.name == exc.facts["table"] else schema for schema in schemas]
@@ -84,13 +97,13 @@ def _tables(target: Target, model: Sequence[TableSchema]) -> Sequence[TableSchem
     return target.inspect().tables
 
 
-def _schemas(model: TableSchema, found: TableSchema, describe: Describe) -> list[TableSchema]:
+def _schemas(model: TableSchema, found: TableSchema, reading: Reading) -> list[TableSchema]:
     """The schemas to try in turn: in the model's types, then in the target's own."""
     names = found.column_names
     columns = [column for column in model.columns if column.name in names]
     more = [column for column in found.columns if column.name not in model.column_names]
     key = model.key if set(model.key) <= set(names) else ()
-    wanted = describe(replace(model, columns=(*columns, *more), key=key), found)
+    wanted = reading.describe(replace(model, columns=(*columns, *more), key=key), found)
     own = replace(wanted, columns=tuple(_of_type(column, found.column(column.name)) for column in wanted.columns))
     return [wanted] if wanted == own else [wanted, own]
 

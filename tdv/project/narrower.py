@@ -7,7 +7,7 @@ the rows are the same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -24,19 +24,19 @@ _SHOWN: Final = 5
 class Narrower:
     """Collects what is narrower while the tables of a target are described; nothing of an engine without a schema.
 
-    `rounding` are the columns, each with its table, that round times.
+    `rounding` is what columns, each with its table, do to some values.
     """
 
     dialect: Dialect | None
-    rounding: frozenset[tuple[str, str]] = frozenset()
+    rounding: Mapping[tuple[str, str], str] = field(default_factory=dict)
     found: list[str] = field(default_factory=list)
 
     def describe(self, wanted: TableSchema, found: TableSchema) -> TableSchema:
         """The table as the state has it: what is compared with a live target is its tables, columns and rows."""
         if self.dialect is not None:
             self.found.extend(_narrower(self.dialect, wanted, found))
-            rounding = [name for name in wanted.column_names if (wanted.name, name) in self.rounding]
-            self.found.extend(f"{wanted.name}.{name} rounds fractions of a second" for name in rounding)
+            done = ((name, self.rounding.get((wanted.name, name))) for name in wanted.column_names)
+            self.found.extend(f"{wanted.name}.{name} {what}" for name, what in done if what)
         return wanted
 
     def note(self, target: str, state: str) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Rows as the CSV that servers write, read into canonical tables; bytes as hexadecimal digits and back.
 
 In: whole lines of CSV. Out: canonical Arrow tables. Always holds: NULL is told from text by having no quotes;
-a value that is none of its column's type is an `IntegrityError` that names the column.
+a value that is none of its column's type is an `IntegrityError` that names the column, NULL in a key a `BadKey`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from tdv.content.arrow import canonical, one_chunk
-from tdv.errors import DataError, IntegrityError
+from tdv.errors import BadKey, DataError, IntegrityError
 from tdv.model.schema import Column, TableSchema
 from tdv.model.types import LogicalType
 from tdv.targets.misread import OTHERS, misread
@@ -62,6 +62,8 @@ def decode(data: bytes | bytearray, table: TableSchema, form: Form) -> pa.Table:
     except pa.ArrowInvalid as exc:
         number = _OF_COLUMN.search(str(exc))
         raise misread(table.name, table.columns[int(number[1])] if number else None) from exc
+    except BadKey:
+        raise
     except DataError as exc:
         raise IntegrityError(exc.message, hint=OTHERS) from exc
 

@@ -8,10 +8,10 @@ literal holds a character that steers a terminal.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from importlib import import_module
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from tdv.errors import UsageError
 from tdv.model.schema import Column, DatasetSchema, TableSchema
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 DIALECTS: Final = ("sqlite", "duckdb", "postgresql", "mysql")
 _SYNONYMS: Final = {"postgres": "postgresql", "mariadb": "mysql"}
+Place = tuple[str, str]
+"""A table and its column."""
 LOOSE: Final = "_tdv_changing_"
 """What the tables are called in which rows wait while theirs is made anew."""
 _STEERING: Final = re.compile("([\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+)")
@@ -98,14 +100,17 @@ class Dialect(Protocol):
     def notes(self, outline: Outline) -> list[str]:
         """What somebody who runs the script has to know."""
 
+    def beside(self, wanted: DatasetSchema) -> Dialect:
+        """The same for a script that brings tables of `wanted`, which refer to those of the database."""
+
     def refuse(self, tables: Iterable[TableSchema]) -> None:
         """Raises `DataError` for names and types that the engine does not take."""
 
     def literals(self, array: pa.Array, column: Column, table: str) -> list[str]:
         """Each value as an expression, NULL for null; raises `DataError` for one that the engine cannot hold."""
 
-    def equal(self, column: Column, literal: str) -> str:
-        """A condition that a column is `literal`, which is not NULL."""
+    def equal(self, column: Column, literal: str, table: str) -> str:
+        """A condition that a column of `table`, which may hold values in another type, is `literal`, no NULL."""
 
     def cast(self, name: str, old: LogicalType, new: LogicalType) -> str | None:
         """A column's value in another type, as the engine keeps it there; None where it takes more than an
@@ -113,6 +118,9 @@ class Dialect(Protocol):
 
     def holds(self, found: LogicalType, wanted: LogicalType) -> bool:
         """Whether a column that is read as `found` takes the values of `wanted` as they are written here."""
+
+    def comparable(self, found: LogicalType, wanted: LogicalType) -> bool:
+        """Whether a reference may lead from a column that is read as `found` to one of type `wanted`, and back."""
 
     def overriding(self, table: TableSchema) -> str:
         """What stands before VALUES so that rows keep the numbers that the engine would give them; else nothing."""
@@ -127,7 +135,7 @@ class Dialect(Protocol):
         """What is declared on a created table once it has its rows."""
 
     def unround(self, table: TableSchema, names: Iterable[str]) -> list[str]:
-        """Lets columns keep all digits of times; nothing where no column of the engine is known not to."""
+        """Lets columns keep values as they come; nothing where no column of the engine is known not to."""
 
     def refer(self, table: TableSchema, known: frozenset[str]) -> list[str]:
         """The references that are declared once all tables have their rows and keys."""
@@ -195,6 +203,27 @@ def holds(dialect: Dialect, found: LogicalType, wanted: LogicalType) -> bool:
     return found.name == "string" or declared[0] == declared[1]
 
 
+def follow(wanted: DatasetSchema, known: Collection[Place]) -> list[tuple[Place, Place]]:
+    """The columns of new tables that refer to `known` ones, directly or by others, each with the one that it follows,
+    which is known by then."""
+    seen, found = set(known), list[tuple[Place, Place]]()
+    pairs = [
+        ((table.name, own), (reference.table, to))
+        for table in wanted.tables
+        for reference in table.references
+        for own, to in zip(reference.columns, reference.to, strict=True)
+    ]
+    while more := next(((own, to) for own, to in pairs if to in seen and own not in seen), None):
+        seen.add(more[0])
+        found.append(more)
+    return found
+
+
+def if_missing(create: str) -> str:
+    """``CREATE INDEX`` for a database in which an index of that name may have been left."""
+    return create.replace("CREATE INDEX ", "CREATE INDEX IF NOT EXISTS ", 1)
+
+
 def text_literal(value: str, plain: Callable[[str], str], steering: Callable[[str], str]) -> list[str]:
     """The parts of a text as expressions: `plain` ones, and those of characters that steer a terminal."""
     parts = _STEERING.split(value)
@@ -220,6 +249,9 @@ def shown(value: str) -> str:
 class Rebuilds:
     """Dialects of engines that alter little of a table: its rows wait in a loose one while it is made anew."""
 
+    def beside(self, wanted: DatasetSchema) -> Self:
+        return self
+
     def create(self, table: TableSchema, known: frozenset[str]) -> list[str]:
         raise NotImplementedError
 
@@ -234,6 +266,9 @@ class Rebuilds:
 
     def cast(self, name: str, old: LogicalType, new: LogicalType) -> str | None:
         raise NotImplementedError
+
+    def comparable(self, found: LogicalType, wanted: LogicalType) -> bool:
+        return True
 
     def overriding(self, table: TableSchema) -> str:
         return ""

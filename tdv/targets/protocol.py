@@ -297,10 +297,11 @@ class Findable(Protocol):
 
 @runtime_checkable
 class Rounding(Protocol):
-    """A target of which columns may be declared to round times, which no type of a schema tells."""
+    """A target of which columns may be declared to round values, or to fill them up, which no type of a schema
+    tells."""
 
-    def rounding(self) -> frozenset[tuple[str, str]]:
-        """The columns, each with its table, that keep fewer than the six digits of a microsecond."""
+    def rounding(self) -> Mapping[tuple[str, str], str]:
+        """What is done to values by the columns that alter some, each with its table."""
 
 
 @runtime_checkable

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tdv.errors import DataError, TargetError
 from tdv.model.schema import Column, DatasetSchema, Reference, TableSchema
 from tdv.model.types import LogicalType
-from tdv.targets.duckdb.types import declared, logical
+from tdv.targets.duckdb.types import ROUNDS, declared, logical
 from tdv.targets.protocol import STATE_COLUMNS, STATE_TABLE, Held
 from tdv.targets.sql import keys_of, listed, quote, text
 from tdv.targets.survey import Survey
@@ -125,6 +125,18 @@ def omitted(connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
         "AND constraint_type = 'CHECK' ORDER BY table_name",
     )
     return tuple(f"the CHECK constraints of {name}; write them under `checks:`" for (name,) in found)
+
+
+def declarations(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], str]:
+    """The type of each column, by its table and its name."""
+    place = f"{_HERE} AND schema_name = 'main'"
+    found = rows_of(connection, f"SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE {place}")
+    return {(table, column): kind for table, column, kind in found}
+
+
+def rounding(connection: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], str]:
+    """What is done to values by the columns that alter some, each with its table."""
+    return {place: ROUNDS[kind] for place, kind in declarations(connection).items() if kind in ROUNDS}
 
 
 def _table(connection: duckdb.DuckDBPyConnection, name: str) -> TableSchema:

@@ -7,7 +7,7 @@ text, since DuckDB would take them for decimals first.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import pyarrow as pa
@@ -25,6 +25,7 @@ from tdv.targets.sql import quote
 _MOST_PARTS: Final = 100
 """Parts of one text that are put together: DuckDB takes expressions of a depth of 1,000."""
 _BARE: Final = frozenset({"bool", "int16", "int32", "int64", "decimal"})
+_TEXT: Final = "VARCHAR"
 _MOMENTS: Final[Mapping[str, str]] = {
     "date": "(DATE '1970-01-01' + CAST({} AS INTEGER))",
     "timestamp": "make_timestamp({})",
@@ -35,9 +36,10 @@ _MOMENTS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class DuckdbDialect(Rebuilds):
-    """See `tdv.targets.dialect.Dialect`."""
+    """See `tdv.targets.dialect.Dialect`; `theirs` are the types of the columns of a database, each with its table."""
 
     name: str = "duckdb"
+    theirs: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def notes(self, outline: Outline) -> list[str]:
         return ["For DuckDB; `duckdb -bail` stops at the first error."]
@@ -48,8 +50,12 @@ class DuckdbDialect(Rebuilds):
     def literals(self, array: pa.Array, column: Column, table: str) -> list[str]:
         return _literals(array, column.type)
 
-    def equal(self, column: Column, literal: str) -> str:
-        return f"{quote(column.name)} = {literal}"
+    def equal(self, column: Column, literal: str, table: str) -> str:
+        name = quote(column.name)
+        if self.theirs.get((table, column.name)) == _TEXT and column.type.name not in ("string", *_BARE):
+            # A text may write a value in another way than this literal.
+            name = f"TRY_CAST({name} AS {declared(column.type)})"
+        return f"{name} = {literal}"
 
     def cast(self, name: str, old: LogicalType, new: LogicalType) -> str | None:
         return f"CAST({quote(name)} AS {declared(new)})"
@@ -62,6 +68,10 @@ class DuckdbDialect(Rebuilds):
             return None
         place = quote(table.name)
         return f"DELETE FROM {place} WHERE rowid = (SELECT min(rowid) FROM {place} WHERE {condition})"
+
+    def unround(self, table: TableSchema, names: Iterable[str]) -> list[str]:
+        place, columns = quote(table.name), map(table.column, names)
+        return [f"ALTER TABLE {place} ALTER {quote(c.name)} TYPE {declared(c.type)}" for c in columns]
 
     def create(self, table: TableSchema, known: frozenset[str]) -> list[str]:
         return [create_table(table)]

@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from tdv.content.arrow import arrow_schema, canonical
 from tdv.content.order import ordered_stream
-from tdv.errors import DataError, IntegrityError, TargetError
+from tdv.errors import BadKey, DataError, IntegrityError, TargetError
 from tdv.model.schema import TableSchema
 from tdv.targets.duckdb.catalogue import (
     STATE_DDL,
@@ -59,6 +59,8 @@ def rows(connection: duckdb.DuckDBPyConnection, table: TableSchema) -> Iterator[
         query = f"SELECT {listed(table.column_names)} FROM main.{quote(table.name)}"
         for batch in connection.sql(query).to_arrow_reader(_BATCH):
             yield canonical(pa.Table.from_batches([batch]), table)
+    except BadKey:
+        raise
     except DataError as exc:
         raise IntegrityError(exc.message, hint="Something else than tdv wrote it; `tdv checkout` mends it.") from exc
     except (duckdb.CatalogException, duckdb.BinderException) as exc:

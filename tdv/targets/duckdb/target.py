@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
+    from tdv.targets.duckdb.dialect import DuckdbDialect
+
 _NO_DATABASE: Final = "not a valid DuckDB database"
 _HINTS: Final = (
     (_NO_DATABASE, "This is no DuckDB database: name another --target, or add --replace to overwrite it."),
@@ -55,6 +57,21 @@ class DuckdbTarget(OneFile):
         self.require()
         with self.failures(), closing(self._read()) as connection:
             return omitted(connection)
+
+    def dialect(self) -> DuckdbDialect:
+        from tdv.targets.duckdb.catalogue import declarations
+        from tdv.targets.duckdb.dialect import DuckdbDialect
+
+        self.require()
+        with self.failures(), closing(self._read()) as connection:
+            return DuckdbDialect(theirs=declarations(connection))
+
+    def rounding(self) -> Mapping[tuple[str, str], str]:
+        from tdv.targets.duckdb.catalogue import rounding
+
+        self.require()
+        with self.failures(), closing(self._read()) as connection:
+            return rounding(connection)
 
     def survey(self) -> Survey:
         from tdv.targets.duckdb.catalogue import survey

@@ -43,6 +43,11 @@ _LOGICAL: Final[Mapping[str, str]] = {
     "TIMESTAMP_S": "timestamp",
     "TIMESTAMP_MS": "timestamp",
 }
+ROUNDS: Final[Mapping[str, str]] = {
+    "FLOAT": "rounds numbers",
+    **dict.fromkeys(("TIMESTAMP_S", "TIMESTAMP_MS"), "rounds fractions of a second"),
+}
+"""What types do to values that are read as those of another one."""
 _WHOLE: Final[Mapping[str, int]] = {"UBIGINT": 20, "HUGEINT": 38}
 _DECIMAL: Final = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 

@@ -45,12 +45,12 @@ class Making:
 def create_table(table: TableSchema, making: Making) -> str:
     """``CREATE TABLE`` with keys, an index for each reference, and references to tables of `making`; without what
     comes later, see `later_keys` and `later_references`."""
-    room = _room(table, [table.key, *keys_of(table), *_indexes(table, making.names)])
+    types = types_of(table, making.names)
+    types |= {name: making.types[table.name, name] for name in types if (table.name, name) in making.types}
     parts = [
-        f"{quote(column.name)} "
-        + (making.types.get((table.name, column.name)) or declared(column, room.get(column.name)))
+        f"{quote(column.name)} {types[column.name]}"
         + (" NULL" if column.nullable else " NOT NULL")
-        + (" AUTO_INCREMENT" if counts_on(table, column.name) else "")
+        + (" AUTO_INCREMENT" if counts_on(table, column.name) and "int" in types[column.name] else "")
         for column in table.columns
     ]
     parts += [f"PRIMARY KEY ({listed(table.key)})"] if table.key else []
@@ -60,6 +60,12 @@ def create_table(table: TableSchema, making: Making) -> str:
         f"CREATE TABLE {quote(making.names[table.name])} ({', '.join(parts)}) "
         f"ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARACTER SET utf8mb4 COLLATE {making.collation}"
     )
+
+
+def types_of(table: TableSchema, known: Iterable[str]) -> dict[str, str]:
+    """What each column is declared as, where references may point to the `known` tables."""
+    room = _room(table, [table.key, *keys_of(table), *_indexes(table, known)])
+    return {column.name: declared(column, room.get(column.name)) for column in table.columns}
 
 
 def later_keys(table: TableSchema, making: Making) -> list[str]:

@@ -12,14 +12,17 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from tdv.model.schema import Column, TableSchema
+from tdv.errors import Refused
+from tdv.model.schema import Column, DatasetSchema, TableSchema
 from tdv.model.types import LogicalType
 from tdv.targets import sql
-from tdv.targets.dialect import Outline, Rebuilds, holds, text_literal
+from tdv.targets.dialect import Outline, Place, Rebuilds, follow, holds, text_literal
 from tdv.targets.losses import refuse_types
 from tdv.targets.mysql.codec import NUMBERS, UUID_TYPES, UuidForm, stored, uuids_as
-from tdv.targets.mysql.ddl import MODES, Making, create_table, refuse_columns
+from tdv.targets.mysql.ddl import MODES, Making, create_table, refuse_columns, types_of
+from tdv.targets.mysql.theirs import Theirs
 from tdv.targets.mysql.types import LOSSES
 from tdv.targets.sql import quote
 
@@ -30,10 +33,12 @@ _SETTINGS: Final = ("sql_mode", "time_zone", "autocommit", "foreign_key_checks")
 @dataclass(frozen=True, slots=True)
 class MysqlDialect(Rebuilds):
     """See `tdv.targets.dialect.Dialect`; `uuids` are the columns, each with its table, that have no room for the
-    hyphens of a uuid."""
+    hyphens of a uuid, `theirs` are all of a database, and `exact` is how those that round are declared not to."""
 
     name: str = "mysql"
-    uuids: Mapping[tuple[str, str], UuidForm] = field(default_factory=dict)
+    uuids: Mapping[Place, UuidForm] = field(default_factory=dict)
+    theirs: Mapping[Place, Theirs] = field(default_factory=dict)
+    exact: Mapping[Place, str] = field(default_factory=dict)
 
     def notes(self, outline: Outline) -> list[str]:
         note = "MySQL ends a transaction wherever a table is made or dropped: after an error, part of this is done."
@@ -45,6 +50,7 @@ class MysqlDialect(Rebuilds):
         refuse_types(tables, LOSSES, "MySQL")
 
     def literals(self, array: pa.Array, column: Column, table: str) -> list[str]:
+        self._refuse_outside(array, column, table)
         form = self.uuids.get((table, column.name)) if column.type.name == "uuid" else None
         if form is not None:
             array = uuids_as(form, array)
@@ -56,7 +62,7 @@ class MysqlDialect(Rebuilds):
             return ["NULL" if text is None else f"x'{text}'" for text in texts]
         return ["NULL" if text is None else _text(text) for text in texts]
 
-    def equal(self, column: Column, literal: str) -> str:
+    def equal(self, column: Column, literal: str, table: str) -> str:
         if column.type.name == "json" or column.type.is_nested:
             # MySQL compares documents with documents; in MariaDB they are text.
             literal = f"/*!80000 CAST( */ {literal} /*!80000 AS JSON) */"
@@ -73,7 +79,12 @@ class MysqlDialect(Rebuilds):
         return f"DELETE FROM {quote(table.name)} WHERE {condition} LIMIT 1"
 
     def create(self, table: TableSchema, known: frozenset[str]) -> list[str]:
-        return [create_table(table, Making({name: name for name in known | {table.name}}, _COLLATION))]
+        names = {name: name for name in known | {table.name}}
+        return [create_table(table, Making(names, _COLLATION, types=self._kept_types(table, known)))]
+
+    def unround(self, table: TableSchema, names: Iterable[str]) -> list[str]:
+        place = quote(table.name)
+        return [f"ALTER TABLE {place} MODIFY {quote(name)} {self.exact[table.name, name]}" for name in names]
 
     def begin(self, outline: Outline) -> list[str]:
         kept = ", ".join(f"@tdv_{name} = @@{name}" for name in _SETTINGS)
@@ -86,6 +97,46 @@ class MysqlDialect(Rebuilds):
 
     def end(self, outline: Outline) -> list[str]:
         return ["COMMIT", f"SET {', '.join(f'{name} = @tdv_{name}' for name in _SETTINGS)}"]
+
+    def beside(self, wanted: DatasetSchema) -> MysqlDialect:
+        theirs, uuids = dict(self.theirs), dict(self.uuids)
+        for place, parent in follow(wanted, theirs):
+            theirs[place] = theirs[parent]
+            uuids |= {place: uuids[parent]} if parent in uuids else {}
+        return replace(self, theirs=theirs, uuids=uuids)
+
+    def _kept_types(self, table: TableSchema, known: frozenset[str]) -> dict[Place, str]:
+        """What the database declares columns of keys as, and what they reference: both ends have to be alike."""
+        keyed = {name: (table.name, name) for key in (table.key, *table.uniques) for name in key}
+        referring = {
+            name: (reference.table, to)
+            for reference in table.references
+            if reference.table in known
+            for name, to in zip(reference.columns, reference.to, strict=True)
+        }
+        found = {name: self.theirs.get(place) for name, place in (keyed | referring).items()}
+        plain = types_of(table, known)
+        return {
+            (table.name, name): their.declaration
+            for name, their in found.items()
+            if their and their.holds(table.column(name).type, plain[name])
+        }
+
+    def _refuse_outside(self, array: pa.Array, column: Column, table: str) -> None:
+        """Raises `Refused` for a whole number that the database's column, which stays, does not take."""
+        their = self.theirs.get((table, column.name))
+        if their is None or their.limits is None or not their.holds(column.type, ""):
+            return
+        ends = pc.min_max(array)
+        least, most = ends["min"].as_py(), ends["max"].as_py()
+        if least is not None and not their.limits[0] <= least <= most <= their.limits[1]:
+            raise Refused(
+                f"{table}.{column.name} is {their.type} and takes whole numbers from {their.limits[0]} "
+                f"to {their.limits[1]} only",
+                hint="Widen the column of the target, then run the command again.",
+                table=table,
+                column=column.name,
+            )
 
 
 def _text(value: str) -> str:

@@ -122,9 +122,20 @@ class MysqlTarget(OnServer):
         with self.failures():
             from tdv.targets.mysql.dialect import MysqlDialect
             from tdv.targets.mysql.tables import uuid_forms
+            from tdv.targets.mysql.theirs import columns_of_all, exact, rounding
 
             with self._connected() as connection:
-                return MysqlDialect(uuids=uuid_forms(connection))
+                theirs = columns_of_all(connection)
+                return MysqlDialect(
+                    uuids=uuid_forms(connection), theirs=theirs, exact=exact(connection, rounding(theirs))
+                )
+
+    def rounding(self) -> Mapping[tuple[str, str], str]:
+        with self.failures():
+            from tdv.targets.mysql.theirs import columns_of_all, rounding
+
+            with self._connected() as connection:
+                return rounding(columns_of_all(connection))
 
     def look_up(self, table: str) -> Sequence[Mapping[str, Any]] | None:
         with self.failures():

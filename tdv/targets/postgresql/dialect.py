@@ -7,24 +7,31 @@ were, whatever they are called; names are found by the search path.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tdv.content.text import to_text
-from tdv.model.schema import Column, Reference, TableSchema
+from tdv.errors import Refused
+from tdv.model.schema import Column, DatasetSchema, Reference, TableSchema
 from tdv.model.types import LogicalType
 from tdv.targets import sql
-from tdv.targets.dialect import Outline, Reshape, escape_steering, holds, is_steering
+from tdv.targets.dialect import Outline, Reshape, escape_steering, holds, if_missing, is_steering
 from tdv.targets.losses import refuse_types
 from tdv.targets.postgresql import ddl
 from tdv.targets.postgresql.codec import stored
-from tdv.targets.postgresql.types import LOSSES, declared, declared_column, is_array
+from tdv.targets.postgresql.types import LOSSES, TEXTS, declared, declared_column, is_array
 from tdv.targets.sql import keys_of, quote
 
 _BARE: Final = frozenset({"bool", "int16", "int32", "int64", "decimal", "float64"})
+_LENGTH: Final = re.compile(r"\(\d+\)$")
+_LOOSE_TEXTS: Final = {"citext": "text", "character": "bpchar"}
+"""Types whose texts are equal without regard to case or to spaces at the end, and what they are compared as."""
+_INTEGERS: Final = frozenset({"int16", "int32", "int64"})
 _NO_NUMBERS: Final = frozenset({"NaN", "Infinity", "-Infinity"})
 _ASIDE: Final = quote("_tdv_references")
 _HERE: Final = ""
@@ -32,12 +39,18 @@ _HERE: Final = ""
 
 @dataclass(frozen=True, slots=True)
 class PostgresqlDialect:
-    """See `tdv.targets.dialect.Dialect`."""
+    """See `tdv.targets.dialect.Dialect`; `theirs` are the types of the columns of a database, each with its table,
+    `readers` what is made of columns, such as a view, and has to go before they can change."""
 
     name: str = "postgresql"
+    theirs: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    readers: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     def notes(self, outline: Outline) -> list[str]:
         return ["For PostgreSQL; `psql -v ON_ERROR_STOP=1` stops at the first error."]
+
+    def beside(self, wanted: DatasetSchema) -> PostgresqlDialect:
+        return self
 
     def refuse(self, tables: Iterable[TableSchema]) -> None:
         tables = list(tables)
@@ -46,14 +59,27 @@ class PostgresqlDialect:
 
     def literals(self, array: pa.Array, column: Column, table: str) -> list[str]:
         values = stored(array, column, table)
+        is_text = bool(self._text_of(column.name, table))
+        if column.type.name == "bool" and is_text:
+            values = pc.if_else(values, "t", "f")
         texts = values if values.type == pa.string() else to_text(values, column.type)
-        is_bare = column.type.name in _BARE
+        is_bare = column.type.name in _BARE and not is_text
         return ["NULL" if text is None else _literal(text, is_bare=is_bare) for text in texts.to_pylist()]
 
-    def equal(self, column: Column, literal: str) -> str:
-        # A column that others made may be of the type json, which has no equality.
+    def equal(self, column: Column, literal: str, table: str) -> str:
         as_json = column.type.name == "json" or (column.type.is_nested and not is_array(column.type))
-        return f"{quote(column.name)}{'::jsonb' if as_json else ''} = {literal}"
+        kind = declared(column.type)
+        if column.type.name == "string":
+            other = _LOOSE_TEXTS.get(self._text_of(column.name, table))
+        else:
+            # The type json has no equality, and a text may write a value in another way than this literal.
+            other = kind if as_json or self._text_of(column.name, table) else None
+        return f"{quote(column.name)}{f'::{other}' if other else ''} = {literal}"
+
+    def _text_of(self, column: str, table: str) -> str:
+        """The type of a column in which others keep text, without its length; nothing for one of another type."""
+        name = _LENGTH.sub("", self.theirs.get((table, column), ""))
+        return name if name in TEXTS else ""
 
     def cast(self, name: str, old: LogicalType, new: LogicalType) -> str | None:
         nested = [kind for kind in (old, new) if kind.is_nested and not is_array(kind)]
@@ -61,6 +87,9 @@ class PostgresqlDialect:
 
     def holds(self, found: LogicalType, wanted: LogicalType) -> bool:
         return holds(self, found, wanted)
+
+    def comparable(self, found: LogicalType, wanted: LogicalType) -> bool:
+        return found.name == wanted.name or {found.name, wanted.name} <= _INTEGERS
 
     def overriding(self, table: TableSchema) -> str:
         # Others may have declared the counter of a key as GENERATED ALWAYS.
@@ -74,10 +103,14 @@ class PostgresqlDialect:
         return [ddl.create_table(table, _HERE)]
 
     def finish(self, table: TableSchema, known: frozenset[str]) -> list[str]:
-        return [*ddl.create_keys(table, _HERE), *ddl.create_indexes(table, _HERE, known)]
+        return [*ddl.create_keys(table, _HERE), *map(if_missing, ddl.create_indexes(table, _HERE, known))]
 
     def unround(self, table: TableSchema, names: Iterable[str]) -> list[str]:
-        columns = (table.column(name) for name in names)
+        # A uuid in a text of 36 characters gets no spaces at the end.
+        found = map(table.column, names)
+        columns = [c for c in found if c.type.name == "string" or not self._text_of(c.name, table.name)]
+        for column in columns:
+            self._refuse_reader(table.name, column.name)
         return _altered(quote(table.name), (f"ALTER COLUMN {quote(c.name)} TYPE {declared(c.type)}" for c in columns))
 
     def refer(self, table: TableSchema, known: frozenset[str]) -> list[str]:
@@ -115,10 +148,11 @@ class PostgresqlDialect:
             *_altered(quote(new.name), _tighter(reshape)),
             *ddl.create_keys(missing, _HERE),
             *_altered(quote(new.name), _counting(reshape)),
-            *indexes,
+            *map(if_missing, indexes),
         ]
 
     def begin(self, outline: Outline) -> list[str]:
+        self._refuse_readers(outline)
         start = ["BEGIN", "SET LOCAL client_encoding = 'UTF8'"]
         return [*start, *_put_aside(outline)] if outline.aside else start
 
@@ -126,7 +160,33 @@ class PostgresqlDialect:
         back = [_do(_BACK)] if outline.aside else []
         added = [text for reshape in outline.reshaped for text in _new_references(reshape)]
         tables = [outline.new.table(name) for name in outline.filled]
-        return [*back, *added, *(text for table in tables for text in _go_on(table)), "COMMIT"]
+        return [*back, *added, *(text for table in tables for text in self._go_on(table)), "COMMIT"]
+
+    def _go_on(self, table: TableSchema) -> list[str]:
+        """Lets the counter of a key go on after its greatest value."""
+        return [
+            f"SELECT setval(pg_get_serial_sequence({sql.text(quote(table.name))}, {sql.text(name)}), "
+            f"max({quote(name)})) FROM {quote(table.name)} HAVING max({quote(name)}) > 0"
+            for name in table.key
+            if ddl.has_identity(table, name) and not self._text_of(name, table.name)
+        ]
+
+    def _refuse_readers(self, outline: Outline) -> None:
+        """Raises `Refused` for what would stop a column from being altered or dropped."""
+        kept = {table.name for table in outline.new.tables}
+        touched = [(r.name, name) for r in outline.reshaped for name in r.old.column_names if _is_touched(r, name)]
+        touched += [(t.name, name) for t in outline.old.tables if t.name not in kept for name in t.column_names]
+        for table, name in touched:
+            self._refuse_reader(table, name)
+
+    def _refuse_reader(self, table: str, name: str) -> None:
+        if (table, name) in self.readers:
+            raise Refused(
+                f"{self.readers[table, name]} reads {table}.{name}, which changes its type or goes",
+                hint="Drop it, run the command again, and make it anew after the script.",
+                table=table,
+                column=name,
+            )
 
 
 def _literal(text: str, *, is_bare: bool) -> str:
@@ -191,10 +251,8 @@ def _altered(place: str, actions: Iterable[str]) -> list[str]:
 
 def _looser(reshape: Reshape) -> Iterator[str]:
     """Columns go and come, and take the values of both states."""
-    old, new = reshape.old, reshape.new
-    for name in old.column_names:
-        if name not in new.column_names:
-            yield f"DROP COLUMN {quote(name)}"
+    old = reshape.old
+    yield from (f"DROP COLUMN {quote(name)}" for name in _lost(reshape))
     for column in reshape.loose.columns:
         place = f"ALTER COLUMN {quote(column.name)}"
         if column.name not in old.column_names:
@@ -281,26 +339,33 @@ def _put_aside(outline: Outline) -> list[str]:
         for reference in reshape.old.references
         if reference.table in reshape.known.old and reference not in _references_that_stay(reshape)
     ]
-    return [_FIND.format(tables=found), _do(_OUT), *gone]
+    return [_FIND.format(tables=found), _do(_OUT), *gone, *map(_forget, filter(_lost, outline.reshaped))]
 
 
-def _go_on(table: TableSchema) -> list[str]:
-    """Lets the counter of a key go on after its greatest value."""
-    return [
-        f"SELECT setval(pg_get_serial_sequence({sql.text(quote(table.name))}, {sql.text(name)}), max({quote(name)})) "
-        f"FROM {quote(table.name)} HAVING max({quote(name)}) > 0"
-        for name in table.key
-        if ddl.has_identity(table, name)
-    ]
+def _lost(reshape: Reshape) -> list[str]:
+    """The columns that go."""
+    return [name for name in reshape.old.column_names if name not in reshape.new.column_names]
+
+
+def _forget(reshape: Reshape) -> str:
+    """The references of and to columns that go."""
+    place, lost = _table(reshape.name), _array(_lost(reshape))
+    return f"DELETE FROM {_ASIDE} WHERE source = {place} AND columns && {lost} OR target = {place} AND over && {lost}"
+
+
+def _is_touched(reshape: Reshape, name: str) -> bool:
+    return name not in reshape.new.column_names or _changes_type(reshape, name)
 
 
 _COLUMNS: Final = (
     "ARRAY(SELECT a.attname::text FROM unnest(k.conkey) WITH ORDINALITY AS u (number, place) JOIN pg_attribute a "
     "ON a.attrelid = k.conrelid AND a.attnum = u.number ORDER BY u.place)"
 )
+_OVER: Final = _COLUMNS.replace("conkey", "confkey").replace("conrelid", "confrelid")
 _FIND: Final = (
     f"CREATE TEMPORARY TABLE {_ASIDE} ON COMMIT DROP AS SELECT k.conrelid AS source, k.conname AS name, "
-    f"k.confrelid AS target, {_COLUMNS} AS columns, pg_get_constraintdef(k.oid) AS definition FROM pg_constraint k "
+    f"k.confrelid AS target, {_COLUMNS} AS columns, {_OVER} AS over, pg_get_constraintdef(k.oid) AS definition "
+    "FROM pg_constraint k "
     "WHERE k.contype = 'f' AND k.conparentid = 0 AND (k.conrelid = ANY ({tables}) OR k.confrelid = ANY ({tables}))"
 )
 _OUT: Final = (

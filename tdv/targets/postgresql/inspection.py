@@ -6,6 +6,7 @@ composite one, is refused by name, never read as something else.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Final
 
@@ -47,12 +48,31 @@ SELECT i.relname FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
   WHERE x.indrelid = %s::regclass AND x.indisunique
     AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = x.indexrelid) ORDER BY i.relname
 """
-_ROUNDING: Final = r"""
-SELECT c.relname::text, a.attname::text FROM pg_attribute a
+_DECLARED: Final = """
+SELECT c.relname::text, a.attname::text, format_type(CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE a.atttypid END,
+    CASE t.typtype WHEN 'd' THEN t.typtypmod ELSE a.atttypmod END)
+  FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
   JOIN pg_class c ON c.oid = a.attrelid JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = %s AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped
-    AND format_type(a.atttypid, a.atttypmod) ~ '^(timestamp|time)\([0-5]\)'
 """
+_READERS: Final = """
+SELECT c.relname::text, a.attname::text,
+    coalesce('the view ' || v.relname, 'the generated column ' || c.relname || '.' || g.attname)
+  FROM pg_depend d JOIN pg_class c ON c.oid = d.refobjid JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
+  LEFT JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+  LEFT JOIN pg_class v ON v.oid = r.ev_class AND v.oid <> c.oid
+  LEFT JOIN pg_attrdef e ON d.classid = 'pg_attrdef'::regclass AND e.oid = d.objid
+  LEFT JOIN pg_attribute g ON g.attrelid = c.oid AND g.attgenerated <> '' AND g.attnum <> a.attnum
+    AND g.attnum = CASE d.classid WHEN 'pg_class'::regclass THEN d.objsubid ELSE e.adnum END
+  WHERE d.refclassid = 'pg_class'::regclass AND n.nspname = %s AND c.relkind IN ('r', 'p')
+    AND coalesce(v.oid, g.attrelid) IS NOT NULL ORDER BY 1, 2, 3
+"""
+_ROUNDS: Final = (
+    (re.compile(r"(?:timestamp|time)\([0-5]\)"), "rounds fractions of a second"),
+    (re.compile(r"real"), "rounds numbers"),
+    (re.compile(r"character\("), "adds spaces at the end"),
+)
 _ENUMERATION: Final = "e"
 
 
@@ -84,9 +104,26 @@ def omitted(connection: Connection) -> tuple[str, ...]:
     return tuple(found)
 
 
-def rounding(connection: Connection) -> frozenset[tuple[str, str]]:
-    """The columns that round times, each with its table."""
-    return frozenset(execute(connection, _ROUNDING, schema_of(connection)))
+def declarations(connection: Connection) -> dict[tuple[str, str], str]:
+    """The type of each column, by its table and its name; of a domain, what it is made of."""
+    rows = execute(connection, _DECLARED, schema_of(connection))
+    return {(table, column): kind for table, column, kind in rows}
+
+
+def readers(connection: Connection) -> dict[tuple[str, str], str]:
+    """What is made of columns and stops them from being altered: a view or a generated column, by table and column."""
+    rows = execute(connection, _READERS, schema_of(connection))
+    return {(table, column): what for table, column, what in rows}
+
+
+def rounding(connection: Connection) -> dict[tuple[str, str], str]:
+    """What is done to values by the columns that alter some, each with its table."""
+    return {
+        place: what
+        for place, kind in declarations(connection).items()
+        for pattern, what in _ROUNDS
+        if pattern.match(kind)
+    }
 
 
 def _column(connection: Connection, place: str, their: Theirs) -> Column | None:

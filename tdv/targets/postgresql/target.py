@@ -24,6 +24,7 @@ from tdv.targets.survey import deletions, migrates, restores
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from tdv.targets.postgresql.dialect import PostgresqlDialect
     from tdv.targets.postgresql.session import Connection
     from tdv.targets.postgresql.whole import Whole
     from tdv.targets.throwaway import Throwaways
@@ -127,7 +128,15 @@ class PostgresqlTarget(OnServer):
             with self._connected() as connection:
                 return omitted(connection)
 
-    def rounding(self) -> frozenset[tuple[str, str]]:
+    def dialect(self) -> PostgresqlDialect:
+        with self.failures():
+            from tdv.targets.postgresql.dialect import PostgresqlDialect
+            from tdv.targets.postgresql.inspection import declarations, readers
+
+            with self._connected() as connection:
+                return PostgresqlDialect(theirs=declarations(connection), readers=readers(connection))
+
+    def rounding(self) -> Mapping[tuple[str, str], str]:
         with self.failures():
             from tdv.targets.postgresql.inspection import rounding
 

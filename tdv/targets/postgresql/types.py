@@ -47,6 +47,8 @@ _LOGICAL: Final[Mapping[str, str]] = {
     "name": "string",
     "citext": "string",
 }
+TEXTS: Final = frozenset({"text", "character varying", "character", "citext", "name"})
+"""Types of text, without their length."""
 _LENGTH: Final = re.compile(r"character varying\((\d+)\)")
 _NUMERIC: Final = re.compile(r"numeric\((\d+),(\d+)\)")
 _FRACTION: Final = re.compile(r"(timestamp|time)\(\d\) (without|with) time zone")

@@ -7,15 +7,15 @@ the transaction only, the one place where SQLite heeds it, and looked at before 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import pyarrow as pa
 
-from tdv.model.schema import Column, TableSchema
+from tdv.model.schema import Column, DatasetSchema, TableSchema
 from tdv.model.types import LogicalType
 from tdv.targets import sql
-from tdv.targets.dialect import Outline, Rebuilds, holds, known_tables, text_literal
+from tdv.targets.dialect import Outline, Rebuilds, follow, holds, if_missing, known_tables, text_literal
 from tdv.targets.losses import refuse_types
 from tdv.targets.sql import quote
 from tdv.targets.sqlite import ddl
@@ -41,6 +41,12 @@ class SqliteDialect(Rebuilds):
     def notes(self, outline: Outline) -> list[str]:
         return ["For SQLite; `sqlite3 -bail` stops at the first error."]
 
+    def beside(self, wanted: DatasetSchema) -> SqliteDialect:
+        declared = dict(self.written.declared)
+        for place, parent in follow(wanted, declared):
+            declared[place] = declared[parent]
+        return replace(self, written=replace(self.written, declared=declared))
+
     def refuse(self, tables: Iterable[TableSchema]) -> None:
         tables = list(tables)
         ddl.refuse_names(tables)
@@ -50,7 +56,7 @@ class SqliteDialect(Rebuilds):
     def literals(self, array: pa.Array, column: Column, table: str) -> list[str]:
         return list(literals(array, column, table, lambda t: _texts(self.written.texts(t, column, table))).to_pylist())
 
-    def equal(self, column: Column, literal: str) -> str:
+    def equal(self, column: Column, literal: str, table: str) -> str:
         return f"{quote(column.name)} = {literal}"
 
     def cast(self, name: str, old: LogicalType, new: LogicalType) -> str | None:
@@ -73,7 +79,7 @@ class SqliteDialect(Rebuilds):
         return [ddl.create_table(table, known)]
 
     def finish(self, table: TableSchema, known: frozenset[str]) -> list[str]:
-        return ddl.create_indexes(table, known)
+        return list(map(if_missing, ddl.create_indexes(table, known)))
 
     def begin(self, outline: Outline) -> list[str]:
         return ["PRAGMA foreign_keys = OFF", "BEGIN"] if outline.aside else ["BEGIN"]

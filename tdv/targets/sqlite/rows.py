@@ -171,8 +171,10 @@ class _Reader:
         start = -1
         for batch in self._cursor.fetch_record_batch():
             columns = batch.columns
-            for column in columns:
+            for column, wanted in zip(columns, table.columns, strict=True):
                 column.validate(full=True)
+                if column.type != ARROW[storage(wanted.type)]:
+                    raise pa.ArrowInvalid(f"{wanted.name} has values of another type")
             if start < 0:
                 columns = [column.slice(1) for column in columns]
             yield _decoded(columns, table, max(start, 0))
