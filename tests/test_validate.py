@@ -231,12 +231,23 @@ def test_invariants_and_expectations() -> None:
     assert failures(report)[0].examples == ({"id": 3},)
 
 
+def test_rows_of_an_invariant_may_hold_values_of_any_type() -> None:
+    sql = (
+        "SELECT a.id, b.id, NULL AS nothing, 'NULL' AS word, 0.5::double AS part, 'nan'::double AS none, '\\xff'::blob"
+        " AS bytes, timestamp_ns '2026-01-01 00:00:00.000000001' AS at, sum(a.id) OVER () AS sum FROM users a, users b"
+    )
+    report = validate("s", DatasetSchema((USERS,), invariants=(sql,)), Tables({"users": rows(USERS, id=[1])}))
+    assert [list(row.values()) for row in failures(report)[0].examples] == [
+        [1, 1, None, "NULL", 0.5, "NaN", "ff", "2026-01-01T00:00:00.000000001", "1"]
+    ]
+
+
 def test_invariant_does_not_give_private_values_away() -> None:
     table = TableSchema("users", (ID, column("email", "string", privacy="email")), key=("id",))
     schema = DatasetSchema((table,), invariants=("SELECT id, email, upper(email) AS big FROM users",))
     report = validate("s", schema, Tables({"users": rows(table, id=[1], email=["secret@x"])}))
     assert "secret" not in str(report).lower()
-    assert failures(report)[0].examples == ({"id": "1", "email": "<private>", "big": "<private>"},)
+    assert failures(report)[0].examples == ({"id": 1, "email": "<private>", "big": "<private>"},)
 
 
 def test_wrong_types_and_unknown_columns() -> None:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.types as pt
 
 from tdv.content import compute as pc
-from tdv.content.text import plain_float
+from tdv.content.text import decimal_texts, plain_float
 
 
 def raw_cells(array: pa.Array | pa.ChunkedArray) -> list[Any]:
@@ -48,18 +48,24 @@ def _scalars(array: pa.Array) -> list[Any]:
     kind = array.type
     if pt.is_floating(kind):
         return [None if value is None else plain_float(value) for value in array.to_pylist()]
-    if pt.is_temporal(kind) or pt.is_decimal(kind):
-        return _texts(array)
+    if pt.is_decimal(kind):
+        return list(decimal_texts(array).to_pylist())
+    if pt.is_temporal(kind):
+        return _moments(array)
     found = array.to_pylist()
     return [value.hex() if isinstance(value, bytes) else value for value in found]
 
 
-def _texts(array: pa.Array) -> list[Any]:
-    """Moments of UTC; out of what Arrow itself writes, the number that stands for the value."""
+def _moments(array: pa.Array) -> list[Any]:
+    """As in other faces, those with a time zone as moments of UTC; out of what Arrow itself writes, the number that
+    stands for the value."""
     kind = array.type
-    if pt.is_timestamp(kind):
-        array = array.cast(pa.timestamp(kind.unit))
     if pt.is_interval(kind):
         return [None if value is None else list(value) for value in array.to_pylist()]
-    texts: list[Any] = pc.cast(array, pa.string()).to_pylist()
-    return texts
+    if pt.is_timestamp(kind) and kind.tz is not None:
+        # Many a file names a zone that nobody here knows; the moments are those of UTC all the same.
+        array = array.cast(pa.timestamp(kind.unit, "UTC"))
+    # Not by `to_text`: other units than microseconds have other fractions, and what is out of range is no moment.
+    texts = pc.replace_substring_regex(pc.cast(array, pa.string()), r"^([-0-9]+) ", r"\1T")
+    whole = pc.replace_substring_regex(texts, r"\.0+(Z?)$", r"\1")
+    return list(pc.replace_substring_regex(whole, r"(\.[0-9]*[1-9])0+(Z?)$", r"\1\2").to_pylist())

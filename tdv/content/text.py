@@ -355,8 +355,8 @@ def _float_to_text(array: pa.Array, kind: LogicalType) -> pa.Array:
     return texts
 
 
-def _decimal_to_text(array: pa.Array, kind: LogicalType) -> pa.Array:
-    """Arrow writes small numbers with an exponent; those arrays go through Python."""
+def decimal_texts(array: pa.Array) -> pa.Array:
+    """All digits of decimals: Arrow writes small ones with an exponent, and those arrays go through Python."""
     texts = pc.cast(array, pa.string())
     if not pc.any(pc.match_substring(texts, "E"), min_count=0).as_py():
         return texts
@@ -380,7 +380,7 @@ def _nested_to_text(array: pa.Array, kind: LogicalType) -> pa.Array:
 
 _TO_TEXT: Final[Mapping[str, _Converter]] = {
     "float64": _float_to_text,
-    "decimal": _decimal_to_text,
+    "decimal": lambda array, _: decimal_texts(array),
     **dict.fromkeys(("time", "timestamp", "timestamptz"), _moment_to_text),
     "binary": _binary_to_text,
     **dict.fromkeys(("list", "struct"), _nested_to_text),

@@ -157,17 +157,20 @@ def _invariant(sandbox: Sandbox, schema: DatasetSchema, invariant: str, options:
 
 
 def _shown(rows: pa.Table, schema: DatasetSchema, reveal: bool) -> list[dict[str, Any]]:
-    """The rows of an invariant as text. Where the dataset has private columns, only columns that have the
-    name of a column that is private nowhere are shown: any other may hold what was computed from one."""
+    """The rows of an invariant. Where the dataset has private columns, only columns that have the name of a column that
+    is private nowhere are shown: any other may hold what was computed from one."""
+    from tdv.content.raw import raw_cells
+
     columns = [column for table in schema.tables for column in table.columns]
     private = {column.name for column in columns if column.privacy}
     public = {column.name for column in columns} - private
-    return [
-        {name: value if isinstance(value, bool | int | None) else str(value) for name, value in row.items()}
-        if reveal or not private
-        else {name: str(value) if name in public else "<private>" for name, value in row.items()}
-        for row in rows.to_pylist()
-    ]
+    found: dict[str, list[Any]] = {}
+    for name, values in zip(rows.column_names, rows.columns, strict=True):
+        is_shown = reveal or not private or name in public
+        # Two columns of a join may have one name.
+        title = name if name not in found else f"{name} ({len(found) + 1})"
+        found[title] = raw_cells(values) if is_shown else ["<private>"] * rows.num_rows
+    return [dict(zip(found, row, strict=True)) for row in zip(*found.values(), strict=True)]
 
 
 def _truth(answer: pa.Table) -> bool:

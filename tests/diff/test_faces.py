@@ -185,6 +185,15 @@ def test_texts_that_look_the_same_are_told_apart(
         assert "e\\u0301" in text
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "said"), [(0, 1, "0 → 1 row"), (1, 1, "1 row"), (1, 1_000, "1 → 1,000 rows")]
+)
+def test_the_card_of_a_scenario_counts_rows(before: int, after: int, said: str) -> None:
+    scenario = ScenarioChange("retry", "changed", "Retry", {"users": (before, after)})
+    text = page([DiffReport("shop", "a", "b", (), (), (), (scenario,))])
+    assert f"<dd>{said}\n" in text
+
+
 def test_keys_that_look_the_same_are_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
     one, two = "\u00e9", "e\u0301"
     rows = (
