@@ -7,6 +7,8 @@ nobody. Always holds: what leaves through `shown` is short and free of control c
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date, time
+from decimal import Decimal
 from typing import Any, Final
 
 from tdv.model.schema import Column, TableSchema
@@ -25,10 +27,10 @@ def mark(column: Column) -> str:
 
 
 def shown(column: Column, value: Any) -> str:
-    """`value` for an error message: its Python notation, at most 80 characters, or the mark."""
+    """`value` for an error message: as seeds have it, texts in quotes, at most 80 characters; or the mark."""
     if column.privacy:
         return mark(column)
-    text = "NULL" if value is None else ascii(value) if not isinstance(value, str) else _quoted(value)
+    text = _written(value)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
@@ -42,6 +44,16 @@ def redacted(schema: TableSchema, row: Mapping[str, Any]) -> dict[str, Any]:
     """The row with the mark in each private column; columns that the schema lacks stay."""
     private = {column.name: mark(column) for column in schema.columns if column.privacy}
     return {name: private.get(name, value) if value is not None else None for name, value in row.items()}
+
+
+def _written(value: Any) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, str):
+        return _quoted(value)
+    if isinstance(value, date | time):
+        return value.isoformat().replace("+00:00", "Z")
+    return format(value, "f") if isinstance(value, Decimal) else ascii(value)
 
 
 def _quoted(value: str) -> str:

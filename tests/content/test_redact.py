@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
+from decimal import Decimal
+
 from tdv.content.redact import is_private, redacted, shown, shown_key
 from tdv.model.schema import Column, TableSchema
 from tdv.model.types import LogicalType
@@ -24,6 +27,9 @@ def test_rows_keep_nulls_and_unknown_columns() -> None:
 def test_shown_value_is_short_and_harmless() -> None:
     assert shown(NAME, None) == "NULL"
     assert shown(NAME, b"\x00") == "b'\\x00'"
+    assert shown(NAME, Decimal("1E-9")) == "0.000000001"
+    assert shown(NAME, date(2026, 1, 31)) == "2026-01-31"
+    assert shown(NAME, datetime(2026, 1, 31, 12, tzinfo=UTC)) == "2026-01-31T12:00:00Z"
     assert len(shown(NAME, "x" * 1000)) == 80
     assert shown(NAME, "a\x1b[2J\u202e\n") == "'a\\x1b[2J\\u202e\\n'"
     assert shown(NAME, "a\\n") == "'a\\\\n'", "which is no line break"
