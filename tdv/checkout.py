@@ -11,7 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from tdv.durable import LOCK_WAIT, locked
 from tdv.errors import IntegrityError, NotFound, TargetError
+from tdv.frozen import dataclass
 from tdv.model.receipt import Action, Receipt, ReceiptRelease
 from tdv.targets import state
 from tdv.targets.protocol import MIGRATED, AppSchema, Content, Held, Item, Load, TableContent, Target

@@ -8,9 +8,9 @@ newer exists.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from tdv.frozen import dataclass
 from tdv.model.fit import Need, faults, range_of, version_of
 from tdv.model.lock import FILE, Lock, Pin
 from tdv.model.reference import repository_of

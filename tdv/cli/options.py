@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,6 +10,7 @@ import typer
 
 from tdv.cli import terminal
 from tdv.errors import NotFound, UsageError
+from tdv.frozen import dataclass
 
 if TYPE_CHECKING:
     from tdv.project import Project

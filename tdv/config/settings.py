@@ -8,7 +8,7 @@ declared spelling of the same database is.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import MappingProxyType
@@ -18,6 +18,7 @@ from tdv.config.address import absolute, hosts, identity, is_path, is_url, witho
 from tdv.config.repositories import Repository
 from tdv.documents.words import did_you_mean, nearest
 from tdv.errors import ConfigError, NotFound, Refused, UsageError
+from tdv.frozen import dataclass
 
 if TYPE_CHECKING:
     from tdv.model.diff import Level
@@ -112,7 +113,7 @@ class Settings:
     migrations: Migrations | None = None
     targets: Mapping[str, TargetEntry] = field(default_factory=dict)
     environments: Mapping[str, Environment] = field(default_factory=dict)
-    policy: Policy = Policy()  # noqa: RUF009 - a frozen value
+    policy: Policy = Policy()
     levels: Mapping[str, Level] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 

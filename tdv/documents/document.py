@@ -7,11 +7,12 @@ place imports no PyYAML, since most commands find every document right, or known
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any, Final
 
 from tdv.documents.words import quoted
 from tdv.errors import DocumentError, Problem
+from tdv.frozen import dataclass
 
 if TYPE_CHECKING:
     import yaml

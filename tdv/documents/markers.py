@@ -8,10 +8,10 @@ for one; nothing is parsed.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from tdv.errors import DocumentError, Problem
+from tdv.frozen import dataclass
 
 _BEGIN: Final = b"<<<<<<<"
 _SETTLE: Final = "`tdv merge` settles what it can; mend by hand what stays marked, then git add {file}."

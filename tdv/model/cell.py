@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
+
+from tdv.frozen import dataclass
 
 JSON_NULL: Final = "json_null"
 """The key of the JSON form that names the nulls that are JSON's own."""

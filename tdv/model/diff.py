@@ -7,8 +7,10 @@ the highest level among the findings.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, Literal
+
+from tdv.frozen import dataclass
 
 Level = Literal["major", "minor", "patch", "none"]
 FORMAT: Final = "tdv.diff/v1"

@@ -8,11 +8,11 @@ begins with the release.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from tdv.errors import UsageError
+from tdv.frozen import dataclass
 from tdv.model.ranges import Range
 from tdv.model.release import Release
 from tdv.model.version import Version, parse_version

@@ -7,9 +7,10 @@ stand by name.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
+from tdv.frozen import dataclass
 from tdv.model.release import Artifact
 
 FILE: Final = "tdv.lock"

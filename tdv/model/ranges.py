@@ -8,9 +8,10 @@ In: text. Out: a frozen `Range` that says which versions it allows. Always holds
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal
 
+from tdv.frozen import dataclass
 from tdv.model.version import Version, parse_version
 
 Operator = Literal["<", "<=", ">", ">=", "="]

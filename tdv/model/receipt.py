@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final, Literal
+
+from tdv.frozen import dataclass
 
 FORMAT: Final = "tdv.receipt/v1"
 Action = Literal["loaded", "cloned", "unchanged", "planned"]

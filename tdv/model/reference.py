@@ -7,9 +7,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final, Literal
 
+from tdv.frozen import dataclass
 from tdv.model.ranges import Range
 
 DATASET: Final = re.compile(r"[a-z0-9][a-z0-9-]*[a-z0-9]")

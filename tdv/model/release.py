@@ -7,9 +7,10 @@ In: what `tdv.release` computed, or the YAML of ``releases/<version>.yaml``. Alw
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final, NamedTuple
 
+from tdv.frozen import dataclass
 from tdv.model.compat import Compat
 from tdv.model.diff import DatasetChange
 from tdv.model.reference import qualified

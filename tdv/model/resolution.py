@@ -7,9 +7,10 @@ were asked for, every release of a chosen dataset is either chosen or rejected, 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
+from tdv.frozen import dataclass
 from tdv.model.release import Release
 
 FORMAT: Final = "tdv.resolution/v1"

@@ -8,9 +8,10 @@ which is presentation and not content.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import field, fields
 from typing import Any, Final
 
+from tdv.frozen import dataclass
 from tdv.model.types import LogicalType
 
 _RULE_WORDS: Final = {

@@ -7,8 +7,9 @@ In: text such as ``decimal(10,2)`` or ``list<struct<a: int64>>``. Out: a frozen 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
+
+from tdv.frozen import dataclass
 
 SIMPLE: Final = (
     "bool", "int16", "int32", "int64", "float64", "string", "binary",

@@ -9,9 +9,10 @@ more than the whole answer.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import total_ordering
 from typing import TYPE_CHECKING, Final
+
+from tdv.frozen import dataclass
 
 if TYPE_CHECKING:
     from tdv.model.diff import Level

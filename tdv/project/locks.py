@@ -7,13 +7,13 @@ writes nothing.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from tdv import durable
 from tdv import lock as verb
 from tdv.documents.markers import our_side
 from tdv.errors import NotFound, UsageError
+from tdv.frozen import dataclass
 from tdv.model.lock import FILE, Lock
 from tdv.project import libraries, resolutions, states
 from tdv.store import locks as files

@@ -7,10 +7,11 @@ over ``tdv.yaml``; without any word about app or migrations, they do not matter.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from tdv.errors import ConfigError, NotFound, UsageError
+from tdv.frozen import dataclass
 from tdv.model.compat import Span
 from tdv.model.fit import Need, app_of
 from tdv.model.reference import repository_of

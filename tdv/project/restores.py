@@ -7,13 +7,14 @@ protection is looked at before anything is opened; when nothing has to be done n
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tdv.errors import Incompatible, Refused, UsageError
+from tdv.frozen import dataclass
 from tdv.project import obtain, resolutions
 from tdv.project.pointing import pointing
 from tdv.project.states import State
@@ -34,7 +35,7 @@ class CheckoutWish:
     `refs` are releases of that repository."""
 
     refs: tuple[str, ...] = ()
-    fit: Fit = Fit()  # noqa: RUF009 - a frozen value
+    fit: Fit = Fit()
     target: str | None = None
     format: str | None = None
     scenarios: tuple[str, ...] = ()

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tdv.documents.words import did_you_mean
 from tdv.errors import Incompatible, IntegrityError, NotFound, RemoteError, UsageError
+from tdv.frozen import dataclass
 from tdv.model.ranges import Range
 from tdv.model.reference import Ref, qualified, repository_of
 from tdv.model.release import Artifact, Origin, Record, Release

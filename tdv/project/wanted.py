@@ -8,10 +8,11 @@ is said, and with `locked` it is refused; a record that is not what the lock pin
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from tdv.errors import Incompatible, IntegrityError, NotFound, Refused, UsageError
+from tdv.frozen import dataclass
 from tdv.model.fit import Need, range_of
 from tdv.model.lock import FILE
 from tdv.project import libraries, resolutions, states

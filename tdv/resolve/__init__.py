@@ -9,10 +9,11 @@ for exactly; datasets that a chosen release requires are chosen with it; a kept 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final, Literal
 
 from tdv.errors import NotFound
+from tdv.frozen import dataclass
 from tdv.model.fit import Need, range_of
 from tdv.model.resolution import Asked, Choice, Rejected, Resolution
 from tdv.resolve.candidates import Candidates, Releases
@@ -32,7 +33,7 @@ class Wish:
     "all" reads older ones too, to say what else speaks against them."""
 
     asked: Mapping[str, tuple[Asked, ...]]
-    need: Need = Need()  # noqa: RUF009 - a frozen value
+    need: Need = Need()
     keep: Mapping[str, str] = field(default_factory=dict)
     reasons: Reasons = "short"
 

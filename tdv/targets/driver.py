@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 
 from tdv.errors import PluginMissing, TargetError
+from tdv.frozen import dataclass
 
 
 @dataclass(frozen=True, slots=True)

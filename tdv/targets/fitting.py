@@ -7,10 +7,10 @@ difference. Always holds: a further column is no difference where it can do with
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 from tdv.errors import DataError, Refused
+from tdv.frozen import dataclass
 from tdv.model.schema import Column, TableSchema
 from tdv.model.types import LogicalType
 

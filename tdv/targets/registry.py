@@ -7,13 +7,13 @@ the group ``tdv.targets``, whose name is the scheme and whose object is called a
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Final
 
 from tdv.config import TargetSettings
 from tdv.errors import NotFound, PluginMissing
+from tdv.frozen import dataclass
 from tdv.targets.protocol import Target
 
 GROUP: Final = "tdv.targets"

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 from tdv.errors import Refused, TdvError, Unfit
+from tdv.frozen import dataclass
 from tdv.targets.fitting import MISFITS
 from tdv.targets.protocol import MIGRATED, AppSchema, Held, Item, Load
 

@@ -12,10 +12,11 @@ import socket
 import struct
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from tdv.frozen import dataclass
 from tdv.targets.postgresql.authentication import Login, Unsupported
 from tdv.targets.postgresql.settings import APPLICATION
 
