@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from contextlib import closing
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 
+from tdv.servers.server import Server
 from tests.targets.places import MysqlPlace
+from tests.targets.servers import run_mysql
 
 pytest.importorskip("pymysql")
 
@@ -69,6 +74,36 @@ def test_ctrl_c_in_the_middle_of_a_row_ends_the_session(empty_mysql: str) -> Non
         with pytest.raises(KeyboardInterrupt):
             list(values)
         assert has_ended(connection)
+
+
+# Other than SLEEP, it does not look whether its client is still there.
+LONG = "BENCHMARK(1000000000000, 1)"
+AT_WORK = "SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE '% BENCHMARK(%' AND ID <> CONNECTION_ID()"
+STATEMENTS = {
+    "query": lambda connection: execute(connection, f"DO {LONG}"),
+    "values": lambda connection: list(connection.values(f"SELECT {LONG} UNION ALL SELECT 1")),
+    "load": lambda connection: connection.load(f"{ROWS} (@text) SET text = {LONG}", [b"1\n"]),
+}
+
+
+@pytest.mark.parametrize("of", STATEMENTS)
+def test_ctrl_c_ends_a_statement_on_the_server_too(mariadb_server: Server, empty_mysql: str, of: str) -> None:
+    run_mysql(empty_mysql, "CREATE TABLE notes (text longtext)")
+    given = parameters(empty_mysql)
+
+    def interrupt() -> None:
+        while not run_mysql(mariadb_server.url, AT_WORK):
+            pass
+        os.kill(os.getpid(), signal.SIGINT)
+
+    thread = Thread(target=interrupt)
+    with closing(connect(given, given.database)) as connection:
+        thread.start()
+        with pytest.raises(KeyboardInterrupt):
+            STATEMENTS[of](connection)
+    thread.join()
+    while run_mysql(mariadb_server.url, AT_WORK):
+        pass  # It ends when it next looks whether it was killed.
 
 
 def test_ctrl_c_while_a_template_is_made_stays_one(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 from collections import deque
 from collections.abc import Generator, Iterable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any, Final
 
 import pymysql
@@ -21,6 +21,8 @@ from tdv.errors import DataError
 _PIECE: Final = 1 << 18
 _READ: Final = 1 << 20
 _BLOCK: Final = 8 << 20
+_WAIT: Final = 2
+"""Seconds for what nobody should have to wait for."""
 _LARGEST: Final = 0xFFFFFF
 """The payload of a packet that has a successor."""
 _END, _FAILED, _NULL = 0xFE, 0xFF, 0xFB
@@ -32,12 +34,28 @@ class Connection(pymysql.connections.Connection):  # type: ignore[misc]
     """PyMySQL's connection, whose own way to `LOAD DATA LOCAL` would send any file that the server names."""
 
     def __init__(self, **words: Any) -> None:
+        self._words = words
         super().__init__(local_infile=True, **words)
         # The server has been told; a request within any other statement is an error from here on.
         self._local_infile = False
 
+    def query(self, sql: Any, unbuffered: bool = False) -> int:
+        """Runs a statement; Ctrl-C ends it on the server, too."""
+        try:
+            return int(super().query(sql, unbuffered))
+        except KeyboardInterrupt:
+            self._give_up()
+            raise
+
     def load(self, statement: str, blocks: Iterable[Any]) -> int:
         """Runs a ``LOAD DATA LOCAL`` on these bytes; returns how many warnings there are."""
+        try:
+            return self._loaded(statement, blocks)
+        except KeyboardInterrupt:
+            self._give_up()
+            raise
+
+    def _loaded(self, statement: str, blocks: Iterable[Any]) -> int:
         self._execute_command(COMMAND.COM_QUERY, statement)
         asked = self._read_packet()
         if not asked.is_load_local_packet():
@@ -47,11 +65,7 @@ class Connection(pymysql.connections.Connection):  # type: ignore[misc]
                 view = memoryview(block)
                 for start in range(0, len(view), _PIECE):
                     self.write_packet(view[start : start + _PIECE])
-        except KeyboardInterrupt:
-            # In the middle of a packet, perhaps: the server would wait for the rest of it.
-            self._force_close()
-            raise
-        except BaseException:
+        except Exception:
             self._end_of_load()
             raise
         answer = self._end_of_load()
@@ -67,11 +81,7 @@ class Connection(pymysql.connections.Connection):  # type: ignore[misc]
 
     def values(self, query: str) -> Iterator[bytearray]:
         """The values of a query's only column, one after another, some megabytes at a time."""
-        self._execute_command(COMMAND.COM_QUERY, query)
-        self._read_packet()
-        self._read_packet()
-        self._read_packet()
-        payloads = self._payloads()
+        payloads = self._payloads(query)
         try:
             out = bytearray()
             for payload in payloads:
@@ -84,8 +94,7 @@ class Connection(pymysql.connections.Connection):  # type: ignore[misc]
             if out:
                 yield out
         except KeyboardInterrupt:
-            # In the middle of a row, perhaps.
-            self._force_close()
+            self._give_up()
             payloads.close()
             raise
         finally:
@@ -98,8 +107,23 @@ class Connection(pymysql.connections.Connection):  # type: ignore[misc]
         with suppress(OSError, AttributeError):
             self._sock.shutdown(socket.SHUT_RDWR)
 
-    def _payloads(self) -> Generator[bytearray | None]:
+    def _ask(self, query: str) -> None:
+        """Sends a query for one column, and reads all that comes before the rows."""
+        self._execute_command(COMMAND.COM_QUERY, query)
+        for _ in range(3):
+            self._read_packet()
+
+    def _give_up(self) -> None:
+        """Ends the session on both sides: half a packet may be between them, and the server may be at a statement that
+        does not look whether its client is still there."""
+        self._force_close()
+        words = {**self._words, "database": None, "connect_timeout": _WAIT, "read_timeout": _WAIT}
+        with suppress(pymysql.err.MySQLError), closing(pymysql.connections.Connection(**words)) as other:
+            other.query(f"KILL {self.thread_id()}")
+
+    def _payloads(self, query: str) -> Generator[bytearray | None]:
         """Values without their lengths, None for NULL; PyMySQL's own loop over packets takes five times as long."""
+        self._ask(query)
         data, whole = bytearray(), bytearray()
         while True:
             read = self._rfile.read1(_READ)
