@@ -612,7 +612,11 @@ def test_datasets_that_a_branch_adds_or_takes_away_are_told(repo: RepositoryBuil
     made.tdv("build", expect=0)
     made.commit("A zoo")
     told = made.tdv("diff", "--base", "main", "--exit-code", expect=1).stdout
-    assert "zoo@workspace\n  dataset: dataset added: zoo\n" in told
+    assert "zoo@workspace\n  dataset: dataset added: zoo\n  pens: table added: id, size\n" in told
+    assert "pens  1 added\n     id  size\n  +   1     4\n" in told
+    assert made.tdv("diff", "--base", "main", "--json", expect=0).json()["diffs"][1]["bump"] == "none"
+    lines = made.tdv("diff", "--base", "main", "--jsonl", expect=0).stdout.splitlines()
+    assert json.loads(lines[-1])["after"] == {"id": 1, "size": 4}
     made.git("checkout", "--quiet", "-b", "no-zoo")
     made.git("rm", "-r", "--quiet", "datasets/zoo")
     shutil.rmtree(made.root / "datasets/zoo")

@@ -45,15 +45,20 @@ def markdown(reports: Sequence[DiffReport], limit: int = LIMIT) -> str:
     page = _Page(limit - _RESERVE)
     bump = max((report.bump for report in reports), key=LEVELS.index, default="none")
     page.add("", [MARKER, f"### Test data: {_verdict(bump, reports)}", ""])
-    for report in reports:
+    equal = [report for report in reports if report.is_equal and not report.notes]
+    told = [report for report in reports if report not in equal] or reports
+    for report in told:
         page.add(f"the summary of {report.dataset}", _summary(report))
-    for report in reports:
+    if len(told) < len(reports):
+        page.add("what does not differ", [f"No difference: {', '.join(code(report.dataset) for report in equal)}", ""])
+    for report in told:
+        of = f"{code(report.dataset)}: " if len(told) > 1 else ""
         for table in report.tables:
             if table.is_told:
-                _table(page, table)
+                _table(page, table, of)
         for scenario in report.scenarios:
-            page.add(f"the scenario {scenario.name}", list(_scenario(scenario)))
-    return page.text(reports)
+            page.add(f"the scenario {scenario.name}", list(_scenario(scenario, of)))
+    return page.text(told)
 
 
 def _verdict(bump: str, reports: Sequence[DiffReport]) -> str:
@@ -147,12 +152,12 @@ def _schema(change: SchemaChange) -> str:
     return f"{code(place_of(change))}: {change.kind.replace('-', ' ')} {' → '.join(values)}{guess}"
 
 
-def _table(page: _Page, table: TableReport) -> None:
-    """A folded block with as many rows as fit, whole if possible."""
+def _table(page: _Page, table: TableReport, of: str) -> None:
+    """A folded block with as many rows as fit, whole if possible; `of` names the dataset where there are several."""
     change = table.change
     counts = (("added", change.added), ("removed", change.removed), ("changed", change.changed))
     said = ", ".join(f"{count:,} {kind}" for kind, count in counts if count) or "same rows"
-    head = ["<details>", f"<summary><b>{code(table.name)}</b>: {said}</summary>", ""]
+    head = ["<details>", f"<summary>{of}<b>{code(table.name)}</b>: {said}</summary>", ""]
     tail = ["", "</details>", ""]
     room = _size(tail) + 200
     if not page.fits(head, room):
@@ -289,10 +294,10 @@ def _statistics(table: TableReport) -> Iterator[str]:
         yield f"*… and {len(shifts) - _COLUMNS:,} more columns*"
 
 
-def _scenario(scenario: ScenarioChange) -> Iterator[str]:
+def _scenario(scenario: ScenarioChange, of: str) -> Iterator[str]:
     yield "<details>"
     title = f": {plain(scenario.title)}" if scenario.title else ""
-    yield f"<summary>{_SIGNS[scenario.kind]} scenario <b>{code(scenario.name)}</b>{title}</summary>"
+    yield f"<summary>{_SIGNS[scenario.kind]} {of}scenario <b>{code(scenario.name)}</b>{title}</summary>"
     yield ""
     if scenario.rows:
         yield "| | table | label | values |"

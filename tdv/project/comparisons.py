@@ -6,32 +6,28 @@ not opened; nothing of the repository changes but what is fetched into the cache
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from tdv.errors import DocumentError, NotFound, TdvError, UsageError
+from tdv.errors import DocumentError, NotFound, RemoteError, TdvError, UsageError
 from tdv.model.compat import Compat
 from tdv.model.diff import Finding, TableChange
-from tdv.model.diff_report import DiffReport, ReportOptions, RowChange, SchemaChange, TableReport
+from tdv.model.diff_report import DiffReport, ReportOptions, RowChange, TableReport
 from tdv.project import obtain
 from tdv.project.levels import levels_of
-from tdv.project.pairs import SHORT, DiffWish, Pair, chosen, fork
+from tdv.project.one_sided import OneSided, from_nothing, one_sided
+from tdv.project.pairs import DiffWish, Pair, chosen
 from tdv.project.states import State
-from tdv.store import pipeline
-from tdv.store.records import DATASETS, SPEC
 
 if TYPE_CHECKING:
     from tdv.content.snapshot import Snapshot
     from tdv.project.live import Live
     from tdv.project.ports import Ports
-    from tdv.store.pipeline import StageLock
     from tdv.targets.dialect import Dialect
 
-_OF_A_SPEC: Final = 3
-"""Names in the path of a spec: ``datasets/movies/dataset.yaml``."""
 _FEW: Final = 10
 """Rows of each kind from which a streamed report tells what made a rule fire."""
 
@@ -71,7 +67,22 @@ def stream(ports: Ports, wish: DiffWish) -> Iterator[DiffStream]:
 
             found = _told(ports, pair, opened, replace(wish.shown, limit=few))
             yield DiffStream(found, stream_rows(opened.old, opened.new, wish.shown))
-    yield from (DiffStream(report, iter(())) for report in _alone(ports, wish))
+    yield from _alone_in_rows(ports, wish, few)
+
+
+def _alone_in_rows(ports: Ports, wish: DiffWish, few: int) -> Iterator[DiffStream]:
+    for item in one_sided(ports, wish):
+        if item.state is None:
+            yield DiffStream(item.report, iter(()))
+            continue
+        try:
+            with from_nothing(ports, item.state) as both:
+                from tdv.diff.report import stream_rows
+
+                found = _begun(ports, item, both, replace(wish.shown, limit=few))
+                yield DiffStream(found, stream_rows(*both, wish.shown))
+        except RemoteError as problem:
+            yield DiffStream(replace(item.report, notes=(problem.message,)), iter(()))
 
 
 def statements(ports: Ports, wish: DiffWish) -> Iterator[str]:
@@ -124,34 +135,27 @@ def _default_engine(ports: Ports) -> str:
 
 
 def _alone(ports: Ports, wish: DiffWish) -> Iterator[DiffReport]:
-    """The datasets that one side of a branch has only, which have nothing to compare with."""
-    if wish.base is None or wish.shown.names_something:
-        return
-    found = fork(ports, wish.base)
-    data = ports.git.read_many(found.fork, (pipeline.DVC_LOCK,)).get(pipeline.DVC_LOCK)
-    had, has = _specs(ports, found.fork), set(ports.sourced())
-    before = had & _built(pipeline.parse_lock(data) if data else {})
-    after = has & _built(pipeline.read_lock(ports.root))
-    gone = (before - after) | (had - has)
-    for name in sorted(gone | (after - before)):
-        kind, old, new = ("dataset-removed", name, None) if name in gone else ("dataset-added", None, name)
-        change = SchemaChange(kind, "", before=old, after=new)
-        names = f"{name}@git:{found.fork[:SHORT]}", f"{name}@workspace"
-        notes = (f"The releases of {name} stay.",) if name in gone and ports.book.versions(name) else ()
-        yield DiffReport(name, *names, schema=(change,), notes=notes, about=found.name)
+    """What is told of the datasets that one side of a branch has only."""
+    for item in one_sided(ports, wish):
+        if item.state is None:
+            yield item.report
+            continue
+        try:
+            with from_nothing(ports, item.state) as both:
+                yield _begun(ports, item, both, wish.shown)
+        except RemoteError as problem:
+            yield replace(item.report, notes=(problem.message,))
 
 
-def _specs(ports: Ports, commit: str) -> set[str]:
-    """The datasets that have a spec in a commit."""
-    paths = map(PurePosixPath, ports.git.ls_tree(commit, DATASETS))
-    return {path.parent.name for path in paths if path.name == SPEC and len(path.parts) == _OF_A_SPEC}
+def _begun(ports: Ports, item: OneSided, both: tuple[Snapshot, Snapshot], shown: ReportOptions) -> DiffReport:
+    """A new dataset with its tables and rows, of which none needs a bump."""
+    from tdv.diff.report import report
 
-
-def _built(stages: Mapping[str, StageLock]) -> set[str]:
-    """The datasets among the stages."""
-    from tdv.store.artifacts import data_path
-
-    return {name for name, stage in stages.items() if stage.out(data_path(name))}
+    bare = item.report
+    found = report(*both, (bare.old, bare.new), shown)
+    stale = tuple(_stale(ports, item.state))
+    schema = (*bare.schema, *found.schema)
+    return replace(found, findings=(), schema=schema, notes=stale, stale=bool(stale), about=bare.about)
 
 
 def _same(pair: Pair) -> bool:
@@ -185,7 +189,7 @@ def _completed(ports: Ports, pair: Pair, found: DiffReport) -> DiffReport:
         found = replace(found, findings=(*found.findings, *_compat(ports, pair)))
     except _Unread as problem:
         unread = (str(problem),)
-    stale = tuple(_stale(ports, pair))
+    stale = tuple(note for state in pair if isinstance(state, State) for note in _stale(ports, state))
     about = pair[0].about if isinstance(pair[0], State) else ""
     return replace(found, notes=(*unread, *stale, *found.notes), stale=bool(stale), about=about)
 
@@ -221,16 +225,16 @@ def _compat(ports: Ports, pair: Pair) -> tuple[Finding, ...]:
     return tuple(compat_findings(old.record, serves, levels_of(ports, new.dataset)))
 
 
-def _stale(ports: Ports, pair: Pair) -> Iterator[str]:
+def _stale(ports: Ports, state: State | None) -> Iterator[str]:
     """What a reader must know of a work tree that was edited since it was built."""
-    for state in pair:
-        if isinstance(state, State) and state.version == "workspace":
-            from tdv.store.fingerprint import Fingerprints, stage_status
+    if state is None or state.version != "workspace":
+        return
+    from tdv.store.fingerprint import Fingerprints, stage_status
 
-            prints = Fingerprints(ports.root)
-            if not stage_status(ports.root, state.dataset, prints).sources_unchanged:
-                yield f"The sources of {state.dataset} changed since it was built: `tdv build {state.dataset}` first."
-            prints.save()
+    prints = Fingerprints(ports.root)
+    if not stage_status(ports.root, state.dataset, prints).sources_unchanged:
+        yield f"The sources of {state.dataset} changed since it was built: `tdv build {state.dataset}` first."
+    prints.save()
 
 
 @contextmanager

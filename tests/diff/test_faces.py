@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -167,6 +168,18 @@ def test_equal_states_say_so(tmp_path: Path) -> None:
     assert not found.differs
     assert "no difference" in markdown([found])
     assert "No difference" in page([found])
+
+
+def test_markdown_of_several_datasets_names_each_table_with_its_own(tmp_path: Path) -> None:
+    old, _ = states(tmp_path)
+    equal = replace(report(old, old, ("zoo@a", "zoo@b"), ReportOptions()), dataset="zoo")
+    changed = many(2, 1)
+    text = markdown([changed, equal, replace(changed, dataset="other")])
+    assert "No difference: <code>zoo</code>\n" in text
+    assert "zoo&#64;a" not in text
+    assert "<summary><code>shop</code>: <b><code>wide</code></b>: 2 changed</summary>" in text
+    assert "<summary><code>other</code>: <b><code>wide</code></b>: 2 changed</summary>" in text
+    assert "<summary><b><code>wide</code></b>" in markdown([changed, equal])
 
 
 ALIKE = ("\u00e9", "e\u0301"), (["\u00e9"], ["e\u0301"]), ({"a": "\u00e9"}, {"a": "e\u0301"})
