@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from tdv.errors import TdvError
 from tdv.model.schema import DatasetSchema, TableSchema
+from tdv.targets.fitting import inspected
 from tdv.targets.protocol import Content, Findable, Held, Schemaless, Target
 from tdv.targets.verification import table_digest
 
@@ -122,7 +123,7 @@ def _rows(target: Target, item: Expected, found: Held) -> Iterator[HealthCheck]:
 def _keys(target: Target, dataset: str, schema: DatasetSchema) -> Iterator[HealthCheck]:
     """Keys and unique columns, with the indexes that serve them."""
     try:
-        present = {table.name: table for table in target.inspect().tables}
+        present = {table.name: table for table in inspected(target, schema.tables)}
     except TdvError as exc:
         yield HealthCheck("keys", dataset, "", False, exc.message)
         return

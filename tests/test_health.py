@@ -10,6 +10,7 @@ from tdv import documents
 from tests.migrated import migrated
 from tests.repository import Repository
 from tests.shop import released_shop
+from tests.targets.servers import run_mysql, run_sql
 
 URL = "sqlite:///app.db"
 LIVE = "live: {url: 'sqlite:///live.db', protected: true}"
@@ -120,6 +121,23 @@ def test_lost_uniqueness_is_found(shop: Repository) -> None:
     ):
         change(shop, statement)
     assert wrong(shop) == [("keys", "users")]
+
+
+@pytest.mark.parametrize(
+    ("engine", "own"),
+    [("postgresql", "CREATE TABLE own (v tsvector, i inet)"), ("mysql", "CREATE TABLE own (v geometry, b bit(3))")],
+)
+def test_columns_of_others_may_have_any_type(
+    shop: Repository, empty_postgresql: str, empty_mysql: str, engine: str, own: str
+) -> None:
+    url, run = (empty_postgresql, run_sql) if engine == "postgresql" else (empty_mysql, run_mysql)
+    shop.tdv("checkout", "--target", url, expect=0)
+    more = own.partition("(v ")[2].partition(",")[0]
+    run(url, own, f"ALTER TABLE users ADD COLUMN more {more}")
+    shop.tdv("health", url, expect=0)
+    shop.tdv("diff", "shop@v1.0.0", url, "--exit-code", expect=0)
+    run(url, "ALTER TABLE orders DROP COLUMN total", f"ALTER TABLE orders ADD COLUMN total {more}")
+    assert "there is no type for orders.total" in shop.tdv("diff", "shop@v1.0.0", url).stderr
 
 
 def test_scenario_is_compared_with_its_own_rows(shop: Repository) -> None:

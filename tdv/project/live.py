@@ -15,6 +15,7 @@ from tdv.content.snapshot import Snapshot
 from tdv.errors import BadKey, IntegrityError, NotFound
 from tdv.model.schema import Column, TableSchema
 from tdv.snapshot import SnapshotOptions, TableRows, write
+from tdv.targets.fitting import inspected
 from tdv.targets.protocol import Columned, Findable, Schemaless
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def _tables(target: Target, model: Sequence[TableSchema]) -> Sequence[TableSchem
             )
         found = [table for table in model if target.has(table.name)]
         return [target.as_found(table) for table in found] if isinstance(target, Columned) else found
-    return target.inspect().tables
+    return inspected(target, model)
 
 
 def _schemas(model: TableSchema, found: TableSchema, reading: Reading) -> list[TableSchema]:

@@ -13,6 +13,7 @@ from tdv.errors import DataError, Refused
 from tdv.frozen import dataclass
 from tdv.model.schema import Column, TableSchema
 from tdv.model.types import LogicalType
+from tdv.targets.protocol import Shared, Target
 
 _SHOWN: Final = 200
 MISFITS: Final = "misfits"
@@ -58,6 +59,25 @@ def is_as_wide(kind: LogicalType, wanted: LogicalType) -> bool:
     if kind == wanted or (wanted.name, kind.name) in _HOLDS_MORE:
         return True
     return kind.name == wanted.name == "decimal" and kind.scale == wanted.scale and kind.precision >= wanted.precision
+
+
+def inspected(target: Target, model: Sequence[TableSchema]) -> Sequence[TableSchema]:
+    """What is there of the tables of `model`, whatever tables and columns of others are there, too; may hold others."""
+    found = target.inspect_known(model) if isinstance(target, Shared) else target.inspect()
+    return found.tables
+
+
+def without_others(
+    columns: Mapping[str, list[Theirs]], described: Mapping[str, list[Column | None]], model: Sequence[TableSchema]
+) -> tuple[dict[str, list[Theirs]], dict[str, list[Column | None]]]:
+    """The columns of each table and how they are described, without those that `model` lacks and that have no type."""
+    known = {table.name: table.column_names for table in model}
+    pairs = {
+        table: [(t, c) for t, c in zip(found, described[table], strict=True) if c is not None or t.name in known[table]]
+        for table, found in columns.items()
+    }
+    theirs = {table: [their for their, _ in found] for table, found in pairs.items()}
+    return theirs, {table: [column for _, column in found] for table, found in pairs.items()}
 
 
 def refuse_unknown(columns: Mapping[str, list[Theirs]], described: Mapping[str, list[Column | None]]) -> None:

@@ -273,6 +273,14 @@ class Target(Protocol):
 
 
 @runtime_checkable
+class Shared(Protocol):
+    """A target whose databases may hold tables and columns of others, of types that tdv does not have."""
+
+    def inspect_known(self, model: Sequence[TableSchema]) -> DatasetSchema:
+        """As `inspect`, of the tables of `model` only, without further columns of a type that has no match."""
+
+
+@runtime_checkable
 class Selective(Protocol):
     """A target that can say what `inspect` leaves out of its schema."""
 

@@ -41,9 +41,9 @@ def as_found(known: str, path: Path, table: TableSchema) -> TableSchema:
         found = _READERS[known](path)
     except (pa.ArrowException, OSError, ValueError, TypeError) as exc:
         raise damaged(path, exc) from exc
-    theirs = (Column(name, LogicalType(kind), nullable=True) for name, kind in found.items() if kind)
     own = {column.name: column for column in table.columns}
-    return replace(table, columns=tuple(own.get(column.name, column) for column in theirs))
+    theirs = {name: Column(name, LogicalType(kind), nullable=True) for name, kind in found.items() if kind}
+    return replace(table, columns=tuple((theirs | own)[name] for name in found if name in theirs or name in own))
 
 
 def _of_csv(path: Path) -> Mapping[str, str]:

@@ -7,12 +7,12 @@ geometry, is refused by name, never read as something else.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from tdv.model.schema import Column, DatasetSchema, Reference, Rules, TableSchema
 from tdv.model.types import LogicalType
-from tdv.targets.fitting import Theirs, left_out, refuse_unknown
+from tdv.targets.fitting import Theirs, left_out, refuse_unknown, without_others
 from tdv.targets.mysql.ddl import STATE_PREFIX
 from tdv.targets.mysql.session import execute, is_mariadb
 from tdv.targets.mysql.tables import columns_of, foreign_keys
@@ -21,8 +21,8 @@ from tdv.targets.mysql.wire import Connection
 from tdv.targets.sql import quote
 
 _TABLES: Final = (
-    "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() AND TABLE_TYPE = 'BASE TABLE' "
-    "ORDER BY 1"
+    "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() "
+    "AND TABLE_TYPE NOT IN ('VIEW', 'SEQUENCE') ORDER BY 1"
 )
 _KEYS: Final = (
     "SELECT INDEX_NAME, GROUP_CONCAT(COLUMN_NAME ORDER BY SEQ_IN_INDEX SEPARATOR x'00') "
@@ -52,11 +52,16 @@ _PRIMARY: Final = "PRIMARY"
 _LABEL: Final = re.compile(r"'((?:[^']|'')*)'")
 
 
-def inspect(connection: Connection) -> DatasetSchema:
-    """The tables by name; raises `DataError` for columns that tdv cannot hold, all at once."""
-    names = [name for (name,) in execute(connection, _TABLES) if not name.startswith(STATE_PREFIX)]
+def inspect(connection: Connection, model: Sequence[TableSchema] | None = None) -> DatasetSchema:
+    """The tables by name; raises `DataError` for columns that tdv cannot hold, all at once. With a `model`, its tables,
+    and no columns of others that tdv cannot hold."""
+    wanted = None if model is None else {table.name for table in model}
+    found = [name for (name,) in execute(connection, _TABLES) if not name.startswith(STATE_PREFIX)]
+    names = [name for name in found if wanted is None or name in wanted]
     columns = {name: [c for c in columns_of(connection, name) if not c.generated] for name in names}
     described = {name: _described(connection, name, found) for name, found in columns.items()}
+    if model is not None:
+        columns, described = without_others(columns, described, model)
     refuse_unknown(columns, described)
     ((database,),) = execute(connection, "SELECT DATABASE()")
     return DatasetSchema(

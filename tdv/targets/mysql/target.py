@@ -111,6 +111,13 @@ class MysqlTarget(OnServer):
             with self._connected() as connection:
                 return inspect(connection)
 
+    def inspect_known(self, model: Sequence[TableSchema]) -> DatasetSchema:
+        with self.failures():
+            from tdv.targets.mysql.inspection import inspect
+
+            with self._connected() as connection:
+                return inspect(connection, model)
+
     def omitted(self) -> tuple[str, ...]:
         with self.failures():
             from tdv.targets.mysql.inspection import omitted

@@ -7,12 +7,12 @@ composite one, is refused by name, never read as something else.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from tdv.model.schema import Column, DatasetSchema, Reference, Rules, TableSchema
 from tdv.model.types import LogicalType
-from tdv.targets.fitting import Theirs, left_out, refuse_unknown
+from tdv.targets.fitting import Theirs, left_out, refuse_unknown, without_others
 from tdv.targets.postgresql.catalogue import schema_of
 from tdv.targets.postgresql.session import Connection
 from tdv.targets.postgresql.statements import execute
@@ -76,14 +76,17 @@ _ROUNDS: Final = (
 _ENUMERATION: Final = "e"
 
 
-def inspect(connection: Connection) -> DatasetSchema:
+def inspect(connection: Connection, model: Sequence[TableSchema] | None = None) -> DatasetSchema:
     """The tables of the target's schema, in the order in which they were made; raises `DataError` for columns that
-    tdv cannot hold, all at once."""
+    tdv cannot hold, all at once. With a `model`, its tables, and no columns of others that tdv cannot hold."""
     schema = schema_of(connection)
-    names = [name for (name,) in execute(connection, _TABLES, schema)]
+    wanted = None if model is None else {table.name for table in model}
+    names = [name for (name,) in execute(connection, _TABLES, schema) if wanted is None or name in wanted]
     places = {name: f"{quote(schema)}.{quote(name)}" for name in names}
     columns = {name: [c for c in columns_of(connection, place) if not c.generated] for name, place in places.items()}
     described = {name: [_column(connection, places[name], c) for c in found] for name, found in columns.items()}
+    if model is not None:
+        columns, described = without_others(columns, described, model)
     refuse_unknown(columns, described)
     return DatasetSchema(
         tuple(_table(connection, schema, name, [c for c in described[name] if c is not None]) for name in names)

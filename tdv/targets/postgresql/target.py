@@ -121,6 +121,13 @@ class PostgresqlTarget(OnServer):
             with self._connected() as connection:
                 return inspect(connection)
 
+    def inspect_known(self, model: Sequence[TableSchema]) -> DatasetSchema:
+        with self.failures():
+            from tdv.targets.postgresql.inspection import inspect
+
+            with self._connected() as connection:
+                return inspect(connection, model)
+
     def omitted(self) -> tuple[str, ...]:
         with self.failures():
             from tdv.targets.postgresql.inspection import omitted
