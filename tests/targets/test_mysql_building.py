@@ -25,7 +25,7 @@ pytest.importorskip("pymysql")
 from tdv.targets.mysql import building
 from tdv.targets.mysql.building import Beside, build, large
 from tdv.targets.mysql.bulk import LARGE
-from tdv.targets.mysql.codec import comes_as_sent
+from tdv.targets.mysql.codec import comes_as_sent, doubled
 from tdv.targets.mysql.ddl import Making, create_table
 from tdv.targets.mysql.rows import fill, fingerprint
 from tdv.targets.mysql.session import connected, execute, parameters
@@ -80,6 +80,13 @@ def test_scalars_come_as_they_were_sent(connection: Connection, kind: str) -> No
     made(connection, schema)
     rows = content(schema, {"c": [EDGES[kind][0], None, *EDGES[kind]], "d": [None, *EDGES[kind], None]})
     assert fill(connection, "t", rows, as_file=True) == fingerprint(connection, "t", schema)
+
+
+def test_only_texts_with_a_quote_are_written_anew() -> None:
+    texts = pa.array(['a"b', "c", None, "d"])
+    assert doubled(texts, '"').to_pylist() == ['a""b', "c", None, "d"]
+    without = texts.slice(1)
+    assert doubled(without, '"') is without
 
 
 def test_rows_come_in_the_order_of_the_key(connection: Connection) -> None:

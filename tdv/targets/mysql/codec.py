@@ -57,10 +57,15 @@ VALUES: Final = Form("(", "),", "'", "x", NUMBERS)
 
 def encode(rows: pa.Table, table: TableSchema, form: Form) -> pa.Array:
     """One text per row; raises `DataError` for a value that MySQL cannot hold."""
-    fields = [_field(one_chunk(rows.column(column.name)), column, table.name, form) for column in table.columns]
-    fields[0] = pc.binary_join_element_wise(form.before, pc.fill_null(fields[0], _NULL), "")
-    fields[-1] = pc.binary_join_element_wise(pc.fill_null(fields[-1], _NULL), form.after, "")
-    return pc.binary_join_element_wise(*fields, ",", null_handling="replace", null_replacement=_NULL)
+    parts: list[str | pa.Array] = []
+    between = form.before
+    for column in table.columns:
+        opening, texts, closing = _field(one_chunk(rows.column(column.name)), column, table.name, form)
+        parts += [between + opening, texts]
+        between = f"{closing},"
+    last = between.removesuffix(",") + form.after
+    # All at once: a join for each column's quotes takes half as long again.
+    return pc.binary_join_element_wise(*parts, last, "")
 
 
 def data_of(lines: pa.Array) -> pa.Buffer:
@@ -109,15 +114,25 @@ def uuids_as(form: UuidForm, array: pa.Array) -> pa.Array:
     return digits if form == "digits" else delimited.from_hexadecimal(digits)
 
 
-def _field(array: pa.Array, column: Column, table: str, form: Form) -> pa.Array:
+def _field(array: pa.Array, column: Column, table: str, form: Form) -> tuple[str, pa.Array, str]:
+    """Texts without NULL, and what stands before and after each of them."""
     name = column.type.name
     texts = stored(array, column, table)
+    opening, closing = ("", "") if name in form.bare else (form.quote, form.quote)
     if name == "binary":
-        return pc.binary_join_element_wise(f"{form.before_bytes}{form.quote}", texts, form.quote, "")
-    if name in form.bare:
-        return texts
-    doubled = pc.replace_substring(texts, form.quote, form.quote * 2)
-    return pc.binary_join_element_wise(form.quote, doubled, form.quote, "")
+        opening = form.before_bytes + opening
+    elif closing:
+        texts = doubled(texts, form.quote)
+    if not texts.null_count:
+        return opening, texts, closing
+    if closing:
+        texts = pc.binary_join_element_wise(opening, texts, closing, "")
+    return "", pc.fill_null(texts, _NULL), ""
+
+
+def doubled(texts: pa.Array, quote: str) -> pa.Array:
+    """Texts in which each quote stands twice; few have any, and looking for one takes a tenth of the time."""
+    return pc.replace_substring(texts, quote, quote * 2) if quote.encode() in data_of(texts).to_pybytes() else texts
 
 
 def _expression(column: Column) -> str:
