@@ -629,6 +629,14 @@ def test_datasets_that_a_branch_adds_or_takes_away_are_told(repo: RepositoryBuil
     made.tdv("diff", "--base", "main", "--exit-code", expect=0)
 
 
+def test_dataset_that_a_branch_leaves_alone_needs_no_data(repo: RepositoryBuilder) -> None:
+    made = shop(repo)
+    made.git("checkout", "--quiet", "--", ".")
+    shutil.rmtree(made.root / ".dvc/cache")
+    title = f"shop@git:{made.git('rev-parse', 'main').strip()[:10]} (main, v1.0.0) → shop@workspace"
+    assert made.tdv("diff", "--base", "main", expect=0).stdout == f"{title}\n  no difference\n"
+
+
 def test_datasets_that_a_branch_retires_are_said_to_be_gone_and_only_there(repo: RepositoryBuilder) -> None:
     made = shop(repo)
     made.commit("Other users")

@@ -258,6 +258,11 @@ def _of_lock(ports: Ports, dataset: str, version: str, lock: Mapping[str, StageL
     try:
         plain = json.loads(read_manifest(ports, artifact))
     except RemoteError as problem:
-        raise nowhere(dataset, version, problem) from problem
+        # The record of a release says as much of the same data, which is enough where nothing differs.
+        records = (found.record for found in ports.book.releases(dataset))
+        known = next((record for record in records if record.artifact.md5 == entry.md5), None)
+        if known is None:
+            raise nowhere(dataset, version, problem) from problem
+        return State(dataset, version, known.digest, of_record(known).tables, artifact)
     rows = {name: table["rows"] for name, table in plain["tables"].items()}
     return State(dataset, version, plain["digest"], rows, artifact)
