@@ -30,7 +30,8 @@ NUMBERS: Final = frozenset({"bool", "int16", "int32", "int64", "float64", "decim
 _OTHERWISE: Final = frozenset({"float64", "json", "list", "struct"})
 """Types whose values the server may write in another way than they were sent in."""
 _TEXTS: Final = frozenset({"string", "json", "uuid", "binary", "list", "struct"})
-_UUID_PARTS: Final = ((1, 8), (9, 4), (13, 4), (17, 4), (21, 12))
+_HYPHENS: Final = (9, 14, 19, 24)
+"""Where they stand in a uuid, from 1 on."""
 UuidForm = Literal["digits", "bytes"]
 """How an application's table without room for hyphens keeps a uuid."""
 UUID_TYPES: Final[Mapping[UuidForm, LogicalType]] = {"digits": LogicalType("string"), "bytes": LogicalType("binary")}
@@ -147,9 +148,14 @@ def _expression(column: Column) -> str:
 
 def _hyphenated(name: str) -> str:
     """A uuid as tdv writes it, also from a table of an application that keeps its digits or its bytes alone."""
-    text = f"IF(CHARSET({name}) = 'binary', HEX({name}), CONVERT({name} USING utf8mb4))"
-    parts = ", ".join(f"SUBSTR({text}, {start}, {length})" for start, length in _UUID_PARTS)
-    return f"IF(CHAR_LENGTH({text}) = 32, CONCAT_WS('-', {parts}), {text})"
+    text = f"IF(CHAR_LENGTH({name}) = 32, {_spread(name)}, {name})"
+    return f"IF(CHARSET({name}) = 'binary', {_spread(f'HEX({name})')}, CONVERT({text} USING utf8mb4))"
+
+
+def _spread(digits: str) -> str:
+    for place in _HYPHENS:
+        digits = f"INSERT({digits}, {place}, 0, '-')"
+    return digits
 
 
 def _expression_of_own(column: Column) -> str:
