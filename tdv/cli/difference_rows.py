@@ -75,7 +75,7 @@ def _print_cells(rows: list[tuple[RowChange, Mapping[str, tuple[str, str]]]]) ->
     lines = []
     for row, columns in rows:
         for number, (title, (before, after)) in enumerate(islice(columns.items(), CELLS)):
-            first = ("  ~", cut(key_text(row.key), _WIDEST)) if number == 0 else ("", "")
+            first = ("  ~", key_text(row.key, _WIDEST)) if number == 0 else ("", "")
             lines.append((*first, named(title), _both((row.before or {})[before], (row.after or {})[after])))
         if len(columns) > CELLS:
             lines.append(("", "", f"… {counted(len(columns) - CELLS, 'more value')}", ""))

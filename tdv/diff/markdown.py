@@ -268,7 +268,7 @@ def _cells(row: RowChange, columns: Mapping[str, tuple[str, str]]) -> Iterator[s
     """A line per cell of the first ones; `columns` are their names before and after by what is shown of them."""
     before, after = row.before or {}, row.after or {}
     for number, (title, (old_name, new_name)) in enumerate(islice(columns.items(), CELLS)):
-        place = code(key_text(row.key)) if number == 0 else ""
+        place = code(key_text(row.key, WIDEST)) if number == 0 else ""
         old, *new = map(code, sides(before[old_name], after[new_name], WIDEST))
         yield f"| {place} | {code(title)} | {old} | {new[0] if new else '*(changed)*'} |"
     if len(columns) > CELLS:

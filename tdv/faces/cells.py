@@ -12,11 +12,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from tdv.faces.text import Spelled, ascii_json, cut, escaped_letters, folded, named, spelled, visible, whole
+from tdv.faces.text import Spelled, Whole, ascii_json, cut, escaped_letters, folded, named, spelled, visible, whole
 from tdv.model.cell import Document, is_same
 
 NULL: Final = "NULL"
-_CONTEXT: Final = 10
+CONTEXT: Final = 10
 """Letters that are shown before the first one that differs."""
 
 
@@ -24,6 +24,8 @@ def cell_text(value: Any) -> Spelled:
     """A value: texts as they are, everything else as JSON, but for NULL."""
     if not isinstance(value, str):
         return _quoted(value)
+    if isinstance(value, Whole):
+        return value
     text = Spelled(visible(spelled(value)))
     is_taken_wrong = value in ("", NULL) or value[0] == '"' or text != text.strip()
     return _quoted(value) if is_taken_wrong and not isinstance(value, Spelled) else text
@@ -64,9 +66,10 @@ def fact_texts(facts: Sequence[Mapping[str, Any]], name: str, widest: int) -> tu
     return value_texts([state[name] for state in facts], widest) if all(name in state for state in facts) else texts
 
 
-def key_text(key: Mapping[str, Any]) -> Spelled:
-    """``id=7 lang=de``; texts with an equals sign are in quotes."""
-    return Spelled(" ".join(f"{named(name)}={_part(value)}" for name, value in key.items()))
+def key_text(key: Mapping[str, Any], widest: int | None = None) -> Whole:
+    """``id=7 lang=de``; texts with an equals sign are in quotes, and each is cut: the last may be what differs."""
+    parts = {named(name): _part(value) for name, value in key.items()}
+    return Whole(" ".join(f"{name}={part if widest is None else cut(part, widest)}" for name, part in parts.items()))
 
 
 def _part(value: Any) -> Spelled:
@@ -83,11 +86,16 @@ def _quoted(value: Any) -> Spelled:
     return Spelled(visible(_json(value)))
 
 
-def from_the_difference(one: str, other: str, context: int = _CONTEXT) -> tuple[Spelled, Spelled]:
-    """Two texts from `context` letters before the first that differs."""
+def common_length(one: str, other: str) -> int:
+    """How many letters two texts begin with alike."""
     pairs = enumerate(zip(one, other, strict=False))
-    same = next((at for at, (here, there) in pairs if here != there), min(len(one), len(other)))
-    start = min(whole(text, max(0, same - context)) for text in (one, other))
+    return next((at for at, (here, there) in pairs if here != there), min(len(one), len(other)))
+
+
+def from_the_difference(one: str, other: str, context: int = CONTEXT) -> tuple[Spelled, Spelled]:
+    """Two texts from `context` letters before the first that differs."""
+    length = max(0, common_length(one, other) - context)
+    start = min(whole(text, length) for text in (one, other))
     return (Spelled(f"…{one[start:]}"), Spelled(f"…{other[start:]}")) if start else (Spelled(one), Spelled(other))
 
 

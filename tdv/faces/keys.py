@@ -6,59 +6,77 @@ rows without a key; those that do anyway stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from tdv.faces.cells import cell_text, from_the_difference, letters_text
-from tdv.faces.text import cut, folded
+from tdv.faces.cells import CONTEXT, cell_text, common_length, letters_text
+from tdv.faces.text import Spelled, Whole, cut, folded, whole
 from tdv.model.diff_report import RowChange
 
 
 def rows_told_apart(rows: Sequence[RowChange], widest: int) -> list[RowChange]:
     """The rows, with escapes for the letters of those that look like another one; of those that do for `widest`
-    letters, long values from where they differ."""
-    spelled = [_told(row, _letters) if alike else row for row, alike in zip(rows, _alike(rows, folded), strict=True)]
-    are_alike = _alike(spelled, partial(cut, widest=widest))
-    if not any(are_alike):
-        return spelled
-    found = {text for row in spelled for text in map(cell_text, _identity(row).values()) if len(text) > widest}
-    tails = dict(_tails(sorted(found)))
+    letters, values from where they differ, or whole."""
+    spelled = _again(rows, rows, folded, _spelled)
+    short = partial(cut, widest=widest)
+    return _again(spelled, _again(spelled, spelled, short, _without_beginnings), short, _whole)
+
+
+def _again(
+    rows: Sequence[RowChange],
+    shown: Sequence[RowChange],
+    look: Callable[[str], str],
+    spell: Callable[[Sequence[RowChange]], Sequence[RowChange]],
+) -> list[RowChange]:
+    """What is `shown` of the rows, but for those that look the same and are not: they are spelled anew."""
+    found: dict[tuple[str, ...], list[int]] = {}
+    for at, row in enumerate(shown):
+        found.setdefault(tuple(map(look, _texts(row).values())), []).append(at)
+    told = list(shown)
+    for places in found.values():
+        if len(places) > 1 and len({tuple(_texts(rows[at]).values()) for at in places}) > 1:
+            for at, row in zip(places, spell([rows[at] for at in places]), strict=True):
+                told[at] = row
+    return told
+
+
+def _texts(row: RowChange) -> Mapping[str, Spelled]:
+    return {name: cell_text(value) for name, value in _identity(row).items()}
+
+
+def _spelled(rows: Sequence[RowChange]) -> list[RowChange]:
     return [
-        _told(row, lambda value: tails.get(cell_text(value), value)) if alike else row
-        for row, alike in zip(spelled, are_alike, strict=True)
+        _told(row, {n: letters_text(v) for n, v in _identity(row).items() if not cell_text(v).isascii()})
+        for row in rows
     ]
 
 
-def _alike(rows: Sequence[RowChange], look: Callable[[str], str]) -> list[bool]:
-    """Which rows look like another one that differs."""
-    texts = [tuple(map(cell_text, _identity(row).values())) for row in rows]
-    looks = [tuple(map(look, text)) for text in texts]
-    found: dict[tuple[str, ...], set[tuple[str, ...]]] = {}
-    for seen, text in zip(looks, texts, strict=True):
-        found.setdefault(seen, set()).add(text)
-    return [len(found[seen]) > 1 for seen in looks]
+def _without_beginnings(rows: Sequence[RowChange]) -> list[RowChange]:
+    """Rows of one look without what their values begin with, but for a few letters."""
+    texts = list(map(_texts, rows))
+    starts = {name: _common(sorted({text[name] for text in texts})) for name in texts[0]}
+    return [
+        _told(row, {n: Spelled(f"…{text[n][whole(text[n], at) :]}") for n, at in starts.items() if at})
+        for row, text in zip(rows, texts, strict=True)
+    ]
 
 
-def _tails(texts: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """Each of the texts, which stand in order, with what tells it from its neighbours, which begin most like it."""
-    for before, text, after in zip(["", *texts], texts, [*texts[1:], ""], strict=False):
-        yield text, min((from_the_difference(text, other)[0] for other in (before, after)), key=len)
+def _common(texts: Sequence[str]) -> int:
+    """How many letters can go from the beginning of texts in order that differ; 0 where there is but one."""
+    return max(0, common_length(texts[0], texts[-1]) - CONTEXT) if len(texts) > 1 else 0
+
+
+def _whole(rows: Sequence[RowChange]) -> list[RowChange]:
+    return [_told(row, {name: Whole(text) for name, text in _texts(row).items()}) for row in rows]
 
 
 def _identity(row: RowChange) -> Mapping[str, Any]:
     return row.key or row.after or row.before or {}
 
 
-def _letters(value: Any) -> Any:
-    return value if cell_text(value).isascii() else letters_text(value)
-
-
-def _told(row: RowChange, spell: Callable[[Any], Any]) -> RowChange:
+def _told(row: RowChange, told: Mapping[str, Any]) -> RowChange:
     """The row with other words for what tells it apart, on each side that holds it."""
-    told = {name: spell(value) for name, value in _identity(row).items()}
-    before, after = (
-        side and {name: told.get(name, value) for name, value in side.items()} for side in (row.before, row.after)
-    )
-    return replace(row, key={name: told[name] for name in row.key}, before=before, after=after)
+    before, after = (side and {**side, **{n: told[n] for n in told if n in side}} for side in (row.before, row.after))
+    return replace(row, key={**row.key, **{n: told[n] for n in told if n in row.key}}, before=before, after=after)

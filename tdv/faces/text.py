@@ -33,6 +33,12 @@ class Spelled(str):
     __slots__ = ()
 
 
+class Whole(Spelled):
+    """A text that `cut` leaves alone, too, since its beginning does not tell it from others."""
+
+    __slots__ = ()
+
+
 def safe(text: str) -> str:
     """`text` without what steers a terminal or is not seen; line breaks and tabs stay."""
     return _UNSEEN_ONE.sub(lambda match: _escape(match[0]), text)
@@ -53,7 +59,7 @@ def named(name: str) -> str:
 
 def cut(text: str, widest: int) -> str:
     """`text` with ``…`` in the place of what follows so many characters."""
-    return text if len(text) <= widest else f"{text[: whole(text, widest - 1)]}…"
+    return text if len(text) <= widest or isinstance(text, Whole) else f"{text[: whole(text, widest - 1)]}…"
 
 
 def whole(text: str, length: int) -> int:

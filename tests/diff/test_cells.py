@@ -21,6 +21,7 @@ from tdv.diff.markdown import markdown
 from tdv.diff.page import page
 from tdv.diff.report import report
 from tdv.faces.cells import cell_text, key_text, letters_text, line_text, sides
+from tdv.faces.keys import rows_told_apart
 from tdv.faces.text import cut, folded
 from tdv.model.cell import Document, json_form
 from tdv.model.diff import TableChange
@@ -118,7 +119,9 @@ def test_both_sides_of_a_changed_cell_look_different_however_long_they_are(
 @example((LogicalType("list", element=LogicalType("json")), [[None], [Document("null")]]))
 def test_no_face_shows_two_values_alike(found: tuple[LogicalType, list[Any]]) -> None:
     rows = [RowChange("added", {}, None, {"c": value}) for value in found[1]]
-    assert told_apart(*(collapsed(rendered(markdown([of_rows(row)])).text) for row in rows))
+    lines = [line for line in markdown([of_rows(*rows)]).split("\n") if line.startswith("| <b>+</b>")]
+    assert len(lines) == 2
+    assert told_apart(*(collapsed(rendered(line).text) for line in lines))
     assert told_apart(*(Page(page([of_rows(row)])).text for row in rows))
     assert told_apart(*(json.dumps(row.to_plain()) for row in rows))
 
@@ -251,8 +254,28 @@ def test_rows_whose_keys_begin_alike_are_shown_from_where_they_differ(
     print_report(told)
     for text in (capsys.readouterr().out, rendered(markdown([told])).text):
         words = text.split()
-        assert {f"…{'x' * 10}a", f"…{'x' * 9}b", f"…{'x' * 9}ba"} <= set(words)
+        assert {f"…{'x' * 10}{end}" for end in ("a", "b", "ba")} <= set(words)
         assert "…y" not in text
+
+
+BEGINNINGS = st.sampled_from(["", "x" * 50, "x" * 60, "x" * 90, "p1/" + "z" * 60, "p2/" + "z" * 60, "e\u0301" * 30])
+
+
+@given(st.lists(st.builds(str.__add__, BEGINNINGS, st.text("abe\u0301\u00e9", max_size=3)), unique=True, max_size=6))
+def test_keys_that_differ_look_different_however_long_they_are(keys: list[str]) -> None:
+    for widest in (40, 80):
+        rows = rows_told_apart([RowChange("added", {"k": key}, None, {"k": key}) for key in keys], widest)
+        assert told_apart(*(folded(cut(cell_text(row.key["k"]), widest)) for row in rows))
+        assert told_apart(*(folded(key_text(row.key, widest)) for row in rows))
+
+
+def test_all_parts_of_a_key_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    keys = [{"order": "123e4567-e89b-12d3-a456-426614174000", "note": "x" * 90, "line": line} for line in (1, 2)]
+    told = of_rows(*(RowChange("changed", key, {"c": 1}, {"c": 2}) for key in keys))
+    print_report(told)
+    for text in (capsys.readouterr().out, rendered(markdown([told])).text):
+        assert "… line=1" in text
+        assert "… line=2" in text
 
 
 def test_parts_of_a_key_are_told_apart() -> None:
