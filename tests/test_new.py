@@ -312,6 +312,18 @@ def test_tables_of_migration_tools_are_no_data(place: Place, tmp_path: Path) -> 
     assert made.notes == ("the table alembic_version: a migration tool keeps it",)
 
 
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [("", "has no tables"), ("CREATE TABLE alembic_version (version_num TEXT)", "has no tables but alembic_version")],
+)
+def test_database_without_tables_is_no_beginning(place: Place, tmp_path: Path, script: str, said: str) -> None:
+    path = database(tmp_path / "app.db", f"{script}; PRAGMA user_version = 1")
+    target = open_target(config.load(place.root, {}).target(f"sqlite:///{path}"), place.root / ".tdv")
+    with pytest.raises(UsageError, match=f"{said}$"):
+        scaffold(place, NewOptions("shop", NOW, target.inspect()))
+    assert not (place.root / "datasets").exists()
+
+
 def test_whole_numbers_among_others_are_copied_as_numbers(place: Place, tmp_path: Path) -> None:
     path = database(
         tmp_path / "app.db",

@@ -92,8 +92,8 @@ class Scaffolded:
 def scaffold(place: Place, options: NewOptions) -> Scaffolded:
     """Writes the directory of a new dataset, and its stage and artifact into ``dvc.yaml``.
 
-    Raises `UsageError` for a name that GTO would refuse, `Refused` for a dataset that exists, `ConfigError` for a
-    schema that no spec can describe, `DataError` for rows that do not fit it.
+    Raises `UsageError` for a name that GTO would refuse and for a database without tables, `Refused` for a dataset that
+    exists, `ConfigError` for a schema that no spec can describe, `DataError` for rows that do not fit it.
     """
     _check_name(options.dataset)
     directory = f"{_DIRECTORY}/{options.dataset}"
@@ -119,6 +119,12 @@ def scaffold(place: Place, options: NewOptions) -> Scaffolded:
 def _copied(schema: DatasetSchema) -> tuple[DatasetSchema, tuple[str, ...]]:
     """What of a database's schema goes into the spec, and a sentence about what does not."""
     data, tools = without_tools(schema)
+    if not data.tables:
+        kept = ", ".join(table.name for table in schema.tables)
+        raise UsageError(
+            f"the database has no tables but {kept}" if kept else "the database has no tables",
+            hint="Name one whose migrations have run, or begin without one: tdv new NAME.",
+        )
     fitted, notes = fitting(data)
     return fitted, (*tools, *notes)
 

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from tdv.content.arrow import arrow_schema
 from tdv.content.snapshot import Snapshot
-from tdv.errors import Refused
+from tdv.errors import DataError, Refused
 from tdv.model.receipt import Receipt
 from tdv.model.schema import Reference
 from tdv.servers.server import Server
@@ -198,3 +198,11 @@ def test_django_finds_its_uuids(place: MysqlPlace, kind: str) -> None:
     found, _ = loaded(place)
     assert django("look", kind, str(IDS[1])) == f"{IDS[1]} 1 [1]"
     assert target_digest(place.target, found.manifest.schema) == found.manifest.content
+
+
+def test_uuid_that_the_type_of_the_server_refuses_is_explained(place: MysqlPlace) -> None:
+    items = pa.table({"id": ["18072e8c-35bf-992d-79e9-c616612e7696"], "photo": [b""]})
+    place.sql("CREATE TABLE items (id UUID PRIMARY KEY, photo BLOB)")
+    with pytest.raises(DataError, match="another type") as caught:
+        checkout(place.directory, place.target, snapshot(place.directory, {ITEMS: items.cast(arrow_schema(ITEMS))}))
+    assert "MariaDB's UUID refuses some" in str(caught.value.hint)

@@ -76,7 +76,9 @@ _HINTS: Final = {
 }
 _REFUSED: Final = {
     ER.DUP_ENTRY: "Texts that differ in case or accents only are one in most collations: let the migration give the "
-    "column a binary one, such as utf8mb4_bin.",
+    "column a binary one, such as utf8mb4_bin. A trigger that adds rows to a table of the dataset does the same.",
+    ER.TRUNCATED_WRONG_VALUE: "Compare the column's type with the spec. MariaDB's UUID refuses some that are not as "
+    "RFC 4122 has them: give the rows others, or let the column be CHAR(36).",
 }
 _REFUSED_ELSE: Final = (
     "Run `tdv validate` to see which rows break which rule, or compare the target's table with the spec."
