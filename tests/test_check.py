@@ -278,6 +278,16 @@ def test_uncommitted_work_fails(branch: Repository) -> None:
     assert "not committed: " in broken(branch)["committed"]
 
 
+def test_hint_adds_what_is_not_staged_and_commits_what_is(branch: Repository) -> None:
+    with_row(branch).write({"datasets/shop/seeds/README.md": "x\n"}).commit("Words")
+    branch.git("rm", "--quiet", "datasets/shop/seeds/README.md")
+    found = {item["promise"]: item["hint"] for item in gate(branch, "--json").json()["subjects"]}
+    assert found["committed"] == "git commit"
+    branch.write({"datasets/shop/scenarios/README.md": "x\n"})
+    found = {item["promise"]: item["hint"] for item in gate(branch, "--json").json()["subjects"]}
+    assert found["committed"] == "git add datasets/shop/scenarios/README.md && git commit"
+
+
 def test_rows_that_break_the_spec_fail(branch: Repository) -> None:
     branch.write({SEED: "id,name\n1,ada\n1,bob\n"}).commit("Twice")
     assert "the key" in broken(branch)["valid"]

@@ -125,9 +125,11 @@ class WorkTree:
         if unmerged:
             return self.subject.broken("committed", f"in conflict: {_named(unmerged)}", "tdv merge", (unmerged[0], 1))
         paths = [change.path for change in changes]
-        # Many are added by what holds them, so that one command adds all.
-        added = paths if len(paths) <= _SHOWN else _holding(places, paths)
-        hint = f"git add {shlex.join(added)} && git commit"
+        # What is staged already may be a removal, which `git add` does not find. Many are added by what holds them, so
+        # that one command adds all.
+        left = [change.path for change in changes if change.tree != " "]
+        added = left if len(left) <= _SHOWN else _holding(places, left)
+        hint = f"git add {shlex.join(added)} && git commit" if left else "git commit"
         return self.subject.broken("committed", f"not committed: {_named(paths)}", hint, (paths[0], 1))
 
     def _same_bytes(self, sources: Sequence[str]) -> Verdict:
