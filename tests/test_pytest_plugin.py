@@ -451,18 +451,20 @@ def test_server_that_cannot_be_reached_leaves_the_report(
     assert "secret" not in said
 
 
-@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+@pytest.mark.parametrize(("workers", "end"), [((), ""), (("-n", "2"), ""), (("-n", "1"), "os.kill(os.getpid(), 9)")])
 def test_databases_left_on_a_server_that_is_gone_are_told_in_one_line(
-    pytester: pytest.Pytester, shop: Repository, redis_server: Server, workers: tuple[str, ...]
+    pytester: pytest.Pytester, shop: Repository, redis_server: Server, workers: tuple[str, ...], end: str
 ) -> None:
     server = redis.start(redis_server.binaries / "redis-server", Options())
     pytester.makepyfile(
         f"""
-        import pytest, redis
+        import os, pytest, redis
 
         @pytest.mark.parametrize("number", range(2))
         def test_rows(tdv_session_database, number):
-            pass
+            if number and "{end}":
+                redis.Redis.from_url("{server.url}").shutdown(nosave=True)
+                {end or "pass"}
 
         @pytest.fixture(scope="session", autouse=True)
         def gone(tdv_session_database):

@@ -110,9 +110,9 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Says why databases of this run, its workers included, could not be dropped at the end."""
-    run = config.stash[RUN]
-    if run.has_left:
-        terminalreporter.write_line(f"tdv: databases are left to the next run: {run.not_dropped}")
+    left = config.stash[RUN].left
+    if left:
+        terminalreporter.write_line(f"tdv: databases are left to the next run: {left}")
 
 
 @pytest.hookimpl(wrapper=True)

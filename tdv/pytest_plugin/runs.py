@@ -155,9 +155,12 @@ class Run:
             self.not_dropped = sentence(exc)
 
     @property
-    def has_left(self) -> bool:
-        """Whether databases were left, for the reason `not_dropped`, that nobody dropped before the end of the run."""
-        return bool(self.not_dropped) and self.databases.has_left
+    def left(self) -> str:
+        """Why there are databases that nobody dropped before the end of the run, "" where there are none."""
+        asked = self.not_dropped or self.has_workers
+        if not asked or "databases" not in self.__dict__ or not self.databases.has_left:
+            return ""
+        return self.not_dropped or "a worker was killed, and what it left cannot be dropped now"
 
     def close(self) -> None:
         """Drops what is shared, and what workers left that were killed; a run that left nothing leaves no trace."""
