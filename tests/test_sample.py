@@ -61,3 +61,13 @@ def test_null_looks_like_no_text(repo: RepositoryBuilder, seed: str, cell: str) 
     made = repo().prepared().write(files)
     made.tdv("build", expect=0)
     assert made.tdv("show", "shop@workspace", "t", expect=0).stdout.splitlines()[-1] == f"1   {cell}"
+
+
+def test_integers_of_json_may_have_any_number_of_digits(repo: RepositoryBuilder) -> None:
+    spec = "dataset: shop\ntables: {t: {key: [id], columns: {id: {type: int64}, doc: {type: json}}}}\n"
+    digits = "9" * 5000  # Python alone converts up to 4,300
+    files = {"datasets/shop/dataset.yaml": spec, "datasets/shop/seeds/t.csv": f"id,doc\n1,{digits}\n"}
+    shop = repo().prepared().write(files)
+    shop.tdv("build", "shop", expect=0)
+    shown = shop.tdv_process("show", "shop@workspace", "t", "--json", expect=0).stdout
+    assert f'"doc": {digits}' in shown

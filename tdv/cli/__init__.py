@@ -16,6 +16,7 @@ _MATRIX_THREADS: Final = "OPENBLAS_NUM_THREADS"
 def main() -> None:
     """Entry point of the ``tdv`` script."""
     set_threshold(_SELDOM)
+    sys.set_int_max_str_digits(0)  # JSON of the data holds integers of any size
     if _MATRIX_THREADS not in os.environ:
         os.putenv(_MATRIX_THREADS, "1")  # past os.environ, of which commands that tdv runs inherit all
     try:
