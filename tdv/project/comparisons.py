@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -262,7 +263,7 @@ def _opened(ports: Ports, pair: Pair, shown: ReportOptions, dialect: Dialect | N
 
 
 def _with_target(ports: Ports, pair: Pair, shown: ReportOptions, directory: Path, dialect: Dialect | None) -> Opened:
-    from tdv.project.declared import reading_as_declared
+    from tdv.project.declared import describe_as_found, reading_as_declared
     from tdv.project.live import Reading, captured
     from tdv.project.narrower import Narrower
     from tdv.project.strangers import Strangers
@@ -277,8 +278,10 @@ def _with_target(ports: Ports, pair: Pair, shown: ReportOptions, directory: Path
     rounding = live.target.rounding() if isinstance(live.target, Rounding) else {}
     narrower = Narrower(dialect_of(live.engine), rounding)
     reading = Reading(live.tables(model), narrower.describe)
-    if dialect is not None and live is old:
-        reading = reading_as_declared(live, model, reading.tables, dialect)
+    if dialect is not None and live is new:
+        reading = replace(reading, describe=partial(describe_as_found, reading.tables))
+    elif dialect is not None:
+        reading = reading_as_declared(live, model, live.all_tables(model), dialect)
         Strangers(live, reading, model, shown.tables).refuse()
     found = captured(live, model, directory, reading)
     notes = narrower.note(live.reference, state.reference)

@@ -54,7 +54,7 @@ class Declared:
         """Whether a reference of the state needs the key of this table, which others did not declare."""
         return (
             self.keeps_references
-            and not any(set(unique) == set(wanted.key) for unique in (found.key, *found.uniques))
+            and not _is_key(wanted.key, found)
             and any(r.table == wanted.name and r.to == wanted.key for t in self.wanted.tables for r in t.references)
         )
 
@@ -102,6 +102,26 @@ class Declared:
         return replace(
             column, type=kind, nullable=nullable, rules=rules if is_short(self.dialect, found, column) else column.rules
         )
+
+
+def describe_as_found(tables: Mapping[str, TableSchema], wanted: TableSchema, found: TableSchema) -> TableSchema:
+    """`wanted`, a table in the words of a state, with all that a target of these `tables` declares: a script is to
+    bring its rows elsewhere, and NULL, long texts, equal ones, and references to nothing have to fit there."""
+    columns = (_as_found(column, found) for column in wanted.columns)
+    # SQLite lets references lead to columns that are no key, until somebody writes.
+    led = (reference for reference in found.references if _is_key(reference.to, tables.get(reference.table)))
+    references = tuple(_named(reference, wanted.references) for reference in led)
+    return replace(wanted, columns=tuple(columns), key=found.key, uniques=found.uniques, references=references)
+
+
+def _is_key(columns: Iterable[str], table: TableSchema | None) -> bool:
+    return table is not None and any(set(unique) == set(columns) for unique in (table.key, *table.uniques))
+
+
+def _as_found(column: Column, table: TableSchema) -> Column:
+    found = table.column(column.name)
+    rules = replace(column.rules, max_length=found.rules.max_length)
+    return replace(column, nullable=found.nullable and column.name not in table.key, rules=rules)
 
 
 def reading_as_declared(live: Live, model: Snapshot, tables: Mapping[str, TableSchema], dialect: Dialect) -> Reading:

@@ -16,7 +16,7 @@ from tdv.errors import BadKey, IntegrityError, NotFound
 from tdv.model.schema import Column, TableSchema
 from tdv.snapshot import SnapshotOptions, TableRows, write
 from tdv.targets.fitting import inspected
-from tdv.targets.protocol import Columned, Findable, Schemaless
+from tdv.targets.protocol import Columned, Findable, Schemaless, Shared
 
 if TYPE_CHECKING:
     from tdv.targets.protocol import Target
@@ -43,9 +43,17 @@ class Live:
         _tables(self.target, ())
 
     def tables(self, model: Snapshot) -> dict[str, TableSchema]:
-        """All tables of the target by name; where they have no schema of their own, those of `model`."""
-        found = _tables(self.target, [table.schema for table in model.manifest.tables])
-        return {table.name: table for table in found}
+        """The tables of `model` in the target, by name; the model itself where the target has no schema of its own."""
+        return self._tables([table.schema for table in model.manifest.tables])
+
+    def all_tables(self, model: Snapshot) -> dict[str, TableSchema]:
+        """All tables of the target, those of others without columns of a type that has no match."""
+        known = [table.schema for table in model.manifest.tables]
+        names = self.target.table_names() if isinstance(self.target, Shared) else ()
+        return self._tables([*known, *(TableSchema(name, ()) for name in names if name not in model.tables)])
+
+    def _tables(self, model: Sequence[TableSchema]) -> dict[str, TableSchema]:
+        return {table.name: table for table in _tables(self.target, model)}
 
 
 @dataclass(frozen=True, slots=True)

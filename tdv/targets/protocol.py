@@ -279,6 +279,9 @@ class Shared(Protocol):
     def inspect_known(self, model: Sequence[TableSchema]) -> DatasetSchema:
         """As `inspect`, of the tables of `model` only, without further columns of a type that has no match."""
 
+    def table_names(self) -> Sequence[str]:
+        """All tables that `inspect` looks at."""
+
 
 @runtime_checkable
 class Selective(Protocol):

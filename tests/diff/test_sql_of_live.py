@@ -321,3 +321,39 @@ def test_digits_that_sqlite_holds_as_text_are_no_number(
         url = engine.place()
         engine.run(url, "CREATE TABLE heap (a TEXT); INSERT INTO heap VALUES ('2.50');")
         brought(made, engine, url)
+
+
+def test_script_to_a_live_target_takes_all_that_its_tables_do(repo: RepositoryBuilder, engine: Engine) -> None:
+    made = shop(
+        repo,
+        "  people:\n    key: [id]\n    columns:\n      id: {type: int64}\n      level: {type: int16}\n"
+        "      name: {type: string, maxLength: 3}\n      code: {type: string, maxLength: 9, unique: true}\n"
+        "  cities: {key: [id], columns: {id: {type: int64}}}\n",
+        people="id,level,name,code\n1,1,abc,a\n2,2,b,b\n",
+        cities="id\n1\n2\n",
+    )
+    live, other = engine.place(), engine.place()
+    engine.run(live, "CREATE TABLE people (id BIGINT PRIMARY KEY, level INTEGER, name VARCHAR(20));")
+    engine.run(live, "INSERT INTO people VALUES (1, NULL, 'longer than three'), (3, 3, 'c');")
+    engine.run(live, "CREATE TABLE cities (id BIGINT);")
+    engine.run(live, "INSERT INTO cities VALUES (1), (1), (NULL);")
+    made.tdv("checkout", "shop@workspace", "--target", other, expect=0)
+    engine.run(other, made.tdv("diff", "shop@workspace", live, "--sql", "--show-private", expect=0).stdout)
+    told = [made.tdv("diff", "shop@workspace", url, "--json", expect=0).json() for url in (live, other)]
+    assert told[0]["tables"] == told[1]["tables"]
+    assert told[0]["tables"]["cities"]["added"] == 2
+
+
+def test_tables_of_others_may_have_types_that_no_release_has(repo: RepositoryBuilder, postgresql: Engine) -> None:
+    made = shop(repo, PEOPLE, people=ROWS["people"])
+    url = postgresql.place()
+    run_sql(
+        url,
+        "CREATE TABLE people (id bigint PRIMARY KEY, level smallint)",
+        "CREATE TABLE visits (place point, person bigint REFERENCES people (id))",
+        "INSERT INTO people VALUES (3, 1)",
+        "INSERT INTO visits VALUES (NULL, 3)",
+    )
+    assert "'visits', which is not" in made.tdv("diff", url, "shop@workspace", "--sql", expect=11).stderr
+    run_sql(url, "DELETE FROM visits")
+    brought(made, postgresql, url)

@@ -56,8 +56,7 @@ def inspect(connection: Connection, model: Sequence[TableSchema] | None = None) 
     """The tables by name; raises `DataError` for columns that tdv cannot hold, all at once. With a `model`, its tables,
     and no columns of others that tdv cannot hold."""
     wanted = None if model is None else {table.name for table in model}
-    found = [name for (name,) in execute(connection, _TABLES) if not name.startswith(STATE_PREFIX)]
-    names = [name for name in found if wanted is None or name in wanted]
+    names = [name for name in table_names(connection) if wanted is None or name in wanted]
     columns = {name: [c for c in columns_of(connection, name) if not c.generated] for name in names}
     described = {name: _described(connection, name, found) for name, found in columns.items()}
     if model is not None:
@@ -67,6 +66,11 @@ def inspect(connection: Connection, model: Sequence[TableSchema] | None = None) 
     return DatasetSchema(
         tuple(_table(connection, str(database), name, [c for c in described[name] if c is not None]) for name in names)
     )
+
+
+def table_names(connection: Connection) -> list[str]:
+    """All tables but those of tdv's state."""
+    return [name for (name,) in execute(connection, _TABLES) if not name.startswith(STATE_PREFIX)]
 
 
 def omitted(connection: Connection) -> tuple[str, ...]:

@@ -118,6 +118,13 @@ class MysqlTarget(OnServer):
             with self._connected() as connection:
                 return inspect(connection, model)
 
+    def table_names(self) -> Sequence[str]:
+        with self.failures():
+            from tdv.targets.mysql.inspection import table_names
+
+            with self._connected() as connection:
+                return table_names(connection)
+
     def omitted(self) -> tuple[str, ...]:
         with self.failures():
             from tdv.targets.mysql.inspection import omitted

@@ -93,6 +93,11 @@ def inspect(connection: Connection, model: Sequence[TableSchema] | None = None) 
     )
 
 
+def table_names(connection: Connection) -> list[str]:
+    """All tables of the target's schema."""
+    return [name for (name,) in execute(connection, _TABLES, schema_of(connection))]
+
+
 def omitted(connection: Connection) -> tuple[str, ...]:
     """What a schema does not say of these tables: generated columns, constraints in SQL, unique indexes."""
     schema = schema_of(connection)

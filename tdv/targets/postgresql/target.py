@@ -128,6 +128,13 @@ class PostgresqlTarget(OnServer):
             with self._connected() as connection:
                 return inspect(connection, model)
 
+    def table_names(self) -> Sequence[str]:
+        with self.failures():
+            from tdv.targets.postgresql.inspection import table_names
+
+            with self._connected() as connection:
+                return table_names(connection)
+
     def omitted(self) -> tuple[str, ...]:
         with self.failures():
             from tdv.targets.postgresql.inspection import omitted
