@@ -210,6 +210,17 @@ def test_list_in_a_row_is_one_cell() -> None:
     assert merged(SCENARIO, with_tags, ours, theirs).conflicts == ("rows.orders.first.tags",)
 
 
+@pytest.mark.parametrize("before", ["x", "null"])
+def test_two_mappings_in_the_place_of_one_value_clash(before: str) -> None:
+    base = f"- {{id: 1, doc: {before}}}\n"
+    ours, theirs = "- {id: 1, doc: {}}\n", "- {id: 1, doc: {a: 1}}\n"
+    assert merged(SEED.replace(".csv", ".yaml"), base, ours, theirs).conflicts == ("users id=1.doc",)
+    found = merged(
+        SEED.replace(".csv", ".yaml"), theirs, theirs.replace("1}}", "2}}"), theirs.replace("1}}", "1, b: 2}}")
+    )
+    assert text(found) == "- {id: 1, doc: {a: 2, b: 2}}\n"
+
+
 LOCK = """\
 schema: '2.0'
 stages:

@@ -42,7 +42,8 @@ def signature(node: Any) -> Hashable:
 @dataclass
 class TreeMerge:
     """One merge: `prefer` is whose value stands where both clash; `identify` gives the identity of an item in the
-    list at a path; a list at a path where `is_value` holds is one value, whose items do not merge."""
+    list at a path; where `is_value` holds, a list is one value, whose items do not merge, and so is a mapping that was
+    none before."""
 
     prefer: Literal["ours", "theirs"]
     identify: Callable[[Path, Any], Hashable]
@@ -57,7 +58,8 @@ class TreeMerge:
             return copy.deepcopy(ours)
         if mine == was:
             return copy.deepcopy(theirs)
-        if isinstance(ours, Mapping) and isinstance(theirs, Mapping):
+        begun = isinstance(base, Mapping) or not self.is_value(path)
+        if isinstance(ours, Mapping) and isinstance(theirs, Mapping) and begun:
             return self._mapping(base if isinstance(base, Mapping) else {}, ours, theirs, path)
         if isinstance(ours, list) and isinstance(theirs, list) and not self.is_value(path):
             return self._list(base if isinstance(base, list) else [], ours, theirs, path)
