@@ -155,9 +155,9 @@ def _rises(table: TableSpec) -> bool:
 
 def _completed(rows: pa.Table, table: TableSpec, spec: str) -> pa.Table:
     """The rows with all columns of the schema; columns that are derived are computed where they are NULL."""
-    schema = table.schema
+    schema, given = table.schema, set(rows.column_names)
     for column in schema.columns:
-        if column.name not in rows.column_names:
+        if column.name not in given:
             rows = rows.append_column(column.name, pa.nulls(rows.num_rows, arrow_type(column.type)))
     rows = rows.select(list(schema.column_names)).cast(arrow_schema(schema))
     for name in _derived_in_order(table):

@@ -236,9 +236,10 @@ def _truly_repeated(rows: pa.Table, columns: tuple[str, ...]) -> pa.Table:
 
 
 def _type_problem(part: pa.Table, name: str, expected: pa.DataType) -> str:
-    if name not in part.column_names:
+    place = part.schema.get_field_index(name)
+    if place < 0:
         return f"{name} is missing"
-    actual = part.schema.field(name).type
+    actual = part.schema.field(place).type
     return "" if actual.equals(expected) else f"{name} holds {actual}, expected {expected}"
 
 
