@@ -357,3 +357,37 @@ def test_tables_of_others_may_have_types_that_no_release_has(repo: RepositoryBui
     assert "'visits', which is not" in made.tdv("diff", url, "shop@workspace", "--sql", expect=11).stderr
     run_sql(url, "DELETE FROM visits")
     brought(made, postgresql, url)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("postgresql", "real"), ("mysql", "float")])
+def test_numbers_of_few_digits_stay_what_they_are_read_as(
+    repo: RepositoryBuilder, request: pytest.FixtureRequest, tmp_path: Path, name: str, kind: str
+) -> None:
+    made = shop(
+        repo,
+        "  sizes: {key: [id], columns: {id: {type: int64}, size: {type: float64}}}\n",
+        sizes="id,size\n1,0.1\n2,0.123456789\n",
+    )
+    for engine in engine_of(request, name, tmp_path):
+        url = engine.place()
+        engine.run(url, f"CREATE TABLE sizes (id bigint PRIMARY KEY, size {kind} NOT NULL);")
+        engine.run(url, "INSERT INTO sizes VALUES (1, 0.1);")
+        brought(made, engine, url)
+
+
+def test_uuids_in_bytes_stay_so_in_a_table_that_is_made_anew(repo: RepositoryBuilder, mysql: Engine) -> None:
+    token = "123e4567-e89b-12d3-a456-42661417400"
+    made = shop(
+        repo,
+        "  things: {key: [id], columns: {id: {type: int64}, token: {type: uuid}, note: {type: string}}}\n",
+        things=f"id,token,note\n1,{token}1,a\n2,{token}2,b\n",
+    )
+    url = mysql.place()
+    run_mysql(
+        url,
+        "CREATE TABLE things (id bigint PRIMARY KEY, token binary(16))",
+        f"INSERT INTO things VALUES (1, x'{token.replace('-', '')}1')",
+    )
+    brought(made, mysql, url)
+    ((kind,),) = run_mysql(url, "SELECT COLUMN_TYPE FROM information_schema.COLUMNS WHERE COLUMN_NAME = 'token'")
+    assert kind == "binary(16)"

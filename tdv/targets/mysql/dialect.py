@@ -18,7 +18,7 @@ from tdv.errors import Refused
 from tdv.model.schema import Column, DatasetSchema, TableSchema
 from tdv.model.types import LogicalType
 from tdv.targets import sql
-from tdv.targets.dialect import Outline, Place, Rebuilds, follow, holds, text_literal
+from tdv.targets.dialect import Outline, Place, Rebuilds, Reshape, follow, holds, text_literal
 from tdv.targets.losses import refuse_types
 from tdv.targets.mysql.codec import NUMBERS, UUID_TYPES, UuidForm, stored, uuids_as
 from tdv.targets.mysql.ddl import MODES, Making, create_table, refuse_columns, types_of
@@ -27,6 +27,7 @@ from tdv.targets.mysql.types import LOSSES
 from tdv.targets.sql import quote
 
 _COLLATION: Final = "/*M! utf8mb4_nopad_bin */ /*!80017 utf8mb4_0900_bin */"
+_DOUBLE: Final = "double"
 _SETTINGS: Final = ("sql_mode", "time_zone", "autocommit", "foreign_key_checks")
 
 
@@ -84,7 +85,23 @@ class MysqlDialect(Rebuilds):
 
     def unround(self, table: TableSchema, names: Iterable[str]) -> list[str]:
         place = quote(table.name)
-        return [f"ALTER TABLE {place} MODIFY {quote(name)} {self.exact[table.name, name]}" for name in names]
+        found = []
+        for name in names:
+            if self.exact[table.name, name].startswith(_DOUBLE):
+                # A float is read as the shortest number that it stands for, and widened to another one.
+                found.append(f"ALTER TABLE {place} MODIFY {quote(name)} varchar(40)")
+            found.append(f"ALTER TABLE {place} MODIFY {quote(name)} {self.exact[table.name, name]}")
+        return found
+
+    def loosen(self, reshape: Reshape) -> list[str]:
+        # Bytes of a uuid wait as bytes.
+        kept = {
+            (reshape.loose.name, name): form
+            for (table, name), form in self.uuids.items()
+            if table == reshape.name and form == "bytes"
+        }
+        theirs = {place: self.theirs[reshape.name, place[1]] for place in kept}
+        return Rebuilds.loosen(replace(self, uuids={**self.uuids, **kept}, theirs={**self.theirs, **theirs}), reshape)
 
     def begin(self, outline: Outline) -> list[str]:
         kept = ", ".join(f"@tdv_{name} = @@{name}" for name in _SETTINGS)
@@ -114,13 +131,19 @@ class MysqlDialect(Rebuilds):
             if reference.table in known
             for name, to in zip(reference.columns, reference.to, strict=True)
         }
-        found = {name: self.theirs.get(place) for name, place in (keyed | referring).items()}
+        in_bytes = {
+            name: (table.name, name) for name in table.column_names if self._is_bytes(table.column(name), table)
+        }
+        found = {name: self.theirs.get(place) for name, place in (keyed | referring | in_bytes).items()}
         plain = types_of(table, known)
         return {
             (table.name, name): their.declaration
             for name, their in found.items()
             if their and their.holds(table.column(name).type, plain[name])
         }
+
+    def _is_bytes(self, column: Column, table: TableSchema) -> bool:
+        return column.type.name == "uuid" and self.uuids.get((table.name, column.name)) == "bytes"
 
     def _refuse_outside(self, array: pa.Array, column: Column, table: str) -> None:
         """Raises `Refused` for a whole number that the database's column, which stays, does not take."""

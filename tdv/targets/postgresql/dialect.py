@@ -111,7 +111,13 @@ class PostgresqlDialect:
         columns = [c for c in found if c.type.name == "string" or not self._text_of(c.name, table.name)]
         for column in columns:
             self._refuse_reader(table.name, column.name)
-        return _altered(quote(table.name), (f"ALTER COLUMN {quote(c.name)} TYPE {declared(c.type)}" for c in columns))
+        return _altered(quote(table.name), (self._exact(table.name, column) for column in columns))
+
+    def _exact(self, table: str, column: Column) -> str:
+        name, kind = quote(column.name), declared(column.type)
+        # A real is read as the shortest number that it stands for, and widened to another one.
+        using = f" USING {name}::text::{kind}" if self.theirs.get((table, column.name)) == "real" else ""
+        return f"ALTER COLUMN {name} TYPE {kind}{using}"
 
     def refer(self, table: TableSchema, known: frozenset[str]) -> list[str]:
         return ddl.create_references(table, _HERE, known)
