@@ -13,7 +13,8 @@ from typing import Any, Final
 from tdv.errors import TdvError
 from tdv.model.schema import DatasetSchema, TableSchema
 from tdv.targets.fitting import inspected
-from tdv.targets.protocol import Content, Findable, Held, Schemaless, Target
+from tdv.targets.protocol import Content, Findable, Held, Indexed, Schemaless, Target
+from tdv.targets.sql import indexed
 from tdv.targets.verification import table_digest
 
 FORMAT: Final = "tdv.health/v1"
@@ -31,7 +32,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """One thing that was looked at: ``reachable``, ``version``, ``rows`` or ``keys``."""
+    """One thing that was looked at: ``reachable``, ``version``, ``rows``, ``keys`` or ``indexes``."""
 
     check: str
     dataset: str
@@ -106,18 +107,23 @@ def _version(item: Expected, found: Held | None) -> HealthCheck:
 
 def _rows(target: Target, item: Expected, found: Held) -> Iterator[HealthCheck]:
     content = item.content(found.scenarios)
+    readable = []
     for table in content.tables:
         try:
             rows, digest = table_digest(target.read, table.schema)
         except TdvError as exc:
             yield HealthCheck("rows", item.dataset, table.name, False, exc.message)
             continue
+        readable.append(table.name)
         ok = digest == table.digest
         changed = "other values than were loaded" if rows == table.rows else f"{rows} rows, expected {table.rows}"
         message = f"{rows} rows" if ok else changed
         yield HealthCheck("rows", item.dataset, table.name, ok, message)
     if not isinstance(target, Schemaless):
         yield from _keys(target, item.dataset, content.schema)
+    if isinstance(target, Indexed):
+        names = [name for name in readable if found.made(name)]
+        yield from _indexes(target, item.dataset, content.schema, names)
 
 
 def _keys(target: Target, dataset: str, schema: DatasetSchema) -> Iterator[HealthCheck]:
@@ -133,6 +139,25 @@ def _keys(target: Target, dataset: str, schema: DatasetSchema) -> Iterator[Healt
             missing = sorted(", ".join(columns) for columns in _unique(table) - _unique(there))
             message = f"no longer unique: {'; '.join(missing)}" if missing else "unique as declared"
             yield HealthCheck("keys", dataset, table.name, not missing, message)
+
+
+def _indexes(target: Indexed, dataset: str, schema: DatasetSchema, names: Sequence[str]) -> Iterator[HealthCheck]:
+    """The indexes of references, in the tables of these `names`, which tdv made; those of others are not its affair."""
+    known = [table.name for table in schema.tables]
+    wanted = {table.name: indexed(table, known) for table in schema.tables if table.name in names}
+    try:
+        there = target.indexes([name for name, columns in wanted.items() if columns])
+    except TdvError as exc:
+        yield HealthCheck("indexes", dataset, "", False, exc.message)
+        return
+    for name, indexes in there.items():
+        missing = [
+            ", ".join(columns)
+            for columns in wanted[name]
+            if not any(index[: len(columns)] == columns for index in indexes)
+        ]
+        message = f"no longer indexed: {'; '.join(missing)}" if missing else "references are indexed"
+        yield HealthCheck("indexes", dataset, name, not missing, message)
 
 
 def _unique(table: TableSchema) -> set[tuple[str, ...]]:

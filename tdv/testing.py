@@ -28,13 +28,13 @@ from tdv.content.arrow import arrow_schema
 from tdv.content.snapshot import Snapshot
 from tdv.errors import DataError, Refused
 from tdv.model.receipt import Receipt
-from tdv.model.schema import Column, TableSchema
+from tdv.model.schema import Column, Reference, TableSchema
 from tdv.model.types import LogicalType
 from tdv.project.narrower import Narrower
 from tdv.snapshot import SnapshotOptions, TableRows, write
 from tdv.targets.dialect import dialect_of
 from tdv.targets.losses import loss_of
-from tdv.targets.protocol import Queryable, Schemaless, Target
+from tdv.targets.protocol import Indexed, Queryable, Schemaless, Target
 from tdv.targets.verification import target_digest
 
 FIRST: Final = datetime.min.replace(tzinfo=UTC)
@@ -220,3 +220,13 @@ class TargetContract:
         assert place.look_up("flyway_schema_history") is None
         assert place.look_up(HOSTILE.name) is None
         assert sorted(row["id"] for row in place.look_up("users") or ()) == [1, 2]
+
+    def test_reference_has_an_index(self, tmp_path: Path, place: Target) -> None:
+        if not isinstance(place, Indexed):
+            return
+        reference = Reference(("user_id",), "users", ("id",))
+        orders = table("orders", {"id": "int64", "user_id": "int64"}, references=(reference,))
+        rows = pa.table({"id": [1], "user_id": [1]})
+        checkout(tmp_path, place, snapshot(tmp_path, {USERS: users(2), orders: rows}))
+        assert ("user_id",) in place.indexes(["orders"])["orders"]
+        assert set(place.indexes(["users"])) == {"users"}

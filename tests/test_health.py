@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from tdv import documents
@@ -121,6 +123,51 @@ def test_lost_uniqueness_is_found(shop: Repository) -> None:
     ):
         change(shop, statement)
     assert wrong(shop) == [("keys", "users")]
+
+
+@pytest.fixture(params=["sqlite", "duckdb", "postgresql", "mysql"])
+def database(request: pytest.FixtureRequest, shop: Repository) -> tuple[str, Callable[..., Any]]:
+    """The URL of an empty database of each engine that has SQL, and what runs statements in it."""
+    if request.param in ("postgresql", "mysql"):
+        run = run_sql if request.param == "postgresql" else run_mysql
+        return request.getfixturevalue(f"empty_{request.param}"), run
+    path = shop.root / "some.db"
+
+    def run(url: str, *statements: str) -> None:
+        connection = sqlite3.connect(path) if request.param == "sqlite" else duckdb.connect(path)
+        for statement in statements:
+            connection.execute(statement)
+        connection.commit()
+        connection.close()
+
+    return f"{request.param}:///some.db", run
+
+
+def test_lost_index_is_named(shop: Repository, database: tuple[str, Callable[..., Any]]) -> None:
+    url, run = database
+    shop.tdv("checkout", "--target", url, expect=0)
+    checks = shop.tdv("health", url, "--json", expect=0).json()["checks"]
+    indexed = [check["table"] for check in checks if check["check"] == "indexes"]
+    if url.startswith("duckdb"):
+        assert indexed == []  # tdv makes none there
+        return
+    assert indexed == ["orders"]
+    if url.startswith("mysql"):
+        run(url, "SET foreign_key_checks = 0", "ALTER TABLE orders DROP KEY user_id")
+    else:
+        run(url, "DROP INDEX ix_orders_user_id")
+    assert wrong(shop, url) == [("indexes", "orders")]
+    assert "no longer indexed: user_id" in shop.tdv("health", url, expect=1).stdout
+    run(url, "CREATE INDEX mine ON orders (user_id, id)")
+    assert wrong(shop, url) == []
+
+
+def test_indexes_of_an_application_are_its_own_affair(shop: Repository) -> None:
+    change(shop, "CREATE TABLE users (id INTEGER PRIMARY KEY NOT NULL, email TEXT NOT NULL UNIQUE)")
+    change(shop, "CREATE TABLE orders (id INTEGER PRIMARY KEY NOT NULL, user_id BIGINT NOT NULL, total DECIMAL(8,2))")
+    shop.tdv("checkout", "--target", URL, expect=0)
+    checks = shop.tdv("health", URL, "--json", expect=0).json()["checks"]
+    assert {check["check"] for check in checks} == {"reachable", "version", "rows", "keys"}
 
 
 @pytest.mark.parametrize(

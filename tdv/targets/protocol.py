@@ -68,6 +68,10 @@ class Held:
     objects: Mapping[str, str] = field(default_factory=dict)
     whole: bool = False
 
+    def made(self, table: str) -> bool:
+        """Whether tdv itself made a table, and no migration of an application did."""
+        return f"table {table}" in self.objects
+
     def to_plain(self) -> dict[str, Any]:
         return {
             "dataset": self.dataset,
@@ -330,6 +334,14 @@ class Columned(Protocol):
 
     def as_found(self, table: TableSchema) -> TableSchema:
         """The columns that are there of `table`, a table of a release, and others, nullable."""
+
+
+@runtime_checkable
+class Indexed(Protocol):
+    """A target that gives the tables it makes an index for each reference that no key serves."""
+
+    def indexes(self, tables: Sequence[str]) -> Mapping[str, Sequence[tuple[str, ...]]]:
+        """The columns of the indexes of each table, those of keys too, without indexes of some rows only."""
 
 
 @runtime_checkable

@@ -35,6 +35,20 @@ def keys_of(table: TableSchema) -> list[tuple[str, ...]]:
     return [unique for unique in dict.fromkeys(table.uniques) if unique != table.key]
 
 
+def indexed(table: TableSchema, known: Iterable[str]) -> list[tuple[str, ...]]:
+    """The columns of references to `known` tables that no key serves: an index on them keeps deleting a parent from
+    scanning the child."""
+    names = set(known)
+    served = [table.key, *keys_of(table)]
+    found = []
+    for reference in dict.fromkeys(table.references):
+        columns = reference.columns
+        if reference.table in names and not any(key[: len(columns)] == columns for key in served):
+            served.append(columns)
+            found.append(columns)
+    return found
+
+
 def index_name(table: str, columns: Sequence[str], tables: Iterable[str]) -> str:
     """The name that SQLAlchemy gives to an index of these columns, so that migrations made from models know it again;
     another one where a longer table's index may be called so."""

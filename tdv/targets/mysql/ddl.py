@@ -13,7 +13,7 @@ from typing import Final
 from tdv.errors import DataError
 from tdv.model.schema import TableSchema
 from tdv.targets.mysql.types import MOST_SCALE, declared
-from tdv.targets.sql import keys_of, listed, quote
+from tdv.targets.sql import indexed, keys_of, listed, quote
 
 STATE_PREFIX: Final = "_tdv_"
 """What tdv keeps beside the dataset's tables begins like this."""
@@ -64,7 +64,7 @@ def create_table(table: TableSchema, making: Making) -> str:
 
 def types_of(table: TableSchema, known: Iterable[str]) -> dict[str, str]:
     """What each column is declared as, where references may point to the `known` tables."""
-    room = _room(table, [table.key, *keys_of(table), *_indexes(table, known)])
+    room = _room(table, [table.key, *keys_of(table), *indexed(table, known)])
     return {column.name: declared(column, room.get(column.name)) for column in table.columns}
 
 
@@ -111,7 +111,7 @@ def refuse_columns(tables: Iterable[TableSchema]) -> None:
 def _keys(table: TableSchema, making: Making) -> list[str]:
     """All keys but the primary one."""
     uniques = [f"UNIQUE KEY ({listed(unique)})" for unique in keys_of(table)]
-    return uniques + [f"KEY ({listed(columns)})" for columns in _indexes(table, making.names)]
+    return uniques + [f"KEY ({listed(columns)})" for columns in indexed(table, making.names)]
 
 
 def _references(table: TableSchema, making: Making) -> list[str]:
@@ -127,19 +127,6 @@ def _references(table: TableSchema, making: Making) -> list[str]:
 def _refers_later(table: TableSchema, making: Making) -> bool:
     """All references together: the server numbers them as they come."""
     return not making.bare.isdisjoint({table.name, *(reference.table for reference in table.references)})
-
-
-def _indexes(table: TableSchema, known: Iterable[str]) -> list[tuple[str, ...]]:
-    """The columns of references that no key serves."""
-    names = set(known)
-    served = [table.key, *keys_of(table)]
-    found = []
-    for reference in dict.fromkeys(table.references):
-        columns = reference.columns
-        if reference.table in names and not any(key[: len(columns)] == columns for key in served):
-            served.append(columns)
-            found.append(columns)
-    return found
 
 
 def _room(table: TableSchema, keys: Iterable[tuple[str, ...]]) -> dict[str, int]:

@@ -24,9 +24,9 @@ _TABLES: Final = (
     "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE() "
     "AND TABLE_TYPE NOT IN ('VIEW', 'SEQUENCE') ORDER BY 1"
 )
-_KEYS: Final = (
+_INDEXES: Final = (
     "SELECT INDEX_NAME, GROUP_CONCAT(COLUMN_NAME ORDER BY SEQ_IN_INDEX SEPARATOR x'00') "
-    "FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s AND NON_UNIQUE = 0 "
+    "FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s AND NON_UNIQUE IN (0, %s) "
     "GROUP BY INDEX_NAME HAVING SUM(SUB_PART IS NOT NULL) = 0 AND COUNT(COLUMN_NAME) = COUNT(*) ORDER BY 1"
 )
 """An index of MySQL over expressions has parts without a column."""
@@ -85,6 +85,11 @@ def omitted(connection: Connection) -> tuple[str, ...]:
     return tuple(found)
 
 
+def indexes(connection: Connection, table: str) -> list[tuple[str, ...]]:
+    """The columns of the indexes of a table, without those over expressions or the beginning of a column."""
+    return list(_indexes(connection, table, unique=False).values())
+
+
 def _described(connection: Connection, table: str, columns: Iterable[Theirs]) -> list[Column | None]:
     """None for a type that has no match."""
     uuids = {name for (name,) in execute(connection, _UUIDS, table)}
@@ -107,7 +112,7 @@ def _column(their: Theirs, *, is_uuid: bool, is_json: bool) -> Column | None:
 def _table(connection: Connection, database: str, name: str, columns: Iterable[Column]) -> TableSchema:
     described = tuple(columns)
     kinds = {column.name: column.type for column in described}
-    keys = {index: tuple(columns.split("\0")) for index, columns in execute(connection, _KEYS, name)}
+    keys = _indexes(connection, name, unique=True)
     primary = keys.pop(_PRIMARY, ())
     usable = bool(primary) and all(c in kinds and kinds[c].may_be_key for c in primary)
     references = [
@@ -122,6 +127,12 @@ def _table(connection: Connection, database: str, name: str, columns: Iterable[C
         uniques=tuple(unique for unique in keys.values() if kinds.keys() >= set(unique)),
         references=tuple(reference for reference in references if kinds.keys() >= set(reference.columns)),
     )
+
+
+def _indexes(connection: Connection, table: str, *, unique: bool) -> dict[str, tuple[str, ...]]:
+    """The columns of each index of a table, or of each unique one."""
+    rows = execute(connection, _INDEXES, table, 0 if unique else 1)
+    return {index: tuple(columns.split("\0")) for index, columns in rows}
 
 
 def _beside(place: str, database: str) -> list[str]:

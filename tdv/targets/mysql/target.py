@@ -132,6 +132,13 @@ class MysqlTarget(OnServer):
             with self._connected() as connection:
                 return omitted(connection)
 
+    def indexes(self, tables: Sequence[str]) -> Mapping[str, Sequence[tuple[str, ...]]]:
+        with self.failures():
+            from tdv.targets.mysql.inspection import indexes
+
+            with self._connected() as connection:
+                return {table: indexes(connection, table) for table in tables}
+
     def dialect(self) -> MysqlDialect:
         with self.failures():
             from tdv.targets.mysql.dialect import MysqlDialect

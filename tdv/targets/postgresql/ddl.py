@@ -13,7 +13,7 @@ from tdv.errors import DataError
 from tdv.model.schema import TableSchema
 from tdv.targets.postgresql.types import declared_column
 from tdv.targets.protocol import STATE_TABLE
-from tdv.targets.sql import index_name, keys_of, listed, quote
+from tdv.targets.sql import index_name, indexed, keys_of, listed, quote
 
 STATE_SCHEMA: Final = "_tdv"
 STATE: Final = f"{quote(STATE_SCHEMA)}.{quote(STATE_TABLE)}"
@@ -46,18 +46,14 @@ def create_keys(table: TableSchema, schema: str) -> list[str]:
 
 
 def create_indexes(table: TableSchema, schema: str, known: Iterable[str]) -> list[str]:
-    """An index for each reference that no key serves, so that deleting a parent does not scan the child."""
+    """An index for each reference that no key serves."""
     names = set(known)
-    served = [table.key, *keys_of(table)]
     statements = []
-    for reference in dict.fromkeys(table.references):
-        columns = reference.columns
-        if reference.table in names and not any(key[: len(columns)] == columns for key in served):
-            served.append(columns)
-            name = index_name(table.name, columns, names)
-            # The server finds a name of its own where this one would be cut.
-            known_as = f"{quote(name)} " if len(name.encode()) <= _LONGEST_NAME else ""
-            statements.append(f"CREATE INDEX {known_as}ON {_placed(table.name, schema)} ({listed(columns)})")
+    for columns in indexed(table, names):
+        name = index_name(table.name, columns, names)
+        # The server finds a name of its own where this one would be cut.
+        known_as = f"{quote(name)} " if len(name.encode()) <= _LONGEST_NAME else ""
+        statements.append(f"CREATE INDEX {known_as}ON {_placed(table.name, schema)} ({listed(columns)})")
     return statements
 
 

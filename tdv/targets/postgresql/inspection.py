@@ -48,6 +48,11 @@ SELECT i.relname FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
   WHERE x.indrelid = %s::regclass AND x.indisunique
     AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = x.indexrelid) ORDER BY i.relname
 """
+_INDEXES: Final = """
+SELECT (SELECT array_agg(a.attname::text ORDER BY o) FROM unnest(x.indkey) WITH ORDINALITY AS u (n, o)
+      JOIN pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = u.n WHERE o <= x.indnkeyatts)
+  FROM pg_index x WHERE x.indrelid = %s::regclass AND x.indisvalid AND x.indpred IS NULL AND x.indexprs IS NULL
+"""
 _DECLARED: Final = """
 SELECT c.relname::text, a.attname::text, format_type(CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE a.atttypid END,
     CASE t.typtype WHEN 'd' THEN t.typtypmod ELSE a.atttypmod END)
@@ -110,6 +115,12 @@ def omitted(connection: Connection) -> tuple[str, ...]:
         for (index,) in execute(connection, _UNIQUE_INDEXES, place):
             found.append(f"the unique index {index} of {name}, which is no constraint; `unique:` takes columns")
     return tuple(found)
+
+
+def indexes(connection: Connection, table: str) -> list[tuple[str, ...]]:
+    """The columns of the indexes of a table, without partial ones and those over expressions."""
+    place = f"{quote(schema_of(connection))}.{quote(table)}"
+    return [tuple(names) for (names,) in execute(connection, _INDEXES, place)]
 
 
 def declarations(connection: Connection) -> dict[tuple[str, str], str]:

@@ -142,6 +142,13 @@ class PostgresqlTarget(OnServer):
             with self._connected() as connection:
                 return omitted(connection)
 
+    def indexes(self, tables: Sequence[str]) -> Mapping[str, Sequence[tuple[str, ...]]]:
+        with self.failures():
+            from tdv.targets.postgresql.inspection import indexes
+
+            with self._connected() as connection:
+                return {table: indexes(connection, table) for table in tables}
+
     def dialect(self) -> PostgresqlDialect:
         with self.failures():
             from tdv.targets.postgresql.dialect import PostgresqlDialect

@@ -13,7 +13,7 @@ from tdv.errors import DataError
 from tdv.model.schema import Column, Reference, TableSchema
 from tdv.model.types import LogicalType
 from tdv.targets.protocol import STATE_TABLE, Loss
-from tdv.targets.sql import index_name, keys_of, listed, quote
+from tdv.targets.sql import index_name, indexed, keys_of, listed, quote
 
 MOST_COLUMNS: Final = 2_000
 EXACT_DIGITS: Final = 15
@@ -85,17 +85,12 @@ def create_table(table: TableSchema, known: Iterable[str]) -> str:
 
 
 def create_indexes(table: TableSchema, known: Iterable[str]) -> list[str]:
-    """An index for each reference that no key serves, so that deleting a parent does not scan the child."""
+    """An index for each reference that no key serves."""
     names = set(known)
-    served = [table.key, *keys_of(table)]
-    statements = []
-    for reference in dict.fromkeys(table.references):
-        columns = reference.columns
-        if reference.table in names and not any(key[: len(columns)] == columns for key in served):
-            served.append(columns)
-            name = index_name(table.name, columns, names)
-            statements.append(f"CREATE INDEX {quote(name)} ON {quote(table.name)} ({listed(columns)})")
-    return statements
+    return [
+        f"CREATE INDEX {quote(index_name(table.name, columns, names))} ON {quote(table.name)} ({listed(columns)})"
+        for columns in indexed(table, names)
+    ]
 
 
 def refuse_names(tables: Iterable[TableSchema]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -102,6 +102,11 @@ def omitted(connection: sqlite3.Connection) -> tuple[str, ...]:
         collations = {name.upper() for name in re.findall(r"\bCOLLATE\s+(\w+)", declared, re.IGNORECASE)} - {"BINARY"}
         found += [f"the collation {name} of {table}; text is compared byte by byte" for name in sorted(collations)]
     return tuple(found)
+
+
+def indexes(connection: sqlite3.Connection, table: str) -> list[tuple[str, ...]]:
+    """The columns of the indexes of a table, without partial ones and those over expressions."""
+    return [names for _, _, names in _indexes(connection, table)]
 
 
 def _is_rounded(connection: sqlite3.Connection, table: str, column: _Found) -> bool:
@@ -213,12 +218,16 @@ def _fits(connection: sqlite3.Connection, table: str, name: str, kind: LogicalTy
 
 
 def _uniques(connection: sqlite3.Connection, table: str) -> tuple[tuple[str, ...], ...]:
-    found = []
-    for _, index, unique, origin, partial in connection.execute(f"PRAGMA index_list({quote(table)})").fetchall():
-        names = [row[2] for row in connection.execute(f"PRAGMA index_info({quote(index)})")]
-        if unique and origin != "pk" and not partial and None not in names:
-            found.append(tuple(names))
+    found = [names for unique, origin, names in _indexes(connection, table) if unique and origin != "pk"]
     return tuple(sorted(dict.fromkeys(found)))
+
+
+def _indexes(connection: sqlite3.Connection, table: str) -> Iterator[tuple[bool, str, tuple[str, ...]]]:
+    """Whether each index over all rows is unique, what made it, and its columns."""
+    for _, index, unique, origin, partial in connection.execute(f"PRAGMA index_list({quote(table)})").fetchall():
+        names = tuple(row[2] for row in connection.execute(f"PRAGMA index_info({quote(index)})"))
+        if not partial and None not in names:
+            yield bool(unique), origin, names
 
 
 def _references(

@@ -89,6 +89,13 @@ class SqliteTarget(OneFile):
         with self.failures(), closing(self._connect("ro")) as connection:
             return omitted(connection)
 
+    def indexes(self, tables: Sequence[str]) -> Mapping[str, Sequence[tuple[str, ...]]]:
+        from tdv.targets.sqlite.inspection import indexes
+
+        self.require()
+        with self.failures(), closing(self._connect("ro")) as connection:
+            return {table: indexes(connection, table) for table in tables}
+
     def dialect(self) -> SqliteDialect:
         from tdv.targets.sqlite.dialect import SqliteDialect
         from tdv.targets.sqlite.theirs import written
