@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -14,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 
 from tdv import config
 from tdv.config import AppSource, Environment, Migrations, Policy, Repository, Settings, TargetEntry
-from tdv.config.address import absolute, hosts, identity, server, without_credentials
+from tdv.config.address import absolute, complete, hosts, identity, server, without_credentials
 from tdv.config.app import app_version
 from tdv.documents import parse
 from tdv.errors import ConfigError, DocumentError, NotFound, Refused, UsageError
@@ -276,6 +278,64 @@ def test_a_raw_url_does_not_evade_protection(load: Load, spelling: str) -> None:
     assert (target.name, target.protected) == ("staging", True)
 
 
+PROTECTED = "targets: {live: {url: 'postgresql://db.host:6432/shop', protected: true}}\npolicy: {never: ['*.prod.*']}"
+
+
+@pytest.mark.parametrize(
+    ("written", "variables"),
+    [
+        ("postgresql:///", "PGHOST=db.host PGPORT=6432 PGDATABASE=shop"),
+        ("postgresql:///shop", "PGHOST=db.host PGPORT=6432"),
+        ("postgresql+psycopg://ada@/shop?sslmode=require", "PGHOST=x,DB.host. PGPORT=6432"),
+        ("postgresql://db.host", "PGPORT=06432 PGDATABASE=shop"),
+        ("postgresql://db.host:6432", "PGUSER=shop"),
+        ("postgresql://db.host:6432/?user=shop", "PGUSER=other"),
+        ("postgresql://db.host:6432/?dbname=", "PGUSER=shop PGDATABASE=other"),
+        ("postgresql://other:6432/shop", "PGHOSTADDR=db.host"),
+        ("postgresql:///shop?hostaddr=db.host", "PGHOST=other PGPORT=6432"),
+        ("postgresql://a%2Cdb.host:6432/shop", ""),
+    ],
+)
+def test_variables_of_libpq_do_not_evade_protection(load: Load, written: str, variables: str) -> None:
+    environ = dict(word.split("=") for word in variables.split())
+    target = load(PROTECTED, environ).target(written)
+    assert (target.name, target.protected) == ("live", True)
+
+
+def test_variables_of_libpq_hide_no_protected_target(load: Load) -> None:
+    found = load(PROTECTED.replace("db.host:6432/shop", "/"), {"PGHOST": "db.host", "PGDATABASE": "shop"})
+    assert found.target("postgresql://db.host/shop").protected
+    assert not found.target("postgresql://db.host/other").protected
+
+
+@pytest.mark.parametrize(
+    ("written", "variables"),
+    [
+        ("postgresql://ada@/shop", "PGHOST=eu.prod.example"),
+        ("postgresql://db.host/shop", "PGHOSTADDR=eu.prod.example"),
+        ("postgresql://eu.prod.example/shop", "PGHOSTADDR=10.0.0.5"),
+    ],
+)
+def test_policy_never_holds_for_variables_of_libpq(load: Load, written: str, variables: str) -> None:
+    with pytest.raises(Refused, match=r"policy.never holds '\*.prod.\*'"):
+        load(PROTECTED, dict([variables.split("=")])).target(written)
+
+
+@pytest.mark.parametrize(
+    ("written", "environ", "message"),
+    [
+        ("postgresql://db.host:5432/shop?service=live", {}, "names the service 'live'"),
+        ("postgresql:///shop", {"PGSERVICE": "live"}, "leaves host to that service"),
+        ("postgresql://db.host/shop", {"PGSERVICE": "live", "PGPORT": "5432"}, "leaves port to that service"),
+    ],
+)
+def test_service_of_libpq_hides_no_database(load: Load, written: str, environ: dict[str, str], message: str) -> None:
+    with pytest.raises(UsageError, match=message) as caught:
+        load(PROTECTED, environ).target(written)
+    assert "Write host, port and database in the URL" in str(caught.value.hint)
+    assert load(PROTECTED, environ).target("sqlite:///x.db").name is None
+
+
 def test_a_raw_path_does_not_evade_protection(load: Load, tmp_path: Path) -> None:
     (tmp_path / "real.db").touch()
     (tmp_path / "link.db").symlink_to(tmp_path / "real.db")
@@ -331,6 +391,11 @@ def test_hosts_of_this_machine_are_one() -> None:
         ("postgresql://other:7/app?host=h", "postgresql://h:7/app"),
         ("postgresql://a:1,b:2/app?port=3", "postgresql://b:3,a:3/app"),
         ("postgresql://app@h", "postgresql://h/app"),
+        ("postgresql://other/app?host=", "postgresql://localhost/app"),
+        ("postgresql:///app?host=@abstract", "postgresql://127.0.0.2/app"),
+        ("postgresql://h/other?dbname=a+p", "postgresql://h/a%2Bp"),
+        ("postgresql://h:05432/app", "postgresql://h/app"),
+        ("mysql://h:03306/app", "mysql://h:0/app"),
         ("redis://h/06", "redis://h/6"),
         ("redis://h/0/6", "redis://h/6"),
         ("redis://h/5?db=6&db=7", "redis://h/6"),
@@ -344,6 +409,28 @@ def test_hosts_of_this_machine_are_one() -> None:
 )
 def test_options_of_a_url_hide_no_database(url: str, one: str) -> None:
     assert identity(url) == identity(one)
+
+
+@pytest.mark.parametrize(
+    ("url", "environ", "whole"),
+    [
+        ("postgresql://u:p%40@h:1/app?sslmode=require", {"PGHOST": "x", "PGPORT": "2", "PGDATABASE": "y"}, None),
+        ("postgresql:///app", {}, None),
+        ("mysql:///", {"PGHOST": "x"}, None),
+        ("postgres://u@", {"PGHOST": "/run/pg", "PGDATABASE": "a b/c"}, "postgres://u@/a%20b%2Fc?host=/run/pg"),
+        ("postgresql://h/app?a=b", {"PGPORT": "2"}, "postgresql://h/app?a=b&port=2"),
+        ("postgresql://h:1,i/app", {"PGPORT": "2"}, None),
+        ("postgresql://h:1/app", {"PGSERVICE": "x"}, "postgresql://h:1/app?hostaddr="),
+    ],
+)
+def test_url_is_completed_as_libpq_does(url: str, environ: dict[str, str], whole: str | None) -> None:
+    assert complete(url, environ) == (whole or url)
+
+
+def test_database_is_called_as_the_user_of_the_system_where_nothing_names_it() -> None:
+    name = pwd.getpwuid(os.geteuid()).pw_name
+    assert complete("postgresql://h", {}) == f"postgresql://h/{name}"
+    assert complete("postgresql://?user=", {"PGUSER": "x"}) == f"postgresql:///{name}?user="
 
 
 def test_option_that_the_driver_ignores_hides_no_host() -> None:

@@ -1,7 +1,7 @@
 """Where a target's URL points: as an absolute URL, as hosts, and as an identity that no spelling can hide.
 
-In: URLs and paths as users write them. Out: text. Always holds: two URLs of one database have one `identity`,
-whatever driver, user, password, options or relative path they are written with.
+In: URLs and paths as users write them, and the environment. Out: text. Always holds: two complete URLs of one
+database have one `identity`, whatever driver, user, password, options or relative path they are written with.
 
 ``sqlite:///x.db`` and ``duckdb:///x.duckdb`` are relative and need a fourth slash to be absolute (as SQLAlchemy
 has it); ``file:///dir`` is absolute (RFC 8089), and ``file:dir`` relative. In the path of these URLs ``?``, ``#``
@@ -10,11 +10,12 @@ and ``%`` are percent-encoded.
 
 from __future__ import annotations
 
-import os.path
+import os
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
-from urllib.parse import SplitResult, parse_qs, quote, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, parse_qsl, quote, unquote, urlsplit
 
 from tdv.errors import UsageError
 
@@ -30,6 +31,7 @@ _SUFFIXES: Final = {
 _SYNONYMS: Final = {"postgres": "postgresql", "mariadb": "mysql", "rediss": "redis"}
 _PORTS: Final = {"postgresql": "5432", "mysql": "3306", "mongodb": "27017", "redis": "6379"}
 _THIS_HOST: Final = frozenset({"", "localhost", "127.0.0.1", "::1", "0.0.0.0"})
+_LIBPQ: Final = {"host": "PGHOST", "port": "PGPORT", "dbname": "PGDATABASE"}
 _SECRET: Final = r"(?i)(^|&)([^&=]*(?:password|passwd|pwd|secret|token|key)[^&=]*)=[^&]*"
 
 
@@ -59,10 +61,37 @@ def absolute(text: str, directory: Path) -> str:
     return file_url(parts.scheme.lower(), _from(directory, path, ends=path.endswith("/")), parts.query)
 
 
+def complete(url: str, environ: Mapping[str, str]) -> str:
+    """An absolute URL with what libpq would add from its variables, so that the URL alone says where it leads.
+
+    Raises `UsageError` where a service of libpq would say it: which file describes the services depends on the driver.
+    """
+    parts = urlsplit(url)
+    if _engine(parts.scheme) != "postgresql" or not url.partition(":")[2].startswith("//"):
+        return url
+    given = _of_libpq(parts)
+    _refuse_service(given, environ)
+    added = {name: environ.get(_LIBPQ[name], "") for name in ("host", "port") if name not in given}
+    added = {name: value for name, value in added.items() if value}
+    address = environ.get("PGHOSTADDR", "")
+    if "hostaddr" not in given and (address or "PGSERVICE" in environ):
+        # It goes before any host; one without text keeps out that of the service.
+        added["hostaddr"] = address
+    path = parts.path
+    if not given.get("dbname"):
+        database = given.get("dbname", environ.get(_LIBPQ["dbname"])) or _user(given, environ)
+        path = "/" + quote(database, "", errors="surrogateescape")
+        # Of two options the last one wins.
+        added |= {name: database for name in ("dbname",) if name in given}
+    words = [f"{name}={quote(value, errors='surrogateescape')}" for name, value in added.items()]
+    query = "&".join([*filter(None, [parts.query]), *words])
+    return f"{parts.scheme}://{parts.netloc}{path}" + (f"?{query}" if query else "")
+
+
 def identity(url: str) -> frozenset[str]:
     """What `url` points to, one text per host: engine, host, port and database, or engine and real path.
 
-    `url` is absolute. Two URLs that share a text point to one database.
+    `url` is absolute and complete. Two URLs that share a text point to one database.
     """
     parts = urlsplit(url)
     engine = _engine(parts.scheme)
@@ -77,6 +106,11 @@ def hosts(url: str) -> tuple[str, ...]:
     parts = urlsplit(url)
     engine = _engine(parts.scheme)
     return () if engine in FILES else tuple(text.rpartition(":")[0] for text in _hosts_and_ports(parts, engine))
+
+
+def engine_of(url: str) -> str:
+    """The engine of a URL in one spelling, whatever driver it names."""
+    return _engine(url.partition(":")[0])
 
 
 def server(url: str) -> str:
@@ -152,12 +186,54 @@ def _option(parts: SplitResult, name: str) -> str | None:
     return found[-1] if found else None
 
 
+def _of_libpq(parts: SplitResult) -> dict[str, str]:
+    """The parameters that libpq reads out of a URL: options win, also empty ones; lists have commas."""
+    places = _places(parts)
+    written = {
+        "host": ",".join(host for host, _ in places),
+        "port": ",".join(port for _, port in places),
+        "user": unquote(parts.username or ""),
+        "dbname": unquote(parts.path.removeprefix("/")),
+    }
+    # There, a plus sign is no space.
+    options = parse_qsl(parts.query.replace("+", "%2B"), keep_blank_values=True)
+    return {name: value for name, value in written.items() if value} | dict(options)
+
+
+def _refuse_service(given: Mapping[str, str], environ: Mapping[str, str]) -> None:
+    hint = "Write host, port and database in the URL: postgresql://user@host:5432/database."
+    if "service" in given:
+        raise UsageError(
+            f"the URL of the target names the service {given['service']!r}, which hides what database it is", hint=hint
+        )
+    missing = [name for name in _LIBPQ if name not in given]
+    if "PGSERVICE" in environ and missing:
+        raise UsageError(
+            f"PGSERVICE is set, and the URL of the target leaves {missing[0]} to that service",
+            hint=f"{hint[:-1]}, or unset PGSERVICE.",
+        )
+
+
+def _user(given: Mapping[str, str], environ: Mapping[str, str]) -> str:
+    """The user that libpq logs in with, "" where the system knows none."""
+    named = given.get("user", environ.get("PGUSER"))
+    if named:
+        return named
+    try:
+        import pwd
+
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except (ImportError, KeyError):
+        return ""
+
+
 def _database(parts: SplitResult, engine: str) -> str:
     """The database as the driver of the engine finds it."""
     path = unquote(parts.path.strip("/"))
     if engine == "postgresql":
-        # libpq lets an option win, and takes the user's name for a database that is not given.
-        return _option(parts, "dbname") or path or unquote(parts.username or "")
+        # libpq takes the user's name for a database that is not given.
+        given = _of_libpq(parts)
+        return given.get("dbname") or given.get("user", "")
     if engine == "redis":
         # redis-py lets the first option win, and reads a number out of a path, else takes 0.
         return _number(unquote(parse_qs(parts.query).get("db", [path.replace("/", "")])[0]))
@@ -173,21 +249,29 @@ def _number(text: str) -> str:
 
 def _hosts_and_ports(parts: SplitResult, engine: str) -> tuple[str, ...]:
     """``host:port`` for each host, as the driver of the engine finds them."""
-    written = [_host_and_port(unquote(text)) for text in parts.netloc.rpartition("@")[2].split(",")]
-    names, ports = [host for host, _ in written], [port for _, port in written]
-    default = _PORTS.get(engine, "")
+    places = _places(parts)
     if engine == "postgresql":
-        # Options win, as libpq has it; one port is that of all hosts.
-        named = _option(parts, "hostaddr") or _option(parts, "host")
-        names = [_host_and_port(host)[0] for host in named.split(",")] if named else names
-        ports = (_option(parts, "port") or ",".join(ports)).split(",")
-        ports = ports if len(ports) == len(names) else ports[:1] * len(names)
+        given = _of_libpq(parts)
+        lists = [given[name] for name in ("host", "hostaddr") if given.get(name)] or [""]
+        places = [place for hosts in lists for place in _paired(hosts.split(","), given.get("port", "").split(","))]
     elif engine == "redis":
+        names, ports = [host for host, _ in places], [port for _, port in places]
         names = [_host_and_port(_option(parts, "host") or "")[0]] if names == [""] else names
         ports = [_option(parts, "port") or ""] if ports == [""] else ports
+        places = list(zip(names, ports, strict=True))
     elif engine == "mysql" and _option(parts, "unix_socket"):
-        names = [""]
-    return tuple(f"{_named(host)}:{port or default}" for host, port in zip(names, ports, strict=True))
+        places = [("", port) for _, port in places[:1]]
+    return tuple(f"{_named(host)}:{_port(port) or _PORTS.get(engine, '')}" for host, port in places)
+
+
+def _paired(names: list[str], ports: list[str]) -> list[tuple[str, str]]:
+    """Hosts and ports; one port is that of all hosts."""
+    return list(zip(names, ports if len(ports) == len(names) else ports[:1] * len(names), strict=True))
+
+
+def _places(parts: SplitResult) -> list[tuple[str, str]]:
+    """The hosts between user and path, each with its port."""
+    return [_host_and_port(unquote(text)) for text in parts.netloc.rpartition("@")[2].split(",")]
 
 
 def _host_and_port(text: str) -> tuple[str, str]:
@@ -196,7 +280,12 @@ def _host_and_port(text: str) -> tuple[str, str]:
     return (match[1] or match[3] or "", match[2] or match[4] or "") if match else (text, "")
 
 
+def _port(text: str) -> str:
+    """A port as drivers read it, so that 05432 is 5432, and 0 is none."""
+    return _number(text).removeprefix("0")
+
+
 def _named(host: str) -> str:
     """A host in lower case; every name of this machine is one."""
-    is_here = host.lower() in _THIS_HOST or host.startswith("/")
+    is_here = host.lower() in _THIS_HOST or host.startswith(("/", "@")) or re.fullmatch(r"127(\.[0-9]+){3}", host)
     return "localhost" if is_here else host.lower().rstrip(".")

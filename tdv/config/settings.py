@@ -14,7 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from tdv.config.address import absolute, hosts, identity, is_path, is_url, without_credentials
+from tdv.config.address import absolute, complete, engine_of, hosts, identity, is_path, is_url, without_credentials
 from tdv.config.repositories import Repository
 from tdv.documents.words import did_you_mean, nearest
 from tdv.errors import ConfigError, NotFound, Refused, UsageError
@@ -126,7 +126,8 @@ class Settings:
 
         None is the default target. Relative paths in `text` count from `directory` (default: the root), those in
         ``tdv.yaml`` from the root. Raises `NotFound` for an unknown name, `ConfigError` for a variable that is
-        not set, `Refused` for a host that `policy.never` excludes, `UsageError` for empty text.
+        not set, `Refused` for a host that `policy.never` excludes, `UsageError` for empty text, or for a database that
+        only a service of libpq names.
         """
         if text is not None and not text.strip():
             raise UsageError("The target is empty", hint="Name one, or leave --target out for the default target.")
@@ -136,14 +137,17 @@ class Settings:
         if entry is not None:
             found = self._declared(entry)
         elif self.is_target(text):
-            found = self._undeclared(absolute(text, base), text == DEFAULT_TARGET)
+            found = self._undeclared(complete(absolute(text, base), self.environ), text == DEFAULT_TARGET)
         else:
             raise self._unknown(text)
         self._refuse_never(found)
         return found
 
     def url(self, entry: TargetEntry) -> str:
-        """The absolute URL of a declared target; raises `ConfigError` when its variable is not set."""
+        """The absolute URL of a declared target, complete; raises `ConfigError` when its variable is not set."""
+        return complete(self._written(entry), self.environ)
+
+    def _written(self, entry: TargetEntry) -> str:
         url = entry.url if entry.url_env is None else self.environ.get(entry.url_env)
         if not url:
             raise ConfigError(
@@ -188,7 +192,8 @@ class Settings:
         """Declared targets that point to the same database; one whose variable is not set points nowhere."""
         sought = identity(url)
         known = [entry for entry in self.targets.values() if entry.url or self.environ.get(entry.url_env or "")]
-        return [entry for entry in known if sought & identity(self.url(entry))]
+        alike = [entry for entry in known if engine_of(self._written(entry)) == engine_of(url)]
+        return [entry for entry in alike if sought & identity(self.url(entry))]
 
     def _refuse_never(self, target: TargetSettings) -> None:
         for host in hosts(target.url):

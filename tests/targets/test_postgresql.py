@@ -10,6 +10,7 @@ import pyarrow as pa
 import pytest
 
 from tdv.checkout import CheckoutOptions, load_of
+from tdv.config.address import complete
 from tdv.content.arrow import arrow_schema
 from tdv.errors import DataError, IntegrityError
 from tdv.model.schema import Column, Rules, TableSchema
@@ -67,6 +68,39 @@ def test_keys_references_indexes_and_identities_are_made(place: Place) -> None:
 def test_identity_goes_on_from_the_start_of_an_empty_table(place: Place) -> None:
     place.checkout(rows=0)
     assert place.sql("INSERT INTO users (email, at) VALUES ('new', now()) RETURNING id") == [(1,)]
+
+
+@pytest.mark.parametrize("raw", ["postgresql://", "postgresql:///postgres", "postgresql:///?dbname=&user=postgres"])
+def test_completed_url_leads_where_the_driver_goes(
+    empty_postgresql: str, monkeypatch: pytest.MonkeyPatch, raw: str
+) -> None:
+    here = psycopg.conninfo.conninfo_to_dict(empty_postgresql)
+    variables = {"PGHOST": here["host"], "PGPORT": here["port"], "PGDATABASE": here["dbname"], "PGUSER": "postgres"}
+    whole = complete(raw, variables)
+    found = reached(f"{whole}{'&' if '?' in whole else '?'}user=postgres")
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert found == reached(raw)
+
+
+def test_service_does_not_lead_a_completed_url_astray(
+    empty_postgresql: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = reached(empty_postgresql)
+    services = tmp_path / "services"
+    services.write_text("[live]\nhostaddr=127.0.0.1\ndbname=other\n")
+    with monkeypatch.context() as patch:
+        patch.setenv("PGSERVICEFILE", str(services))
+        patch.setenv("PGSERVICE", "live")
+        with pytest.raises(psycopg.OperationalError, match=r"127\.0\.0\.1"):
+            reached(empty_postgresql)
+        assert reached(complete(empty_postgresql, {"PGSERVICE": "live"})) == found
+
+
+def reached(url: str) -> tuple[str, int, str]:
+    """Host, port and database of the session that the driver opens."""
+    with psycopg.connect(url) as connection:
+        return connection.info.host, connection.info.port, connection.info.dbname
 
 
 def test_greatest_length_is_kept_and_read_back(place: Place) -> None:
