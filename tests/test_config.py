@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tdv import config
-from tdv.config import AppSource, Environment, Migrations, Policy, Repository, Settings, TargetEntry
+from tdv.config import AppSource, Environment, Limits, Migrations, Policy, Repository, Settings, TargetEntry
 from tdv.config.address import absolute, complete, hosts, identity, server, without_credentials
 from tdv.config.app import app_version
 from tdv.documents import parse
@@ -213,7 +213,7 @@ def test_target_by_name_and_by_environment(load: Load, tmp_path: Path) -> None:
     for name in ("db", "ci"):
         target = found.target(name, Path("/elsewhere"))
         assert (target.name, target.url, target.owns) == ("db", f"duckdb:///{tmp_path}/x.duckdb", "tables")
-        assert (target.also_empty, target.environment, target.datasets) == (("audit",), "ci", ("a1",))
+        assert (target.also_empty, target.environments) == (("audit",), (Environment("ci", "db", ("a1",)),))
 
 
 @pytest.mark.parametrize(
@@ -343,6 +343,18 @@ def test_a_raw_path_does_not_evade_protection(load: Load, tmp_path: Path) -> Non
     assert found.target("link.db", tmp_path).protected
     assert found.target("twin").protected
     assert not found.target("other.db", tmp_path).protected
+
+
+def test_a_database_is_in_the_environments_of_all_its_spellings(load: Load, tmp_path: Path) -> None:
+    found = load("""\
+targets: {one: {url: "sqlite:///x.db"}, two: {url: "sqlite:///./x.db"}, three: {url: "sqlite:///x.db"}, y: {url: y.db}}
+environments: {ci: {target: two, limits: {rows: 5000}}, dev: {target: three, protected: true}, other: {target: y}}
+""")
+    environments = (Environment("ci", "two", limits=Limits(rows=5000)), Environment("dev", "three"))
+    for text in ("one", "two", "ci", "dev", "x.db"):
+        target = found.target(text, tmp_path)
+        assert (target.environments, target.protected) == (environments, True)
+    assert found.target("y.db", tmp_path).environments == (Environment("other", "y"),)
 
 
 def test_a_database_beside_a_protected_one_is_not_protected(load: Load) -> None:

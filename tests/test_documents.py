@@ -268,6 +268,7 @@ targets:
 policy: {merge: sqash, never: x}
 levels: {row-remved: minor}
 app: {version: {}}
+environments: {ci: {target: ci, limits: {row: 1, rows: 0, size: 5 MB}}}
 """
     version = 'expected a version range such as "^1.2", ">=1.2,<3" or "*", or a stage such as "#staging"'
     app = "{from: pyproject.toml}, {file: VERSION}, {json: package.json}, {command: [git, describe, --tags]}"
@@ -285,6 +286,9 @@ app: {version: {}}
         "f.yaml:6: policy.never: expected a list, found 'x'",
         f"f.yaml:7: levels.row-remved: {levels}, found 'row-remved'; did you mean 'row-removed'?",
         f"f.yaml:8: app.version: expected one of {app}, found a mapping",
+        "f.yaml:9: environments.ci.limits.row: unknown key; expected one of rows, size",
+        "f.yaml:9: environments.ci.limits.rows: expected at least 1, found 0",
+        "f.yaml:9: environments.ci.limits.size: expected bytes as a whole number, at least 1, found '5 MB'",
     ]
 
 

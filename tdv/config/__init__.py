@@ -12,8 +12,10 @@ from tdv.config.read import FILE, cache_home, colour_wanted, find_root, load, pr
 from tdv.config.repositories import Repository
 from tdv.config.settings import (
     DEFAULT_TARGET,
+    NO_LIMITS,
     AppSource,
     Environment,
+    Limits,
     Migrations,
     Policy,
     Settings,
@@ -24,8 +26,10 @@ from tdv.config.settings import (
 __all__ = [
     "DEFAULT_TARGET",
     "FILE",
+    "NO_LIMITS",
     "AppSource",
     "Environment",
+    "Limits",
     "Migrations",
     "Policy",
     "Repository",

@@ -17,6 +17,7 @@ from tdv.config.settings import (
     DEFAULT_TARGET,
     AppSource,
     Environment,
+    Limits,
     Migrations,
     Policy,
     Settings,
@@ -107,6 +108,8 @@ def _settings(root: pathlib.Path, data: Mapping[str, Any], environ: Mapping[str,
     default = data.get("default", {})
     repositories = data.get("repositories", {})
     policy = data.get("policy", {})
+    environments = data.get("environments", {})
+    guarded = {item["target"] for item in environments.values() if item.get("protected")}
     return Settings(
         root=root,
         default_target=environ.get("TDV_TARGET") or default.get("target") or DEFAULT_TARGET,
@@ -116,8 +119,8 @@ def _settings(root: pathlib.Path, data: Mapping[str, Any], environ: Mapping[str,
         app=_app(data["app"]["version"]) if "app" in data else None,
         app_version=environ.get("TDV_APP_VERSION") or None,
         migrations=_migrations(data["migrations"]) if "migrations" in data else None,
-        targets={name: _target(name, item) for name, item in data.get("targets", {}).items()},
-        environments={name: _environment(name, item) for name, item in data.get("environments", {}).items()},
+        targets={name: _target(name, item, name in guarded) for name, item in data.get("targets", {}).items()},
+        environments={name: _environment(name, item) for name, item in environments.items()},
         policy=Policy(tuple(policy.get("never", ())), policy.get("merge", "squash")),
         levels=data.get("levels", {}),
         environ=environ,
@@ -135,20 +138,22 @@ def _migrations(item: Mapping[str, Any]) -> Migrations:
     return Migrations(item["tool"], item["path"], tuple(item.get("apply", ())), item.get("env", {}))
 
 
-def _target(name: str, item: Mapping[str, Any]) -> TargetEntry:
+def _target(name: str, item: Mapping[str, Any], guarded: bool) -> TargetEntry:
+    """One target; `guarded` where its environment is protected."""
     return TargetEntry(
         name=name,
         url=item.get("url"),
         url_env=item.get("url_env"),
         owns=item.get("owns", "tables"),
-        protected=item.get("protected", False),
+        protected=guarded or item.get("protected", False),
         also_empty=tuple(item.get("also_empty", ())),
     )
 
 
 def _environment(name: str, item: Mapping[str, Any]) -> Environment:
     datasets = item.get("datasets")
-    return Environment(name, item["target"], tuple(datasets) if datasets is not None else None)
+    allowed = tuple(datasets) if datasets is not None else None
+    return Environment(name, item["target"], allowed, Limits(**item.get("limits", {})))
 
 
 def _check_names(document: Document, mistakes: Mistakes) -> None:

@@ -1,8 +1,8 @@
 """The settings as frozen values, and what a target's name stands for.
 
 In: values that `tdv.config.read` took from a valid ``tdv.yaml``. Out: answers to callers. Always holds: a target
-that `Settings.target` gives back is absolute, on no host that `policy.never` excludes, and protected if any
-declared spelling of the same database is.
+that `Settings.target` gives back is absolute, on no host that `policy.never` excludes, protected if any declared
+spelling of the same database is, and in the environments of all of them.
 """
 
 from __future__ import annotations
@@ -46,12 +46,23 @@ class Migrations(NamedTuple):
     env: Mapping[str, str] = MappingProxyType({})
 
 
+class Limits(NamedTuple):
+    """What one load may bring at most: rows, and bytes of the snapshots that it is from; None sets no limit."""
+
+    rows: int | None = None
+    size: int | None = None
+
+
+NO_LIMITS: Final = Limits()
+
+
 class Environment(NamedTuple):
-    """A declared target with the datasets that it may hold; None allows all."""
+    """A declared target with the datasets that it may hold, None allows all, and how much of them."""
 
     name: str
     target: str
     datasets: tuple[str, ...] | None = None
+    limits: Limits = NO_LIMITS
 
 
 class Policy(NamedTuple):
@@ -77,7 +88,7 @@ class TargetEntry:
 class TargetSettings:
     """One target to work with. `name` is None for a URL that no entry declares; `url` may hold a password.
 
-    `datasets` are those that the target's environment allows, None for all.
+    `environments` are those whose target is the same database: each of them says what may go there.
     """
 
     name: str | None
@@ -85,8 +96,7 @@ class TargetSettings:
     owns: Ownership = "tables"
     protected: bool = False
     also_empty: tuple[str, ...] = ()
-    environment: str | None = None
-    datasets: tuple[str, ...] | None = None
+    environments: tuple[Environment, ...] = ()
 
     @property
     def shown(self) -> str:
@@ -170,15 +180,14 @@ class Settings:
     def _declared(self, entry: TargetEntry) -> TargetSettings:
         url = self.url(entry)
         twins = self._twins(url)
-        environment = next((e for e in self.environments.values() if e.target == entry.name), None)
+        names = {entry.name, *(twin.name for twin in twins)}
         return TargetSettings(
             name=entry.name,
             url=url,
             owns=entry.owns,
             protected=entry.protected or any(twin.protected for twin in twins),
             also_empty=entry.also_empty,
-            environment=environment.name if environment else None,
-            datasets=environment.datasets if environment else None,
+            environments=tuple(item for item in self.environments.values() if item.target in names),
         )
 
     def _undeclared(self, url: str, is_own: bool) -> TargetSettings:

@@ -17,8 +17,8 @@ from tdv.model.release import MANIFEST
 
 if TYPE_CHECKING:
     from tdv.content.snapshot import Snapshot
+    from tdv.model.manifest import Manifest
     from tdv.model.release import Artifact, Origin, Record
-    from tdv.model.schema import DatasetSchema
     from tdv.project.ports import Ports
     from tdv.project.states import State
 
@@ -88,14 +88,14 @@ def read_manifest(ports: Ports, artifact: Artifact) -> bytes:
     return ports.cache.read(files[MANIFEST])
 
 
-def read_schema(ports: Ports, state: State) -> DatasetSchema:
-    """The schema of a state; its rows are fetched or rebuilt only where the manifest cannot be had alone."""
+def manifest_of(ports: Ports, state: State) -> Manifest:
+    """The manifest of a state; its rows are fetched or rebuilt only where the manifest cannot be had alone."""
     from tdv.content.snapshot import parse_manifest
 
     try:
-        return parse_manifest(read_manifest(ports, state.artifact)).schema
+        return parse_manifest(read_manifest(ports, state.artifact))
     except RemoteError:
-        return open_state(ports, state).manifest.schema
+        return open_state(ports, state).manifest
 
 
 def open_sparsely(ports: Ports, old: State, new: State) -> tuple[Snapshot, Snapshot]:

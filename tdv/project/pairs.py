@@ -59,7 +59,7 @@ def chosen(ports: Ports, wish: DiffWish) -> list[Pair]:
     if len(states) == 2 * len(pairs):
         from tdv.diff.report import check_names
 
-        check_names([obtain.read_schema(ports, state) for state in states], shown)
+        check_names([obtain.manifest_of(ports, state).schema for state in states], shown)
     wanted = set(shown.tables)
     return [pair for pair in pairs if len(pairs) == 1 or not wanted or wanted & _tables(pair)]
 

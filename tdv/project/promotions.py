@@ -1,7 +1,7 @@
 """Wires a promotion: the release that a reference means, and whether the environment may have it.
 
 In: a `PromoteWish`. Out: a `Promoted`. Always holds: where ``tdv.yaml`` declares environments, only these are promoted
-to, each with the datasets that it may hold; where it declares none, any stage is allowed.
+to, each with what it may hold; where it declares none, any stage is allowed.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tdv import promote as verb
+from tdv.config import NO_LIMITS
 from tdv.documents.words import did_you_mean
-from tdv.errors import NotFound, Refused, UsageError
-from tdv.project import states
+from tdv.errors import NotFound, UsageError
+from tdv.project import environments, states, wanted
 
 if TYPE_CHECKING:
     from tdv.config import Environment
@@ -32,29 +33,28 @@ class PromoteWish:
 
 
 def promote(ports: Ports, wish: PromoteWish) -> verb.Promoted:
-    """Promotes a release; raises what finding and promoting raise, and `Refused` for a dataset that the environment
-    may not hold."""
+    """Promotes a release; raises what finding and promoting raise, and `Refused` for what the environment may not
+    hold."""
     state = states.find(ports, wish.ref)
     if state.record is None:
         raise UsageError(
             f"{wish.ref} is no release", hint="Name a release, such as movies@v1.1.0; `tdv log` lists them."
         )
-    _check(ports.settings.environments, wish.stage, state.dataset)
+    environment = _declared(ports.settings.environments, wish.stage)
+    if environment is not None:
+        environments.refuse_foreign(environment, [state.dataset])
+        if environment.limits != NO_LIMITS:
+            environments.refuse_excess(ports, environment, wanted.with_required(ports, [state]))
     options = verb.PromoteOptions(state.dataset, state.version, wish.stage, wish.reason, wish.push, wish.remote)
     return verb.promote(ports.git, ports.book, options)
 
 
-def _check(environments: Mapping[str, Environment], stage: str, dataset: str) -> None:
-    environment = environments.get(stage)
-    if environment is None and environments:
+def _declared(known: Mapping[str, Environment], stage: str) -> Environment | None:
+    """The environment of that name; None where none is declared at all."""
+    if known and stage not in known:
         raise NotFound(
-            f"tdv.yaml declares no environment {stage!r}{did_you_mean(stage, environments)}",
-            hint=f"There are {', '.join(environments)}; declare it under environments: in tdv.yaml.",
+            f"tdv.yaml declares no environment {stage!r}{did_you_mean(stage, known)}",
+            hint=f"There are {', '.join(known)}; declare it under environments: in tdv.yaml.",
             stage=stage,
         )
-    if environment is not None and environment.datasets is not None and dataset not in environment.datasets:
-        raise Refused(
-            f"The environment {stage} may not hold {dataset}",
-            hint=f"environments.{stage}.datasets in tdv.yaml lists what it may: "
-            f"{', '.join(environment.datasets) or 'nothing'}.",
-        )
+    return known.get(stage)

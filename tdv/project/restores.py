@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from tdv.errors import Incompatible, Refused, UsageError
 from tdv.frozen import dataclass
-from tdv.project import obtain, resolutions
+from tdv.project import environments, obtain, resolutions
 from tdv.project.pointing import pointing
 from tdv.project.states import State
 from tdv.project.wanted import PASSABLE, Fit, pick
@@ -124,7 +124,9 @@ def choose(ports: Ports, wish: CheckoutWish) -> Chosen:
     place = target_of(ports, wish)
     _refuse_protected(place, wish)
     picked = pick(ports, wish.refs, wish.fit)
-    _refuse_foreign(place, picked.states)
+    for environment in place.environments:
+        environments.refuse_foreign(environment, [state.name for state in picked.states])
+        environments.refuse_excess(ports, environment, picked.states, wish.scenarios)
     wanted = wanted_of(ports, picked.states)
     return Chosen(
         place, picked.states, wanted, _schema(ports, place, wish.fit.migration or picked.migration), picked.notes
@@ -181,16 +183,4 @@ def _refuse_protected(place: TargetSettings, wish: CheckoutWish) -> None:
             f"{place.name or place.shown} is protected",
             hint="`tdv checkout` and `tdv exec` take --allow-protected, if you mean it; "
             "`tdv checkout --dry-run` shows what would happen.",
-        )
-
-
-def _refuse_foreign(place: TargetSettings, wanted: tuple[State, ...]) -> None:
-    if place.datasets is None:
-        return
-    foreign = [state.name for state in wanted if state.name not in place.datasets]
-    if foreign:
-        raise Refused(
-            f"The environment {place.environment} may not hold {', '.join(foreign)}",
-            hint=f"environments.{place.environment}.datasets in tdv.yaml lists what it may: "
-            f"{', '.join(place.datasets) or 'nothing'}.",
         )
