@@ -45,6 +45,26 @@ SECOND = """
     op.execute("CREATE TABLE logins (id bigserial PRIMARY KEY, account uuid NOT NULL REFERENCES accounts (id))")
     op.execute("INSERT INTO logins (account) SELECT id FROM accounts ORDER BY number")
     """
+PLAIN = """\
+dataset: shop
+compat: {migration: {from: "0001"}}
+tables:
+  accounts:
+    key: [id]
+    columns:
+      id:   {type: int32}
+      name: {type: string}
+"""
+SEARCHED = """
+    op.execute("CREATE TABLE accounts (id int PRIMARY KEY, name text NOT NULL, words tsvector)")
+    op.execute("CREATE TABLE pages (id int PRIMARY KEY, words tsvector, host inet)")
+    op.execute("INSERT INTO pages VALUES (1, 'some words', '::1')")
+    """
+SEARCHED_AGAIN = """
+    op.execute("ALTER TABLE accounts RENAME COLUMN name TO called")
+    op.execute("ALTER TABLE accounts ADD COLUMN area box")
+    op.execute("CREATE TABLE found (id int PRIMARY KEY, words tsvector)")
+    """
 
 
 def test_sources_follow_migrations_on_a_server(tmp_path: Path, empty_postgresql: str) -> None:
@@ -85,3 +105,30 @@ def test_sources_follow_migrations_on_a_server(tmp_path: Path, empty_postgresql:
         "1,11111111-1111-1111-1111-111111111111",
         "2,22222222-2222-2222-2222-222222222222",
     ]
+
+
+def test_columns_of_others_may_have_any_type(tmp_path: Path, empty_postgresql: str) -> None:
+    files = {f"{DATASET}/dataset.yaml": PLAIN, f"{DATASET}/seeds/accounts.csv": "id,name\n1,Ada\n2,Ben\n"}
+    shop = migrating(tmp_path / "repo", files=files, url=empty_postgresql)
+    shop.write(migrations(SEARCHED, SEARCHED_AGAIN)).commit("Use PostgreSQL")
+    answer = shop.tdv("upgrade", "shop", "--json", expect=0).json()
+    assert sorted(answer["notes"]) == [
+        "the column accounts.area (box): there is no type for it",
+        "the column found.words (tsvector): there is no type for it",
+        "the new table found: it has no rows and no tie to this dataset",
+    ]
+    assert {(item["rule"], item["table"], item["column"]) for item in answer["diff"]["rules"]} == {
+        ("column-removed", "accounts", "name"),
+        ("column-added", "accounts", "called"),
+    }
+    assert shop.read(f"{DATASET}/seeds/accounts.csv") == "id,called\n1,Ada\n2,Ben\n"
+
+
+def test_column_of_the_dataset_that_gets_a_type_without_a_match_is_refused(
+    tmp_path: Path, empty_postgresql: str
+) -> None:
+    files = {f"{DATASET}/dataset.yaml": PLAIN, f"{DATASET}/seeds/accounts.csv": "id,name\n1,Ada\n2,Ben\n"}
+    shop = migrating(tmp_path / "repo", files=files, url=empty_postgresql)
+    become = "    op.execute('ALTER TABLE accounts ALTER COLUMN name TYPE tsvector USING to_tsvector(name)')\n"
+    shop.write(migrations(SEARCHED, become)).commit("Use PostgreSQL")
+    assert "there is no type for accounts.name (tsvector)" in shop.tdv("upgrade", "shop").stderr

@@ -15,7 +15,7 @@ from tdv.content.snapshot import Snapshot
 from tdv.errors import BadKey, IntegrityError, NotFound
 from tdv.model.schema import Column, TableSchema
 from tdv.snapshot import SnapshotOptions, TableRows, write
-from tdv.targets.fitting import inspected
+from tdv.targets.fitting import inspected, with_others
 from tdv.targets.protocol import Columned, Findable, Schemaless, Shared
 
 if TYPE_CHECKING:
@@ -49,8 +49,7 @@ class Live:
     def all_tables(self, model: Snapshot) -> dict[str, TableSchema]:
         """All tables of the target, those of others without columns of a type that has no match."""
         known = [table.schema for table in model.manifest.tables]
-        names = self.target.table_names() if isinstance(self.target, Shared) else ()
-        return self._tables([*known, *(TableSchema(name, ()) for name in names if name not in model.tables)])
+        return self._tables(with_others(self.target, known) if isinstance(self.target, Shared) else known)
 
     def _tables(self, model: Sequence[TableSchema]) -> dict[str, TableSchema]:
         return {table.name: table for table in _tables(self.target, model)}

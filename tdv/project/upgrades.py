@@ -23,6 +23,7 @@ from tdv.model.reference import Ref
 from tdv.project import builds, obtain, resolutions, schemas, staging, states
 from tdv.project import sources as build_sources
 from tdv.project.making import MakeOptions, make
+from tdv.targets.fitting import surveyed
 from tdv.targets.registry import open_target
 
 if TYPE_CHECKING:
@@ -182,22 +183,26 @@ class _Upgrade:
         return made
 
     def _captured(self, base: Snapshot, places: tuple[Position, Position]) -> Capture:
-        with self._migrated(base, places) as (before, migrated):
-            sides = verb.Sides(before, migrated.inspect())
-            return verb.capture(base.manifest.schema, base.table, sides, partial(_rows, migrated))
+        with self._migrated(base, places) as ((before, others), migrated):
+            after, left = surveyed(migrated, base.manifest.schema.tables)
+            sides = verb.Sides(before, after)
+            found = verb.capture(base.manifest.schema, base.table, sides, partial(_rows, migrated))
+        notes = (f"the column {column}: there is no type for it" for column in left if column not in others)
+        return replace(found, notes=(*found.notes, *notes))
 
     @contextmanager
     def _migrated(
         self, snapshot: Snapshot, places: tuple[Position, Position]
-    ) -> Iterator[tuple[DatasetSchema, Target]]:
-        """A scratch database with these rows that went through the migrations, and its schema before."""
+    ) -> Iterator[tuple[tuple[DatasetSchema, tuple[str, ...]], Target]]:
+        """A scratch database with these rows that went through the migrations, and its schema before, with the columns
+        that are left out of it."""
         start, to = places
         wanted = tuple(self._wanted(snapshot))
         with (
             schemas.scratches(self.ports, self.execution_id) as scratches,
             scratches.at(start, wanted) as scratch,
         ):
-            before = scratch.target.inspect()
+            before = surveyed(scratch.target, snapshot.manifest.schema.tables)
             schemas.migrate(self.ports, scratch.settings, to)
             yield before, open_target(scratch.settings, self.ports.state)
 

@@ -7,11 +7,11 @@ difference. Always holds: a further column is no difference where it can do with
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, cast
 
 from tdv.errors import DataError, Refused
 from tdv.frozen import dataclass
-from tdv.model.schema import Column, TableSchema
+from tdv.model.schema import Column, DatasetSchema, TableSchema
 from tdv.model.types import LogicalType
 from tdv.targets.protocol import Shared, Target
 
@@ -65,6 +65,25 @@ def inspected(target: Target, model: Sequence[TableSchema]) -> Sequence[TableSch
     """What is there of the tables of `model`, whatever tables and columns of others are there, too; may hold others."""
     found = target.inspect_known(model) if isinstance(target, Shared) else target.inspect()
     return found.tables
+
+
+def with_others(target: Shared, model: Sequence[TableSchema]) -> list[TableSchema]:
+    """`model`, and all other tables that are there, of whose columns nothing is known."""
+    known = {table.name for table in model}
+    return [*model, *(TableSchema(name, ()) for name in target.table_names() if name not in known)]
+
+
+def surveyed(target: Target, model: Sequence[TableSchema]) -> tuple[DatasetSchema, tuple[str, ...]]:
+    """All tables that are there, and the columns that are left out: those that `model` lacks and that have no type."""
+    try:
+        return target.inspect(), ()
+    except DataError as exc:
+        if not isinstance(target, Shared):
+            raise
+        # This raises again unless all that was refused are columns of others.
+        return target.inspect_known(with_others(target, model)), tuple(
+            cast(Sequence[str], exc.facts.get("columns", ()))
+        )
 
 
 def without_others(
