@@ -162,5 +162,6 @@ def test_pandas_is_not_loaded_where_it_is_installed(
     assert diff.exit_code == 0, diff
     assert "1 added" in diff.stdout
     assert "pandas is here" not in diff.stdout
-    others = run(sys.executable, "-c", f"{program}\ntry:\n    main()\nfinally:\n    import pandas\n", cwd=made.root)
+    at_the_end = "import atexit\natexit.register(lambda: __import__('pandas'))\n"
+    others = run(sys.executable, "-c", f"{program}{at_the_end}main()", cwd=made.root)
     assert "pandas is here" in others.stdout

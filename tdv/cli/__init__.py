@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from gc import freeze, set_threshold  # not by the name gc: the command of that name takes it in this package
+from gc import set_threshold  # not by the name gc: the command of that name takes it in this package
 from typing import Final
 
 _SELDOM: Final = 50_000
@@ -22,13 +22,10 @@ def main() -> None:
     try:
         from tdv.cli.app import run
         from tdv.cli.boundary import expect_interrupts
+        from tdv.content.leave import leave
         from tdv.content.no_pandas import keep_out
     except KeyboardInterrupt:  # before there is anything that could say more
         sys.exit(130)
     keep_out()
     expect_interrupts()
-    status = run(sys.argv[1:])
-    # Python ends with a search for cycles among all objects. They end with the process anyway: leaving them out of it,
-    # together with the rarer searches above, takes 25 ms off each call, 50 ms where pyarrow is loaded.
-    freeze()
-    sys.exit(status)
+    leave(run(sys.argv[1:]))

@@ -7,7 +7,9 @@ only the file of the command that is called gets imported, so that everyday comm
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -29,6 +31,16 @@ SECTIONS: Final[dict[str, tuple[str, ...]]] = {
 HIDDEN: Final = ("textconv", "git-diff")
 
 
+@contextmanager
+def _for_any_reader() -> Iterator[None]:
+    """Takes it for no failure that a reader has seen enough, as ``head`` has; Typer does."""
+    try:
+        yield
+    except BrokenPipeError as gone:
+        boundary.drop_output()
+        raise typer.Exit(0) from gone
+
+
 class CommandGroup(core.TyperGroup):
     """Commands found by name in ``tdv/cli/<name>.py``, loaded when they are needed."""
 
@@ -48,9 +60,15 @@ class CommandGroup(core.TyperGroup):
     def invoke(self, ctx: Any) -> Any:
         """Runs the command; Ctrl-C reaches the boundary, where Typer would make a mere exit code of it."""
         try:
-            return super().invoke(ctx)
+            with _for_any_reader():
+                return super().invoke(ctx)
         except KeyboardInterrupt as exc:
             raise typer.Abort from exc
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Reads the words before the command, or prints the help."""
+        with _for_any_reader():
+            return super().parse_args(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Lists the commands section by section."""
@@ -106,7 +124,11 @@ def run(arguments: Sequence[str]) -> int:
     """Runs one command and returns its exit code; prints errors, never raises them."""
     words = list(arguments)
     own = words[: words.index("--")] if "--" in words else words
-    return boundary.guard(
-        lambda: _application().main(args=words, prog_name="tdv", standalone_mode=False),
-        as_json="--json" in own,
-    )
+    return boundary.guard(lambda: _called(words), as_json="--json" in own)
+
+
+def _called(words: list[str]) -> Any:
+    """What the command answers, when all that it printed is written."""
+    answer = _application().main(args=words, prog_name="tdv", standalone_mode=False)
+    sys.stdout.flush()
+    return answer

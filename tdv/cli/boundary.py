@@ -47,6 +47,11 @@ def expect_interrupts() -> None:
         signal.signal(signal.SIGINT, interrupt)
 
 
+def drop_output() -> None:
+    """Lets results go nowhere: those not yet written would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def guard(call: Callable[[], Any], *, as_json: bool) -> int:
     """Runs `call`; its int result, or the exit code of what it raised, is returned."""
     try:
@@ -57,11 +62,15 @@ def guard(call: Callable[[], Any], *, as_json: bool) -> int:
         terminal.say(f"Interrupted. {_GO_ON}")
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         return 0
     except Exception as problem:  # noqa: BLE001 - the last line before the shell
         error = _as_error(problem)
-        report(error, as_json=as_json)
+        try:
+            report(error, as_json=as_json)
+        except OSError:  # there is no room for results, as on a full disk
+            drop_output()
+            report(error, as_json=False)
         if terminal.is_verbose() and error.__cause__ is not None:
             terminal.say(without_passwords("".join(traceback.format_exception(error.__cause__)).rstrip()))
         return error.exit_code
@@ -103,6 +112,7 @@ def report(error: TdvError, *, as_json: bool) -> None:
                 for p in error.problems
             ]
         terminal.json({"error": plain})
+        sys.stdout.flush()
         return
     if isinstance(error, UsageError) and error.hint is None:
         terminal.say(without_passwords(error.message))

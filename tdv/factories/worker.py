@@ -26,7 +26,8 @@ from tdv.factories.spool import Spool
 from tdv.factories.variation import Variation
 
 _BOOT: Final = (
-    "import sys; sys.path.append(sys.argv[1]); from tdv.factories.worker_process import main; main(sys.argv[2])"
+    "import sys; sys.path.append(sys.argv[1]); from tdv.factories.worker_process import main; main(sys.argv[2]); "
+    "from tdv.content.leave import leave; leave(0)"
 )
 _FEWEST_ROWS: Final = 4096
 """A worker takes a third of a second to start; fewer rows than this are not worth another one."""

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 from tdv.config import process_environment
+from tdv.content.leave import leave
 from tdv.errors import TdvError
 from tdv.factories.variation import OTHER
 from tdv.project import sources as build_sources
@@ -33,4 +34,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))
