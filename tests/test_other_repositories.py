@@ -466,3 +466,11 @@ def test_repository_that_is_not_there(tmp_path: Path, call: Callable[[Mirror], o
     with pytest.raises(error):
         call(mirror)
     assert not mirror.exists
+
+
+def test_scenario_of_another_repository_counts_with_its_own_rows(service: Repository) -> None:
+    more = "targets: {local: {url: app.db}}\nenvironments: {ci: {target: local, limits: {rows: 1, size: 1}}}\n"
+    service.write({"tdv.yaml": service.read("tdv.yaml") + more})
+    said = "catalog:shop would bring 6 rows into the environment ci, which takes 1 at most"
+    assert said in service.tdv("checkout", "--target", "app.db", expect=11).stderr
+    service.tdv("checkout", "--target", "ci", "--scenario", "vip", expect=0)

@@ -92,6 +92,8 @@ def manifest_of(ports: Ports, state: State) -> Manifest:
     """The manifest of a state; its rows are fetched or rebuilt only where the manifest cannot be had alone."""
     from tdv.content.snapshot import parse_manifest
 
+    if state.origin is not None:
+        return open_state(ports, state).manifest
     try:
         return parse_manifest(read_manifest(ports, state.artifact))
     except RemoteError:
