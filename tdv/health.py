@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Final
 
 from tdv.errors import TdvError
 from tdv.model.schema import DatasetSchema, TableSchema
 from tdv.targets.fitting import inspected
-from tdv.targets.protocol import Content, Findable, Held, Indexed, Schemaless, Target
+from tdv.targets.protocol import Answering, Content, Findable, Held, Indexed, Schemaless, Target
 from tdv.targets.sql import indexed
 from tdv.targets.verification import table_digest
 
@@ -32,7 +33,7 @@ class Expected:
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """One thing that was looked at: ``reachable``, ``version``, ``rows``, ``keys`` or ``indexes``."""
+    """One thing that was looked at: ``reachable``, ``version``, ``rows``, ``keys``, ``indexes`` or ``query``."""
 
     check: str
     dataset: str
@@ -71,8 +72,11 @@ class Health:
         }
 
 
-def health(target: Target, expected: Sequence[Expected]) -> Health:
-    """Looks at the target; what is wrong with it is an answer and no error. Raises what opening a release raises."""
+def health(target: Target, expected: Sequence[Expected], queries: Sequence[str] = ()) -> Health:
+    """Looks at the target; what is wrong with it is an answer and no error. Raises what opening a release raises.
+
+    Each of the `queries` gives one true value; they are for a target that is `Answering`.
+    """
     try:
         held = {item.dataset: item for item in target.held()}
         there = bool(held) or not isinstance(target, Findable) or target.exists()
@@ -87,6 +91,8 @@ def health(target: Target, expected: Sequence[Expected]) -> Health:
         checks.append(version)
         if found is not None and version.ok:
             checks += _rows(target, item, found)
+    if isinstance(target, Answering):
+        checks += [_query(target, query) for query in queries]
     return Health(target.shown, tuple(checks))
 
 
@@ -158,6 +164,31 @@ def _indexes(target: Indexed, dataset: str, schema: DatasetSchema, names: Sequen
         ]
         message = f"no longer indexed: {'; '.join(missing)}" if missing else "references are indexed"
         yield HealthCheck("indexes", dataset, name, not missing, message)
+
+
+def _query(target: Answering, query: str) -> HealthCheck:
+    shown = " ".join(query.split())
+    try:
+        found = _found(target.answer(query))
+    except TdvError as exc:
+        return HealthCheck("query", "", "", False, f"{shown}: {exc.message}")
+    ok = found == "true"
+    return HealthCheck("query", "", "", ok, shown if ok else f"{shown}: it gives {found}, not one true value")
+
+
+def _found(rows: Sequence[tuple[Any, ...]]) -> str:
+    """What a query gave; text and the like, which may be private, only by its type."""
+    if len(rows) != 1:
+        return "more than one row" if rows else "no row"
+    if len(rows[0]) != 1:
+        return f"{len(rows[0])} columns"
+    (value,) = rows[0]
+    if value is None:
+        return "NULL"
+    if not isinstance(value, int | float | Decimal):
+        return f"a value of the type {type(value).__name__}"
+    # SQLite and MySQL have no truth values of their own.
+    return "true" if value == 1 else str(value).lower()
 
 
 def _unique(table: TableSchema) -> set[tuple[str, ...]]:

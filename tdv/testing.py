@@ -26,7 +26,7 @@ import pytest
 from tdv.checkout import CheckoutOptions, Wanted, restore
 from tdv.content.arrow import arrow_schema
 from tdv.content.snapshot import Snapshot
-from tdv.errors import DataError, Refused
+from tdv.errors import DataError, Refused, TargetError
 from tdv.model.receipt import Receipt
 from tdv.model.schema import Column, Reference, TableSchema
 from tdv.model.types import LogicalType
@@ -34,7 +34,7 @@ from tdv.project.narrower import Narrower
 from tdv.snapshot import SnapshotOptions, TableRows, write
 from tdv.targets.dialect import dialect_of
 from tdv.targets.losses import loss_of
-from tdv.targets.protocol import Indexed, Queryable, Schemaless, Target
+from tdv.targets.protocol import Answering, Indexed, Queryable, Schemaless, Target
 from tdv.targets.verification import target_digest
 
 FIRST: Final = datetime.min.replace(tzinfo=UTC)
@@ -230,3 +230,20 @@ class TargetContract:
         checkout(tmp_path, place, snapshot(tmp_path, {USERS: users(2), orders: rows}))
         assert ("user_id",) in place.indexes(["orders"])["orders"]
         assert set(place.indexes(["users"])) == {"users"}
+
+    def test_query_is_answered_and_changes_nothing(self, tmp_path: Path, place: Target) -> None:
+        if not isinstance(place, Answering):
+            return
+        found = snapshot(tmp_path, {USERS: users(5)})
+        checkout(tmp_path, place, found)
+        assert [len(place.answer(f"SELECT id FROM users WHERE id <= {count}")) for count in (0, 1, 2, 5)] == [
+            0,
+            1,
+            2,
+            2,
+        ]
+        assert [value == 1 for (value,) in place.answer("SELECT count(*) = 5 FROM users")] == [True]
+        for query in ("DELETE FROM users", "SELECT nothing FROM users"):
+            with pytest.raises(TargetError):
+                place.answer(query)
+        assert target_digest(place, found.manifest.schema) == found.manifest.content

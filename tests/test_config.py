@@ -516,4 +516,5 @@ def test_the_example_of_the_reference_page_is_right(load: Load) -> None:
     example = page.read_text().partition("```yaml\n")[2].partition("```")[0]
     found = load(example)
     assert found.targets["staging"].also_empty == ("audit_log",)
+    assert found.targets["ci"].health == ("SELECT count(*) > 100 FROM movies",)
     assert found.levels == {"row-removed": "minor"}

@@ -264,7 +264,7 @@ default: {datset: movies}
 datasets: {movies: 1.10, Upper: "*"}
 targets:
   local: {owns: databse}
-  ci: {url_env: 9x, protected: yes, also_empty: [1]}
+  ci: {url_env: 9x, protected: yes, also_empty: [1], health: SELECT 1}
 policy: {merge: sqash, never: x}
 levels: {row-remved: minor}
 app: {version: {}}
@@ -282,6 +282,7 @@ environments: {ci: {target: ci, limits: {row: 1, rows: 0, size: 5 MB}}}
         "f.yaml:5: targets.ci.url_env: expected the name of an environment variable, found '9x'",
         "f.yaml:5: targets.ci.protected: expected true or false, found 'yes'; write true",
         'f.yaml:5: targets.ci.also_empty[0]: expected text, found 1; write it in quotes: "1"',
+        "f.yaml:5: targets.ci.health: expected a list, found 'SELECT 1'",
         "f.yaml:6: policy.merge: expected one of squash, merge, found 'sqash'; did you mean 'squash'?",
         "f.yaml:6: policy.never: expected a list, found 'x'",
         f"f.yaml:7: levels.row-remved: {levels}, found 'row-remved'; did you mean 'row-removed'?",

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -185,6 +186,89 @@ def test_columns_of_others_may_have_any_type(
     shop.tdv("diff", "shop@v1.0.0", url, "--exit-code", expect=0)
     run(url, "ALTER TABLE orders DROP COLUMN total", f"ALTER TABLE orders ADD COLUMN total {more}")
     assert "there is no type for orders.total" in shop.tdv("diff", "shop@v1.0.0", url).stderr
+
+
+def ask(repository: Repository, url: str, *queries: str) -> None:
+    """Writes these queries into ``tdv.yaml``, as those of the target ``asked``."""
+    target = json.dumps({"url": url, "health": queries})
+    repository.write({"tdv.yaml": repository.read("tdv.yaml").replace("targets:\n", f"targets:\n  asked: {target}\n")})
+
+
+def test_queries_have_to_be_true(shop: Repository, database: tuple[str, Callable[..., Any]]) -> None:
+    url, _ = database
+    ask(
+        shop,
+        url,
+        "SELECT count(*) = 10 FROM users",
+        "SELECT count(*) > 10\n FROM users",
+        "SELECT id FROM users ORDER BY id",
+        "SELECT id FROM users WHERE id < 0",
+        "SELECT 1, 1",
+        "SELECT NULL",
+        "SELECT email FROM users WHERE id = 1",
+        "SELECT gone FROM users",
+    )
+    shop.tdv("checkout", "--target", "asked", expect=0)
+    assert wrong(shop, "asked") == [("query", "")] * 7
+    checks = shop.tdv("health", "asked", "--json").json()["checks"]
+    (right, *others, failed) = [check["message"] for check in checks if check["check"] == "query"]
+    assert right == "SELECT count(*) = 10 FROM users"
+    false = "0" if url.startswith(("sqlite", "mysql")) else "false"
+    found = [false, "more than one row", "no row", "2 columns", "NULL", "a value of the type str"]
+    assert [message.partition(": it gives ")[2] for message in others] == [f"{g}, not one true value" for g in found]
+    assert others[0].startswith("SELECT count(*) > 10 FROM users: ")
+    assert "gone" in failed.partition(": ")[2]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM orders",
+        "SELECT 1; DELETE FROM orders",
+        "COMMIT; DELETE FROM orders",
+        "DROP TABLE orders",
+        "CREATE TABLE mine (x INTEGER)",
+    ],
+)
+def test_query_cannot_write(shop: Repository, database: tuple[str, Callable[..., Any]], statement: str) -> None:
+    url, _ = database
+    ask(shop, url, statement)
+    shop.tdv("checkout", "--target", "asked", expect=0)
+    assert wrong(shop, "asked") == [("query", "")]
+    assert shop.tdv("checkout", "--target", "asked", "--json", expect=0).json()["action"] == "unchanged"
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "mysql"])
+def test_query_cannot_count_a_sequence_on(shop: Repository, request: pytest.FixtureRequest, engine: str) -> None:
+    url = request.getfixturevalue(f"empty_{engine}")
+    run = run_sql if engine == "postgresql" else run_mysql
+    run(url, "CREATE SEQUENCE counts")
+    ask(shop, url, "SELECT nextval('counts') = 1" if engine == "postgresql" else "SELECT nextval(counts) = 1")
+    shop.tdv("checkout", "--target", "asked", expect=0)
+    assert wrong(shop, "asked") == [("query", "")]
+
+
+def test_query_of_mysql_is_read_as_the_server_reads_it(shop: Repository, empty_mysql: str) -> None:
+    ask(shop, empty_mysql, 'SELECT "it\\\'s" = "it\'s"')
+    shop.tdv("checkout", "--target", "asked", expect=0)
+    assert wrong(shop, "asked") == []
+
+
+def test_query_that_fails_over_rows_shows_none_of_them(shop: Repository, empty_postgresql: str) -> None:
+    ask(shop, empty_postgresql, "SELECT email::int = 1 FROM users")
+    shop.tdv("checkout", "--target", "asked", expect=0)
+    assert wrong(shop, "asked") == [("query", "")]
+    said = shop.tdv("health", "asked", expect=1).stdout
+    assert "it fails over the rows: InvalidTextRepresentation" in said
+    assert "example.test" not in said
+
+
+@pytest.mark.parametrize("url", ["out/", "redis://localhost/0", "mongodb://localhost/shop"])
+def test_queries_for_a_target_without_sql_are_a_mistake(shop: Repository, url: str) -> None:
+    ask(shop, url, "SELECT true")
+    outcome = shop.tdv("health", "asked", expect=3)
+    assert "targets.asked.health holds queries" in outcome.stderr
+    assert "has no SQL" in outcome.stderr
 
 
 def test_scenario_is_compared_with_its_own_rows(shop: Repository) -> None:

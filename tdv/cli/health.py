@@ -19,8 +19,8 @@ def command(
     """Say whether a target is there and holds what it should; exit 1 if not.
 
     It should hold what a checkout would put there: reachable, the version,
-    every row, keys and unique columns, and indexes that tdv makes. Nothing is
-    written.
+    every row, keys and unique columns, and indexes that tdv makes; and the
+    queries of `health:` of the target in tdv.yaml are true. Nothing is written.
 
     \b
       tdv health ci

@@ -147,6 +147,7 @@ def _target(name: str, item: Mapping[str, Any], guarded: bool) -> TargetEntry:
         owns=item.get("owns", "tables"),
         protected=guarded or item.get("protected", False),
         also_empty=tuple(item.get("also_empty", ())),
+        health=tuple(item.get("health", ())),
     )
 
 

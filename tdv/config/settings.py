@@ -74,7 +74,10 @@ class Policy(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TargetEntry:
-    """One target as ``tdv.yaml`` declares it: either `url` or the variable `url_env` is set."""
+    """One target as ``tdv.yaml`` declares it: either `url` or the variable `url_env` is set.
+
+    `health` are queries in the target's SQL that give one true value each.
+    """
 
     name: str
     url: str | None = field(default=None, repr=False)
@@ -82,6 +85,7 @@ class TargetEntry:
     owns: Ownership = "tables"
     protected: bool = False
     also_empty: tuple[str, ...] = ()
+    health: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +100,7 @@ class TargetSettings:
     owns: Ownership = "tables"
     protected: bool = False
     also_empty: tuple[str, ...] = ()
+    health: tuple[str, ...] = ()
     environments: tuple[Environment, ...] = ()
 
     @property
@@ -187,6 +192,7 @@ class Settings:
             owns=entry.owns,
             protected=entry.protected or any(twin.protected for twin in twins),
             also_empty=entry.also_empty,
+            health=entry.health,
             environments=tuple(item for item in self.environments.values() if item.target in names),
         )
 

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING
 
 from tdv import cleanup as cleaning
 from tdv.config.address import server
-from tdv.errors import TargetError
+from tdv.errors import ConfigError, TargetError
 from tdv.model.receipt import Receipt, ReceiptRelease
 from tdv.project import restores
 from tdv.project.databases import LOCAL, Database, Databases, DatabaseWish
 from tdv.project.ports import now
 from tdv.targets import owned, runs
+from tdv.targets.protocol import Answering
 from tdv.targets.registry import open_target
 from tdv.targets.throwaway import throwaways_of
 
@@ -121,14 +122,22 @@ def health(ports: Ports, target: str, refs: tuple[str, ...], directory: Path) ->
     from tdv import health as verb
 
     wish = restores.CheckoutWish(refs=refs, target=target, dry_run=True, directory=directory)
+    place = restores.target_of(ports, wish)
+    opened = open_target(place, ports.state)
+    if place.health and not isinstance(opened, Answering):
+        raise ConfigError(
+            f"targets.{place.name}.health holds queries, and {place.shown} has no SQL",
+            hint="Remove the key: rows are compared without it.",
+            target=place.name,
+        )
     try:
         chosen = restores.choose_for(ports, wish)
     except TargetError as problem:  # it was asked at which migration it stands
-        return verb.unreachable(restores.target_of(ports, wish).shown, problem.message)
+        return verb.unreachable(place.shown, problem.message)
     expected = [
         verb.Expected(item.dataset, item.version, item.digest, partial(_content, item.open)) for item in chosen.wanted
     ]
-    return verb.health(open_target(chosen.place, ports.state), expected)
+    return verb.health(opened, expected, place.health)
 
 
 def cleanup(ports: Ports, target: str | None, directory: Path, options: CleanupOptions) -> Cleanup:

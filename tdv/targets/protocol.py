@@ -345,6 +345,14 @@ class Indexed(Protocol):
 
 
 @runtime_checkable
+class Answering(Protocol):
+    """A target that answers queries in its own SQL."""
+
+    def answer(self, query: str) -> Sequence[tuple[Any, ...]]:
+        """The first two rows of a query, which cannot change the target; raises `TargetError` where it fails."""
+
+
+@runtime_checkable
 class Queryable(Protocol):
     """A target whose tables can be looked into as they are, whoever made them."""
 

@@ -78,6 +78,17 @@ def select(connection: duckdb.DuckDBPyConnection, table: str) -> list[dict[str, 
     return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]
 
 
+def answer(connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
+    """The first two rows of one SELECT, which cannot count a sequence on either; raises `TargetError` for others."""
+    import duckdb
+
+    statements = connection.extract_statements(query)
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise TargetError("it is no single SELECT", hint="Write one query that gives one true value.")
+    connection.execute("BEGIN TRANSACTION READ ONLY")
+    return list(connection.execute(statements[0]).fetchmany(2))
+
+
 def survey(connection: duckdb.DuckDBPyConnection) -> Survey:
     """Looks at the catalogue, `_tdv_state`, and which tables have rows."""
     found = [row for query in _OBJECTS for row in rows_of(connection, query)]

@@ -58,6 +58,13 @@ class DuckdbTarget(OneFile):
         with self.failures(), closing(self._read()) as connection:
             return omitted(connection)
 
+    def answer(self, query: str) -> Sequence[tuple[Any, ...]]:
+        from tdv.targets.duckdb.catalogue import answer
+
+        self.require()
+        with self.failures(), closing(self._read()) as connection:
+            return answer(connection, query)
+
     def dialect(self) -> DuckdbDialect:
         from tdv.targets.duckdb.catalogue import declarations
         from tdv.targets.duckdb.dialect import DuckdbDialect

@@ -177,6 +177,14 @@ def execute(connection: Connection, statement: str, *values: Any) -> list[tuple[
         return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
 
 
+def answer(connection: Connection, query: str) -> list[tuple[Any, ...]]:
+    """The first two rows of one statement, in the server's own SQL modes; transactions of the session only read from
+    then on."""
+    execute(connection, "SET SESSION sql_mode = DEFAULT")
+    execute(connection, "SET SESSION TRANSACTION READ ONLY")
+    return execute(connection, query)[:2]
+
+
 def is_missing_database(exc: pymysql.err.Error) -> bool:
     """True for the refusal of a connection to a database that does not exist."""
     return bool(number_of(exc) == ER.BAD_DB_ERROR)

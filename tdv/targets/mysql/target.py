@@ -139,6 +139,13 @@ class MysqlTarget(OnServer):
             with self._connected() as connection:
                 return {table: indexes(connection, table) for table in tables}
 
+    def answer(self, query: str) -> Sequence[tuple[Any, ...]]:
+        with self.failures():
+            from tdv.targets.mysql.session import answer
+
+            with self._connected() as connection:
+                return answer(connection, query)
+
     def dialect(self) -> MysqlDialect:
         with self.failures():
             from tdv.targets.mysql.dialect import MysqlDialect

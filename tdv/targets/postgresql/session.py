@@ -107,6 +107,19 @@ def _opened(words: dict[str, Any]) -> Connection:
     return psycopg.connect(**words, autocommit=True, prepare_threshold=None)
 
 
+def answer(connection: Connection, query: str) -> list[tuple[Any, ...]]:
+    """The first two rows of one statement, in a transaction that only reads; raises `TargetError` where it fails over
+    the rows, without the server's words, which may hold a value."""
+    connection.read_only = True
+    try:
+        with connection.transaction(force_rollback=True):
+            # In the binary protocol the server takes one statement: a second one could end the transaction.
+            cursor = connection.execute(query, binary=True)
+            return cursor.fetchmany(2) if cursor.description else []
+    except psycopg.DataError as exc:
+        raise TargetError(f"it fails over the rows: {type(exc).__name__}", hint="Mend the query.") from None
+
+
 def maintenance(given: dict[str, Any]) -> Connection:
     """A connection to a database of the server that is nobody's."""
     *first, last = _MAINTENANCE

@@ -149,6 +149,13 @@ class PostgresqlTarget(OnServer):
             with self._connected() as connection:
                 return {table: indexes(connection, table) for table in tables}
 
+    def answer(self, query: str) -> Sequence[tuple[Any, ...]]:
+        with self.failures():
+            from tdv.targets.postgresql.session import answer
+
+            with self._connected() as connection:
+                return answer(connection, query)
+
     def dialect(self) -> PostgresqlDialect:
         with self.failures():
             from tdv.targets.postgresql.dialect import PostgresqlDialect

@@ -96,6 +96,12 @@ class SqliteTarget(OneFile):
         with self.failures(), closing(self._connect("ro")) as connection:
             return {table: indexes(connection, table) for table in tables}
 
+    def answer(self, query: str) -> Sequence[tuple[Any, ...]]:
+        self.require()
+        with self.failures(), closing(self._connect("ro")) as connection:
+            connection.execute("PRAGMA query_only = ON")
+            return connection.execute(query).fetchmany(2)
+
     def dialect(self) -> SqliteDialect:
         from tdv.targets.sqlite.dialect import SqliteDialect
         from tdv.targets.sqlite.theirs import written
