@@ -55,6 +55,22 @@ def test_foreign_table_that_references_is_named_and_stays(place: MysqlPlace, own
     assert "REFERENCES `users`" in str(place.sql("SHOW CREATE TABLE notes")[0][1])
 
 
+def test_table_that_is_referenced_is_not_made_anew_which_the_plan_foresees(place: MysqlPlace) -> None:
+    place.sql(
+        "CREATE TABLE users (id bigint PRIMARY KEY)",
+        "CREATE TABLE notes (user_id bigint, FOREIGN KEY (user_id) REFERENCES users (id))",
+    )
+    for dry_run in (True, False):
+        with pytest.raises(Refused, match="'users' cannot be made anew: table 'notes' references it") as caught:
+            place.checkout(replace=True, dry_run=dry_run)
+        assert caught.value.hint == "Migrate the target to the schema of this version, or drop that reference."
+    place.sql("DROP TABLE notes")
+    place.checkout(replace=True, dry_run=True)
+    assert place.ids() == []
+    place.checkout(replace=True)
+    assert place.ids() == [1, 2, 3, 4, 5]
+
+
 def test_foreign_table_in_another_database_that_references_is_named(place: MysqlPlace) -> None:
     place.checkout()
     other = name_of(place.url) + "_crm"

@@ -30,6 +30,17 @@ def test_rows_of_others_are_refused_and_stay(place: Place) -> None:
     assert place.ids() == [1, 2, 3, 4, 5]
 
 
+def test_tables_on_which_others_depend_are_made_anew_only_where_they_must(place: Place) -> None:
+    place.checkout()
+    place.sql("CREATE VIEW ids AS SELECT id FROM users")
+    place.checkout(3, "2.0.0", replace=True)
+    assert place.sql("SELECT count(*) FROM ids") == [(3,)]
+    place.sql("DROP VIEW ids", "ALTER TABLE users DROP COLUMN at", "CREATE VIEW ids AS SELECT id FROM users")
+    with pytest.raises(Refused, match="cannot be made anew: view ids depends on table users") as caught:
+        place.checkout(4, "3.0.0", replace=True)
+    assert caught.value.hint == "Migrate the target to the schema of this version, or drop what depends on them."
+
+
 @pytest.mark.parametrize("owned", [False, True])
 def test_foreign_table_that_references_is_named_and_stays(place: Place, owned: bool) -> None:
     place.sql("CREATE TABLE other (id int)")

@@ -59,11 +59,44 @@ def looked(connection: Connection, load: Load, also_empty: Iterable[str]) -> Fou
 def counts(connection: Connection, load: Load, also_empty: Iterable[str]) -> list[tuple[str, int]]:
     """The tables of the load that are there, each with its rows; raises `Refused` as the load would."""
     found = looked(connection, load, also_empty)
+    if _must_go(connection, found, load):
+        _refuse_referenced(_referenced(found, load))
     return [
         (name, execute(connection, f"SELECT COUNT(*) FROM {found.qualified(name)}")[0][0])
         for name in owners_of(load)
         if found.survey.has_table(name)
     ]
+
+
+def _referenced(found: Found, load: Load) -> dict[str, str]:
+    """Which tables of the load others reference: its name to one of the others."""
+    ours = {*owners_of(load), *(table for held in found.survey.of_load(load) for table in held.tables)}
+    return {to: table for table, to in found.survey.references if to in ours and table not in ours}
+
+
+def _must_go(connection: Connection, found: Found, load: Load) -> bool:
+    """True under ``--replace`` where rows do not fit into somebody else's table."""
+    if not load.replace:
+        return False
+    tables = (table for item in load.items for table in item.content().tables)
+    return any(_is_unfit(connection, found, table) for table in tables if found.survey.has_table(table.name))
+
+
+def _is_unfit(connection: Connection, found: Found, table: TableContent) -> bool:
+    try:
+        fitting(connection, found.name_of(table.name), table.schema)
+    except Refused:
+        return True
+    return False
+
+
+def _refuse_referenced(others: Mapping[str, str]) -> None:
+    for table, other in sorted(others.items()):
+        raise Refused(
+            f"table {table!r} cannot be made anew: table {other!r} references it",
+            hint="Migrate the target to the schema of this version, or drop that reference.",
+            table=table,
+        )
 
 
 class Loading:
@@ -92,41 +125,15 @@ class Loading:
         names = [table.name for table in self._tables]
         refuse_missing(survey, self._load, names)
         present = [name for name in dict.fromkeys((*names, *old)) if survey.has_table(name)]
-        others = self._referenced(present)
-        if self._must_go():
-            self._refuse_referenced(others)
+        others = _referenced(self._found, self._load)
+        if _must_go(self._connection, self._found, self._load):
+            _refuse_referenced(others)
             marked = self._swapped(present)
         elif others or not all(survey.is_own(TABLE + name, survey.recorded(self._load)) for name in present):
             marked = self._stayed(present)
         else:
             marked = self._swapped(present)
         return tuple(held for held in marked if held.dataset in self._load.datasets)
-
-    def _referenced(self, present: Iterable[str]) -> dict[str, str]:
-        """Which of these tables others reference: its name to one of the others."""
-        ours = {*present, *(table.name for table in self._tables)}
-        return {to: table for table, to in self._found.survey.references if to in ours and table not in ours}
-
-    def _must_go(self) -> bool:
-        """True under ``--replace`` where rows do not fit into somebody else's table."""
-        return self._load.replace and any(
-            self._is_unfit(table) for table in self._tables if self._found.survey.has_table(table.name)
-        )
-
-    def _is_unfit(self, table: TableContent) -> bool:
-        try:
-            fitting(self._connection, self._found.name_of(table.name), table.schema)
-        except Refused:
-            return True
-        return False
-
-    def _refuse_referenced(self, others: Mapping[str, str]) -> None:
-        for table, other in sorted(others.items()):
-            raise Refused(
-                f"table {table!r} cannot be made anew: table {other!r} references it",
-                hint="Drop what depends on it, or run the command without --replace.",
-                table=table,
-            )
 
     def _swapped(self, present: Sequence[str]) -> Sequence[Held]:
         """Makes and fills all tables under other names, then gives them theirs."""

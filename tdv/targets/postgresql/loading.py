@@ -156,10 +156,10 @@ class Loading:
             with self._connection.transaction():
                 execute(self._connection, f"DROP TABLE {', '.join(map(self._place, tables))}")
         except errors.DependentObjectsStillExist as exc:
-            if self._load.replace:
+            if any(self._must_go(table) for table in self._tables if table.name in tables):
                 raise Refused(
                     f"the tables cannot be made anew: {(exc.diag.message_detail or '').splitlines()[0]}",
-                    hint="Drop what depends on them, or run the command without --replace.",
+                    hint="Migrate the target to the schema of this version, or drop what depends on them.",
                 ) from exc
             return False
         return True
