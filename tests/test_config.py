@@ -416,6 +416,7 @@ def test_hosts_of_this_machine_are_one() -> None:
         ("redis:///6?host=h&port=2", "redis://h:2/6"),
         ("mysql://h/app?host=other", "mysql://h/app"),
         ("mysql://other/app?unix_socket=/run/socket", "mysql://localhost/app"),
+        ("redis://other/6?unix_socket_path=/run/socket", "redis://localhost/6"),
         ("mongodb://h/app?host=other", "mongodb://h/app"),
     ],
 )
@@ -443,6 +444,14 @@ def test_database_is_called_as_the_user_of_the_system_where_nothing_names_it() -
     name = pwd.getpwuid(os.geteuid()).pw_name
     assert complete("postgresql://h", {}) == f"postgresql://h/{name}"
     assert complete("postgresql://?user=", {"PGUSER": "x"}) == f"postgresql:///{name}?user="
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://h:7/app?unix_socket=/run/socket", "redis://h:7/app?unix_socket_path=/run/socket"]
+)
+@pytest.mark.parametrize("port", ["", ":7"])
+def test_socket_may_be_that_of_any_port(url: str, port: str) -> None:
+    assert identity(url) & identity(f"{url.partition(':')[0]}://localhost{port}/app")
 
 
 def test_option_that_the_driver_ignores_hides_no_host() -> None:

@@ -31,6 +31,7 @@ _SUFFIXES: Final = {
 _SYNONYMS: Final = {"postgres": "postgresql", "mariadb": "mysql", "rediss": "redis"}
 _PORTS: Final = {"postgresql": "5432", "mysql": "3306", "mongodb": "27017", "redis": "6379"}
 _THIS_HOST: Final = frozenset({"", "localhost", "127.0.0.1", "::1", "0.0.0.0"})
+_SOCKETS: Final = {"mysql": "unix_socket", "redis": "unix_socket_path"}
 _LIBPQ: Final = {"host": "PGHOST", "port": "PGPORT", "dbname": "PGDATABASE"}
 _SECRET: Final = r"(?i)(^|&)([^&=]*(?:password|passwd|pwd|secret|token|key)[^&=]*)=[^&]*"
 
@@ -259,8 +260,9 @@ def _hosts_and_ports(parts: SplitResult, engine: str) -> tuple[str, ...]:
         names = [_host_and_port(_option(parts, "host") or "")[0]] if names == [""] else names
         ports = [_option(parts, "port") or ""] if ports == [""] else ports
         places = list(zip(names, ports, strict=True))
-    elif engine == "mysql" and _option(parts, "unix_socket"):
-        places = [("", port) for _, port in places[:1]]
+    if engine in _SOCKETS and _option(parts, _SOCKETS[engine]):
+        # It goes before host and port, and does not tell the port of its server.
+        places = [("", places[0][1]), ("", "")]
     return tuple(f"{_named(host)}:{_port(port) or _PORTS.get(engine, '')}" for host, port in places)
 
 
