@@ -27,10 +27,10 @@ def command(
       tdv serve-db redis --port 6380
     """
     from tdv.servers import engines
-    from tdv.servers.server import Options
+    from tdv.servers.server import Options, until_interrupted
 
     found = engines.engine(engine)
-    with engines.serve(found, Options(port=port)) as server:
+    with engines.serve(found, Options(port=port)) as server, until_interrupted():
         terminal.out_now(server.url)
         terminal.note(f"{found.title} {server.version} runs until Ctrl-C or the end of this process.")
-        server.process.wait_until_interrupted()
+        server.process.wait()

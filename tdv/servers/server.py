@@ -93,6 +93,15 @@ def running(server: Server) -> Iterator[Server]:
         server.process.stop()
 
 
+@contextmanager
+def until_interrupted() -> Iterator[None]:
+    """Goes on until Ctrl-C, which ends the block and nothing else."""
+    # A shell starts what runs in the background with the signal ignored; whoever sends it means it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        yield
+
+
 class Running:
     """A server process in its directory."""
 
@@ -122,16 +131,13 @@ class Running:
                 )
             time.sleep(_POLL)
 
-    def wait_until_interrupted(self) -> None:
-        """Waits for Ctrl-C, or for the end of the server, whoever ends it; raises `TargetError` where it broke down."""
-        # A shell starts what runs in the background with the signal ignored; whoever sends it means it.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        with suppress(KeyboardInterrupt):
-            if status := self._process.wait():
-                raise TargetError(
-                    f"the server broke down with exit code {status}: {self._last_lines()}",
-                    hint="Look at the memory and the space on the disk; its data are gone.",
-                )
+    def wait(self) -> None:
+        """Waits for the end of the server, whoever ends it; raises `TargetError` where it broke down."""
+        if status := self._process.wait():
+            raise TargetError(
+                f"the server broke down with exit code {status}: {self._last_lines()}",
+                hint="Look at the memory and the space on the disk; its data are gone.",
+            )
 
     def stop(self) -> None:
         """Ends the server and removes its directory."""
