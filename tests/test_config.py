@@ -345,6 +345,13 @@ def test_a_raw_path_does_not_evade_protection(load: Load, tmp_path: Path) -> Non
     assert not found.target("other.db", tmp_path).protected
 
 
+def test_a_url_of_another_socket_keeps_its_server_and_takes_the_rules(load: Load) -> None:
+    found = load("targets: {ci: {url: 'postgresql:///app?host=/run/one', protected: true}}")
+    raw = found.target("postgresql:///app?host=/run/two")
+    assert "/run/two" in raw.url
+    assert raw.protected
+
+
 def test_a_database_is_in_the_environments_of_all_its_spellings(load: Load, tmp_path: Path) -> None:
     found = load("""\
 targets: {one: {url: "sqlite:///x.db"}, two: {url: "sqlite:///./x.db"}, three: {url: "sqlite:///x.db"}, y: {url: y.db}}

@@ -8,13 +8,23 @@ spelling of the same database is, and in the environments of all of them.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
-from tdv.config.address import absolute, complete, engine_of, hosts, identity, is_path, is_url, without_credentials
+from tdv.config.address import (
+    FILES,
+    absolute,
+    complete,
+    engine_of,
+    hosts,
+    identity,
+    is_path,
+    is_url,
+    without_credentials,
+)
 from tdv.config.repositories import Repository
 from tdv.documents.words import did_you_mean, nearest
 from tdv.errors import ConfigError, NotFound, Refused, UsageError
@@ -197,10 +207,14 @@ class Settings:
         )
 
     def _undeclared(self, url: str, is_own: bool) -> TargetSettings:
-        """A raw URL; one that points to a declared database is that target, so that no spelling evades a rule."""
+        """A raw URL; one that points to a declared database is that target, so that no spelling evades a rule.
+
+        All sockets of this machine count as one host, so that a URL of a server stays the one that was given.
+        """
         twins = sorted(self._twins(url), key=lambda twin: not twin.protected)
         if twins:
-            return self._declared(twins[0])
+            declared = self._declared(twins[0])
+            return declared if engine_of(url) in FILES else replace(declared, url=url)
         return TargetSettings(name=None, url=url, owns="database" if is_own else "tables")
 
     def _twins(self, url: str) -> list[TargetEntry]:
