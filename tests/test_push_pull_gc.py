@@ -100,7 +100,7 @@ def test_push_into_the_repository_names_what_to_commit(tmp_path: Path) -> None:
     repository = dvc_repository(tmp_path / "r", {".dvc/config": config})
     report = push([_released(repository, "1.0.0")], [], settings(repository))
     assert report.commit == ".remote"
-    assert git(repository).is_dirty([".remote"])
+    assert git(repository).changes([".remote"])
 
 
 # -- pull

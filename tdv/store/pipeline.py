@@ -180,23 +180,6 @@ def write_stage(root: Path, stage: StageLock, *, wait: float = durable.LOCK_WAIT
         return True
 
 
-def remove_stage(root: Path, name: str, *, wait: float = durable.LOCK_WAIT) -> bool:
-    """Takes a stage and its artifact out of both files; returns False when neither has it."""
-    removed = False
-    with repository_lock(root, wait=wait):
-        for file, sections in ((DVC_LOCK, ("stages",)), (DVC_YAML, ("stages", "artifacts"))):
-            content = dvc_files.load_for_update(root / file)
-            found = [section for section in sections if name in (content.get(section) or {})]
-            for section in found:
-                del content[section][name]
-                if not content[section]:
-                    del content[section]
-            if found:
-                dvc_files.dump(root / file, content)
-                removed = True
-    return removed
-
-
 def _ordered(stage: StageLock) -> StageLock:
     deps = tuple(sorted(stage.deps, key=lambda entry: entry.path))
     outs = tuple(sorted(stage.outs, key=lambda entry: entry.path))

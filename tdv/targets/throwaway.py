@@ -116,15 +116,6 @@ class Throwaways(Protocol):
         closed. Raises what the driver raises on a connection that is broken."""
 
 
-class Spawning(Protocol):
-    """What an adapter with the capability `throwaway` has beside the methods of `Target`."""
-
-    capabilities: ClassVar[Any]
-
-    def throwaways(self) -> Throwaways:
-        """The throwaway databases beside this target."""
-
-
 def throwaways_of(target: Target) -> Throwaways:
     """The throwaway databases beside `target`; raises `UsageError` for a kind of target that has none."""
     if not target.capabilities.throwaway:

