@@ -25,6 +25,20 @@ from tdv.cli import main
 main()
 """
 
+_OPENED = """\
+import atexit, os, subprocess, sys
+
+def opened():
+    child = "import os; os.write(9, b' %d' % os.open('new', os.O_CREAT))"
+    os.write(9, b"%d" % os.open("new", os.O_CREAT))
+    subprocess.run([sys.executable, "-c", child], close_fds=False, check=True)
+
+atexit.register(opened)
+sys.argv = ["tdv", "--version"]
+from tdv.cli import main
+main()
+"""
+
 
 @pytest.fixture
 def shop(repo: RepositoryBuilder) -> Repository:
@@ -64,3 +78,22 @@ def test_full_disk_below_stdout_is_said_in_a_sentence(
         status, said = ended(shop, *words, unbuffered=unbuffered, stdout=full.fileno())
     assert (status, said.splitlines()[0]) == (15, "error: The disk is full")
     assert "Traceback" not in said
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(("words", "status"), [("status --json", 0), ("show nothing", 10)])
+def test_closed_streams_leave_the_answer_as_it_is(shop: Repository, closed: str, words: str, status: int) -> None:
+    call = [sys.executable, "-m", "tdv", *words.split()]
+    opened = subprocess.run(call, cwd=shop.root, capture_output=True, text=True, check=False)
+    shell = ["sh", "-c", f'"$@" {closed}', "sh", *call]
+    done = subprocess.run(shell, cwd=shop.root, capture_output=True, text=True, check=False)
+    assert (opened.returncode, done.returncode) == (status, status)
+    assert done.stdout == ("" if " >&-" in f" {closed}" else opened.stdout)
+    assert done.stderr == ("" if "2>&-" in closed else opened.stderr)
+
+
+def test_nothing_that_is_opened_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None:
+    shell = ["sh", "-c", '"$@" 9>&1 <&- >&- 2>&-', "sh", sys.executable, "-c", _OPENED]
+    done = subprocess.run(shell, cwd=tmp_path, capture_output=True, text=True, check=True)
+    own, of_child = map(int, done.stdout.split())
+    assert min(own, of_child) > 2

@@ -15,6 +15,7 @@ _MATRIX_THREADS: Final = "OPENBLAS_NUM_THREADS"
 
 def main() -> None:
     """Entry point of the ``tdv`` script."""
+    _open_closed()
     set_threshold(_SELDOM)
     sys.set_int_max_str_digits(0)  # JSON of the data holds integers of any size
     if _MATRIX_THREADS not in os.environ:
@@ -29,3 +30,13 @@ def main() -> None:
     keep_out()
     expect_interrupts()
     leave(run(sys.argv[1:]))
+
+
+def _open_closed() -> None:
+    """Puts the null device where the shell closed a standard stream, as with ``>&-``: left closed, its number would go
+    to the next file that is opened, a database perhaps, into which Git or a driver would then print."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            os.dup2(os.open(os.devnull, os.O_RDWR), number)
+            os.set_inheritable(number, True)  # to the commands that tdv runs
+            setattr(sys, name, os.fdopen(number, "w" if number else "r", closefd=False))
