@@ -101,11 +101,15 @@ class Side:
 
 
 def alternate(sides: Sequence[Side], directory: Path, runs: int) -> list[float]:
-    """The median seconds of each side; one unmeasured round warms the page cache."""
+    """The median seconds of each side; one unmeasured round warms the page cache.
+
+    What others left for the disk is written before a side begins: else it would wait for that.
+    """
     times: list[list[float]] = [[] for _ in sides]
     for number in range(runs + 1):
         for side, seconds in zip(sides, times, strict=True):
             side.prepare()
+            os.sync()
             measured = run(side.command, directory).seconds
             if number:
                 seconds.append(measured)
