@@ -26,7 +26,7 @@ from tests.targets.test_redis import LOG, LOG_ROWS, PAIR_ROWS, PAIRS
 pytest.importorskip("pymongo")
 
 from bson import Decimal128, Int64
-from pymongo import MongoClient
+from pymongo import MongoClient, monitoring
 
 from tdv.targets.mongodb import lock
 from tdv.targets.mongodb.names import collection_of
@@ -48,6 +48,25 @@ ORDER_ROWS = pa.table(
 )
 VALIDATOR = {"age": {"$not": {"$gt": 4}}}
 NOTES = table("notes", {"id": "int64", "body": "json?"})
+
+
+class Sent(monitoring.CommandListener):
+    """What the driver sends to servers, for what MongoDB refuses and SecantusDB takes."""
+
+    def __init__(self) -> None:
+        self.commands: list[Any] = []
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        self.commands.append(event.command)
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None: ...
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None: ...
+
+
+SENT = Sent()
+# The driver knows no way to take a listener back.
+monitoring.register(SENT)
 
 
 class Place(Restored):
@@ -303,6 +322,22 @@ def test_second_checkout_waits_and_says_who_is_at_work(place: Place, monkeypatch
     with lock.locked(place.database, "target", "it"), pytest.raises(Refused, match="is in use by process"):
         place.checkout()
     assert place.checkout().action == "loaded"
+
+
+def test_lock_is_taken_without_an_expression_in_an_upsert(place: Place) -> None:
+    """MongoDB: "$expr is not allowed in the query predicate for an upsert"."""
+    SENT.commands.clear()
+    place.owned().checkout()
+    upserts = [update for sent in SENT.commands for update in sent.get("updates", ()) if update.get("upsert")]
+    assert {update["q"]["_id"] for update in upserts} >= {"target", "shop"}
+    assert not [update for update in upserts if "$expr" in str(update["q"])]
+
+
+def test_lock_whose_time_is_over_is_taken(place: Place) -> None:
+    with lock.locked(place.database, "target", "it"):
+        place.database["_tdv_lock"].update_one({}, {"$set": {"until": datetime(2026, 1, 1)}})
+        assert place.checkout().action == "loaded"
+    assert place.database["_tdv_lock"].count_documents({}) == 0
 
 
 def test_lock_that_was_lost_stops_the_load(place: Place) -> None:

@@ -83,7 +83,9 @@ def _acquire(database: Database[dict[str, Any]], name: str, token: str, what: st
 
 def _taken(database: Database[dict[str, Any]], name: str, token: str, gone: str) -> bool:
     """Takes the lock if it is free, or if its holder is the one that is `gone`."""
-    free = {"$or": [{"token": gone}, {"$expr": {"$lt": ["$until", "$$NOW"]}}]}
+    # MongoDB refuses an upsert that compares with `$$NOW`, as any other with `$expr`.
+    now = database.command("hello")["localTime"]
+    free = {"$or": [{"token": gone}, {"until": {"$lt": now}}]}
     fields = {"token": token, "process": os.getpid(), "host": socket.gethostname(), "machine": _machine()}
     try:
         database[LOCK].update_one(
