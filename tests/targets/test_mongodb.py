@@ -12,12 +12,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from tdv.checkout import Wanted
+from tdv.checkout import CheckoutOptions, Wanted, load_of
 from tdv.content.arrow import arrow_schema
 from tdv.errors import DataError, IntegrityError, Refused, TargetBusy, TargetError, UsageError
 from tdv.model.schema import Reference
 from tdv.targets.verification import target_digest
-from tdv.testing import USERS, checkout, snapshot, table, users, wanted
+from tdv.testing import NOW, USERS, checkout, snapshot, table, users, wanted
 from tests.targets.builders import target
 from tests.targets.places import Restored
 from tests.targets.servers import MONGODB, start_secantus
@@ -26,9 +26,11 @@ from tests.targets.test_redis import LOG, LOG_ROWS, PAIR_ROWS, PAIRS
 pytest.importorskip("pymongo")
 
 from bson import Decimal128, Int64
-from pymongo import MongoClient, monitoring
+from pymongo import MongoClient, ReadPreference, monitoring
 
 from tdv.targets.mongodb import lock
+from tdv.targets.mongodb.images import Images
+from tdv.targets.mongodb.loading import Replacing, Work, looked
 from tdv.targets.mongodb.names import collection_of
 from tdv.targets.mongodb.session import Session
 
@@ -112,6 +114,16 @@ def test_unique_columns_and_references_have_indexes(tmp_path: Path, place: Place
     assert ("user_id",) in {tuple(index["key"]) for index in place.database["orders"].list_indexes()}
 
 
+def test_key_that_is_called_as_the_key_of_documents_has_its_index_already(tmp_path: Path, place: Place) -> None:
+    """A real server refuses a unique index on ``_id``, which is one by itself."""
+    people = table("people", {"_id": "int64", "name": "string"}, key=("_id",), uniques=(("_id",), ("name",)))
+    pets = table("pets", {"_id": "int64"}, key=("_id",), references=(Reference(("_id",), "people", ("_id",)),))
+    one = pa.table({"_id": [1], "name": ["a"]})
+    checkout(tmp_path, place.target, snapshot(tmp_path, {people: one, pets: one.select(["_id"])}))
+    assert {index["name"] for index in place.database["people"].list_indexes()} == {"_id_", "name_1"}
+    assert {index["name"] for index in place.database["pets"].list_indexes()} == {"_id_"}
+
+
 def test_key_of_several_columns_is_a_document(tmp_path: Path, place: Place) -> None:
     found = snapshot(tmp_path, {PAIRS: PAIR_ROWS, LOG: LOG_ROWS})
     checkout(tmp_path, place.target, found)
@@ -130,6 +142,13 @@ def test_json_keeps_its_own_null_and_large_integers(tmp_path: Path, place: Place
     digits = pa.table({"id": [1], "body": ["1" * 35]}, schema=arrow_schema(NOTES))
     with pytest.raises(DataError, match="column 'body': MongoDB cannot hold JSON with an integer of more than 34"):
         checkout(tmp_path, place.target, wanted(snapshot(tmp_path, {NOTES: digits}), "2.0.0"))
+
+
+def test_json_may_look_like_a_reference_to_a_document(tmp_path: Path, place: Place) -> None:
+    texts = ['{"$id":"https://example.test/a","$ref":"#/b","type":"object"}', '{"a":[{"$id":1,"$ref":"users"}]}']
+    found = snapshot(tmp_path, {NOTES: pa.table({"id": [1, 2], "body": texts}, schema=arrow_schema(NOTES))})
+    checkout(tmp_path, place.target, found)
+    assert target_digest(place.target, found.manifest.schema) == found.manifest.content
 
 
 def test_keys_that_differ_in_microseconds_are_two(tmp_path: Path, place: Place) -> None:
@@ -194,6 +213,22 @@ def test_damaged_image_is_made_anew(place: Place) -> None:
     (name,) = (name for name in images.list_collection_names() if name.endswith(".users"))
     images[name].delete_one({"_id": 1})
     assert place.checkout().action == "loaded"
+    assert place.holds(5)
+
+
+def test_image_that_goes_while_it_is_copied_leaves_the_old_rows(tmp_path: Path, place: Place) -> None:
+    """The server copies a collection that is not there as an empty one."""
+    place.owned().checkout()
+    found = snapshot(tmp_path, {USERS: users(3)})
+    load = load_of([wanted(found, "2.0.0")], CheckoutOptions(tmp_path / ".tdv", NOW, "execution-1"))
+    with closing(Session(place.url)) as session, lock.locked(session.database, "target", "it") as held:
+        work, images = Work(session.database, held, tmp_path / "scratch"), Images(session)
+        image = images.make(load, work)
+        wanted_now = image.wanted(load)
+        replacing = Replacing(work, load, wanted_now, looked(session.database, load, wanted_now))
+        images.drop(image.name)
+        with pytest.raises(TargetBusy, match="was removed while it was copied"):
+            replacing.stage(images.filler(image, session.database.name), {})
     assert place.holds(5)
 
 
@@ -283,6 +318,17 @@ def test_urls_that_lead_nowhere(tmp_path: Path, url: str, said: str) -> None:
     with pytest.raises(TargetError, match=said) as caught:
         place.held()
     assert "hunter2" not in f"{caught.value} {caught.value.hint} {place.shown} {caught.value.__cause__}"
+
+
+def test_what_the_url_lets_an_application_skip_is_not_for_tdv(tmp_path: Path, empty_mongodb: str) -> None:
+    """Neither may tdv read from a secondary, which may lack what was just written, nor write without an answer."""
+    options = "readPreference=secondaryPreferred&w=0&readConcernLevel=available"
+    place = Place(tmp_path, f"{empty_mongodb}{'&' if '?' in empty_mongodb else '?'}{options}")
+    with closing(place.client), closing(Session(place.url)) as session:
+        assert session.database.read_preference == ReadPreference.PRIMARY
+        assert session.database.read_concern.level is None
+        assert place.checkout().action == "loaded"
+        assert place.holds(5)
 
 
 @pytest.mark.parametrize(("option", "seconds"), [("", 2.5), ("?serverSelectionTimeoutMS=7000", 7.0)])

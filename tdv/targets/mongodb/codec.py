@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from bson import Binary, Decimal128, Int64
 from bson.datetime_ms import DatetimeMS
+from bson.dbref import DBRef
 
 from tdv.content.arrow import arrow_schema, arrow_type, one_chunk
 from tdv.content.text import from_plain, from_text, json_text, to_plain, to_text
@@ -129,6 +130,9 @@ def _of_json(value: Any, column: Column, table: TableSchema) -> Any:
 
 
 def _to_json(value: Any) -> Any:
+    if isinstance(value, DBRef):
+        # What the driver makes of a document with the names $ref and $id, as JSON Schema has them, too.
+        value = value.as_doc()
     if isinstance(value, dict):
         return {name: _to_json(inner) for name, inner in value.items()}
     if isinstance(value, list):

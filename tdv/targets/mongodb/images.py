@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from tdv.errors import TargetBusy
 from tdv.model.schema import TableSchema
 from tdv.targets.mongodb.loading import Filler, Wanted, Work, contents_of, from_rows, sweep, verify, wanted_of
 from tdv.targets.mongodb.lock import locked
@@ -85,10 +86,16 @@ class Images:
 
     def filler(self, image: Image, database: str) -> Filler:
         """Fills the collections of a database with copies, which the server makes by itself."""
+        rows = {table: count for held in image.held for table, count in held.tables.items()}
 
         def copied(table: str, collection: Documents) -> None:
             place = {"db": database, "coll": collection.name}
             self._database[image.collection(table)].aggregate([{"$match": {}}, {"$out": place}])
+            if collection.estimated_document_count() != rows[table]:
+                # Of a collection that is no longer there, the server makes an empty copy.
+                raise TargetBusy(
+                    f"the image {image.name} was removed while it was copied", hint="Run the command again."
+                )
 
         return copied
 

@@ -22,7 +22,7 @@ from tdv.targets.mongodb import catalogue
 from tdv.targets.mongodb.catalogue import Found
 from tdv.targets.mongodb.lock import Lock
 from tdv.targets.mongodb.losses import LOSSES
-from tdv.targets.mongodb.names import STAGED, collection_of, refuse_names
+from tdv.targets.mongodb.names import ID, STAGED, collection_of, refuse_names
 from tdv.targets.mongodb.rows import fill, read
 from tdv.targets.mongodb.session import Documents, tidy
 from tdv.targets.protocol import Content, Held, Item, Load, TableContent
@@ -227,7 +227,7 @@ def _again(index: Mapping[str, Any]) -> IndexModel:
 
 def _indexes(table: TableSchema, there: Iterable[Mapping[str, Any]], tables: Iterable[str]) -> list[IndexModel]:
     """Unique columns, and one index for each reference; not those that are there."""
-    known = {tuple(index["key"]) for index in there}
+    known = {(ID,), *(tuple(index["key"]) for index in there)}
     kinds = {column.name: column.type.name for column in table.columns}
     wanted = {columns: True for columns in table.uniques}
     for reference in table.references:

@@ -13,9 +13,10 @@ from typing import Any, Final
 
 from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError
-from pymongo import MongoClient, errors, timeout
+from pymongo import MongoClient, ReadPreference, WriteConcern, errors, timeout
 from pymongo.collection import Collection
 from pymongo.database import Database
+from pymongo.read_concern import ReadConcern
 from pymongo.uri_parser import parse_uri
 
 from tdv.errors import DataError, TargetBusy, TargetError
@@ -57,8 +58,19 @@ class Session:
         self.database = self.of(self.name)
 
     def of(self, name: str) -> Database[dict[str, Any]]:
-        """Another database of the server."""
-        return self.client.get_database(name, codec_options=_OPTIONS)
+        """Another database of the server.
+
+        A load reads back what it wrote: where the URL lets an application read from secondaries, or write without an
+        answer, that is not for tdv.
+        """
+        write = self.client.write_concern
+        return self.client.get_database(
+            name,
+            codec_options=_OPTIONS,
+            read_preference=ReadPreference.PRIMARY,
+            read_concern=ReadConcern(),
+            write_concern=write if write.acknowledged else WriteConcern(),
+        )
 
     def close(self) -> None:
         """Ends the connections; the driver tells the server so, and would wait for one that is gone."""
