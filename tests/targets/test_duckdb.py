@@ -11,6 +11,7 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from tdv.content.arrow import arrow_schema
 from tdv.errors import DataError, Refused, TargetBusy, TargetError
 from tdv.model.types import LogicalType
 from tdv.targets.duckdb.types import declared, logical
@@ -54,6 +55,15 @@ def test_change_by_a_test_is_taken_back_from_the_image(tmp_path: Path, path: Pat
     change(path, "DELETE FROM users WHERE id = 1")
     assert checkout(tmp_path, place, found).action == "cloned"
     assert rows(path, "SELECT count(*) FROM users") == [(5,)]
+
+
+@pytest.mark.parametrize("kind", ["struct<a: int64, A: int64>", "list<struct<b: struct<x: bool, X: bool>>>"])
+def test_fields_that_differ_only_in_case_are_refused_by_column(tmp_path: Path, path: Path, kind: str) -> None:
+    schema = table("t", {"id": "int64", "c": f"{kind}?", "d": 'struct<"é": int64, "É": int64>?'})
+    empty = arrow_schema(schema).empty_table()
+    with pytest.raises(DataError, match=r"does not tell fields apart by case: t\.c \([^,]*, [^,]*$"):
+        checkout(tmp_path, target(tmp_path, f"duckdb:///{path}"), snapshot(tmp_path, {schema: empty}))
+    assert not path.exists()
 
 
 def test_target_in_use_is_busy_and_stays(tmp_path: Path, path: Path) -> None:

@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tdv.errors import DataError, IntegrityError, Refused, TargetError, UsageError
-from tdv.targets.protocol import Target
+from tdv.targets.protocol import Columned, Target
 from tdv.targets.verification import target_digest
 from tdv.testing import USERS, checkout, snapshot, table, users, wanted
 from tests.targets.builders import target
@@ -37,6 +37,13 @@ def test_json_lines_and_sql_are_plain(tmp_path: Path) -> None:
     lines = (tmp_path / "out" / "notes.sql").read_bytes().decode().split("\n")
     assert lines[0] == 'CREATE TABLE "notes" ("id" INTEGER PRIMARY KEY NOT NULL, "text" TEXT, "more" JSON TEXT);'
     assert lines[2:4] == ["(1, '', '[1]'),", "(2, NULL, NULL),"]
+
+
+def test_json_lines_without_a_line_have_the_columns_of_the_release(tmp_path: Path) -> None:
+    place = files(tmp_path, "jsonl")
+    checkout(tmp_path, place, snapshot(tmp_path, {NOTES: ROWS.slice(0, 0)}))
+    assert isinstance(place, Columned)
+    assert place.as_found(NOTES) == NOTES
 
 
 @pytest.mark.parametrize(

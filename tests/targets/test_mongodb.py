@@ -151,12 +151,37 @@ def test_json_may_look_like_a_reference_to_a_document(tmp_path: Path, place: Pla
     assert target_digest(place.target, found.manifest.schema) == found.manifest.content
 
 
+@pytest.mark.parametrize("kind", ["list<json>", "struct<a: list<json>>"])
+def test_large_integers_within_lists_and_structs_come_back(tmp_path: Path, place: Place, kind: str) -> None:
+    def rows(text: str) -> pa.Table:
+        value = [text] if kind.startswith("list") else {"a": [text]}
+        return pa.table({"id": [1], "body": [value]}, schema=arrow_schema(nested))
+
+    nested = table("nested", {"id": "int64", "body": kind})
+    found = snapshot(tmp_path, {nested: rows('{"n":[18446744073709551616]}')})
+    checkout(tmp_path, place.target, found)
+    assert target_digest(place.target, found.manifest.schema) == found.manifest.content
+    with pytest.raises(DataError, match="column 'body': MongoDB cannot hold JSON with an integer of more than 34"):
+        checkout(tmp_path, place.target, wanted(snapshot(tmp_path, {nested: rows("1" * 35)}), "2.0.0"))
+
+
 def test_keys_that_differ_in_microseconds_are_two(tmp_path: Path, place: Place) -> None:
     moments = table("moments", {"at": "timestamptz"}, key=("at",))
     rows = [datetime(2026, 1, 1, 0, 0, 0, number, UTC) for number in range(3)]
     found = snapshot(tmp_path, {moments: pa.table({"at": rows}, schema=arrow_schema(moments))})
     checkout(tmp_path, place.target, found)
     assert target_digest(place.target, found.manifest.schema) == found.manifest.content
+
+
+@pytest.mark.parametrize("owned", [False, True])
+def test_table_without_rows_and_indexes_is_there(tmp_path: Path, place: Place, owned: bool) -> None:
+    if owned:
+        place.owned()
+    found = snapshot(tmp_path, {NOTES: arrow_schema(NOTES).empty_table(), USERS: users(3)})
+    for _ in range(2):
+        checkout(tmp_path, place.target, found)
+        assert target_digest(place.target, found.manifest.schema) == found.manifest.content
+    assert "notes" in place.database.list_collection_names()
 
 
 @pytest.mark.parametrize("owned", [False, True])

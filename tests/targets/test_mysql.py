@@ -11,12 +11,12 @@ import pytest
 
 from tdv.content.arrow import arrow_schema
 from tdv.errors import DataError, IntegrityError
-from tdv.model.schema import Column, Rules, TableSchema
+from tdv.model.schema import Column, Reference, Rules, TableSchema
 from tdv.model.types import LogicalType
 from tdv.servers.server import Server
 from tdv.targets.protocol import Target
 from tdv.targets.verification import target_digest
-from tdv.testing import EDGES, NOW, USERS, TargetContract, snapshot, table
+from tdv.testing import EDGES, NOW, USERS, TargetContract, snapshot, table, users
 from tests.targets.builders import target
 from tests.targets.places import ORDERS, MysqlPlace, shop
 from tests.targets.servers import run_mysql
@@ -130,6 +130,18 @@ def test_name_that_the_server_or_tdv_needs_is_refused(place: MysqlPlace, name: s
     schema = table(name, {"id": "int64"})
     with pytest.raises(DataError, match="MySQL cannot hold"):
         place.checkout_tables({schema: pa.table({"id": [1]})})
+
+
+@pytest.mark.parametrize("owned", [False, True])
+def test_table_with_the_longest_name_may_have_references(place: MysqlPlace, owned: bool) -> None:
+    if owned:
+        place.owned()
+    references = tuple(Reference((name,), "users", ("id",)) for name in ("a", "b"))
+    schema = table("é" * 64, {"id": "int64", "a": "int64?", "b": "int64?"}, references=references)
+    rows = pa.table({"id": [1], "a": [1], "b": [2]})
+    for count in (3, 2, 3):
+        assert comes_back(place, {USERS: users(count), schema: rows})
+        assert set(place.target.inspect().table(schema.name).references) == set(references)
 
 
 def edge_rows() -> dict[TableSchema, pa.Table]:

@@ -174,6 +174,12 @@ def test_name_that_would_be_cut_is_refused(place: Place) -> None:
         place.checkout_tables({schema: pa.table({"id": [1], "é" * 32: [1]})})
 
 
+def test_columns_that_every_table_has_are_named(place: Place) -> None:
+    schema = table("t", {"id": "int64", "ctid": "int64", "XMIN": "int64", "xmax": "int64"})
+    with pytest.raises(DataError, match=r"of its own with the names of t\.ctid, t\.xmax$"):
+        place.checkout_tables({schema: pa.table({"id": [1], "ctid": [1], "XMIN": [1], "xmax": [1]})})
+
+
 @pytest.mark.parametrize(
     ("kind", "value", "what"),
     [("string", "a\0b", "NUL"), ("json", '{"a":1e+30}', "1e21"), ("list<string>", ["a\0"], "NUL")],

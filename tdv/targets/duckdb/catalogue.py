@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tdv.errors import DataError, TargetError
 from tdv.model.schema import Column, DatasetSchema, Reference, TableSchema
 from tdv.model.types import LogicalType
-from tdv.targets.duckdb.types import ROUNDS, declared, logical
+from tdv.targets.duckdb.types import ROUNDS, declared, has_twin_fields, logical
 from tdv.targets.protocol import STATE_COLUMNS, STATE_TABLE, Held
 from tdv.targets.sql import keys_of, listed, quote, text
 from tdv.targets.survey import Survey
@@ -61,6 +61,14 @@ def refuse_names(tables: Iterable[TableSchema]) -> None:
                 table=table.name,
             )
         seen.add(table.name.lower())
+        alike = [name for name, kind in ((item.name, item.type) for item in table.columns) if has_twin_fields(kind)]
+        if alike:
+            raise DataError(
+                "DuckDB does not tell fields apart by case: "
+                + ", ".join(f"{table.name}.{name} ({table.column(name).type})" for name in alike),
+                hint="Rename one of the fields in the spec.",
+                table=table.name,
+            )
 
 
 def rows_of(connection: duckdb.DuckDBPyConnection, query: str) -> list[Any]:

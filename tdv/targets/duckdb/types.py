@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from string import ascii_lowercase, ascii_uppercase
 from typing import Final
 
 from tdv.model.types import LogicalType
@@ -48,6 +49,7 @@ ROUNDS: Final[Mapping[str, str]] = {
     **dict.fromkeys(("TIMESTAMP_S", "TIMESTAMP_MS"), "rounds fractions of a second"),
 }
 """What types do to values that are read as those of another one."""
+_LOWER: Final = str.maketrans(ascii_uppercase, ascii_lowercase)
 _WHOLE: Final[Mapping[str, int]] = {"UBIGINT": 20, "HUGEINT": 38}
 _DECIMAL: Final = re.compile(r"DECIMAL\((\d+),(\d+)\)")
 
@@ -61,6 +63,13 @@ def declared(kind: LogicalType) -> str:
     if kind.fields:
         return f"STRUCT({', '.join(f'{quote(name)} {declared(field)}' for name, field in kind.fields)})"
     return LOSSES[kind.name].as_type
+
+
+def has_twin_fields(kind: LogicalType) -> bool:
+    """True where two fields of a struct differ only in the case of letters of ASCII, which DuckDB takes for one."""
+    inner = [kind.element] if kind.element is not None else [field for _, field in kind.fields]
+    names = {name.translate(_LOWER) for name, _ in kind.fields}
+    return len(names) != len(kind.fields) or any(map(has_twin_fields, inner))
 
 
 def logical(text: str) -> LogicalType | None:

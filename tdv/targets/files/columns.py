@@ -33,7 +33,8 @@ _PLAIN: Final[tuple[tuple[Callable[[pa.DataType], bool], str], ...]] = (
 def as_found(known: str, path: Path, table: TableSchema) -> TableSchema:
     """`table` with the columns of the file in the format `known`; raises `IntegrityError` for a file that is none.
 
-    Statements of SQL name no columns before they run: there the columns of the release are taken to be there.
+    Statements of SQL name no columns before they run, nor do JSON Lines without a line: there the release says which
+    are there.
     """
     if known not in _READERS:
         return table
@@ -41,6 +42,8 @@ def as_found(known: str, path: Path, table: TableSchema) -> TableSchema:
         found = _READERS[known](path)
     except (pa.ArrowException, OSError, ValueError, TypeError) as exc:
         raise damaged(path, exc) from exc
+    if not found:
+        return table
     own = {column.name: column for column in table.columns}
     theirs = {name: Column(name, LogicalType(kind), nullable=True) for name, kind in found.items() if kind}
     return replace(table, columns=tuple((theirs | own)[name] for name in found if name in theirs or name in own))

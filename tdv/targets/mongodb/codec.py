@@ -94,6 +94,8 @@ def _encoded(array: pa.Array, column: Column, table: TableSchema) -> list[Any]:
     refuse_inner_null(array, column, table.name, "MongoDB")
     if kind.is_nested or kind.name == "time" or _is_text(kind):
         values, make = to_plain(array, kind), None
+        if _holds_json(kind):
+            values = [_of_json(value, column, table) for value in values]
     elif kind.name in _MOMENTS:
         values = pc.cast(array, pa.int64()).to_pylist()
     else:
@@ -114,6 +116,12 @@ _MAKERS: Final[Mapping[str, Callable[[Any], Any]]] = {
 def _is_text(kind: LogicalType) -> bool:
     """True for decimals that decimal128 cannot hold."""
     return kind.name == "decimal" and kind.precision > DECIMAL_DIGITS
+
+
+def _holds_json(kind: LogicalType) -> bool:
+    """True where documents are parts of the values."""
+    inner = [kind.element] if kind.element is not None else [field for _, field in kind.fields]
+    return kind.name == "json" or any(map(_holds_json, inner))
 
 
 def _of_json(value: Any, column: Column, table: TableSchema) -> Any:
@@ -154,7 +162,7 @@ def _decoded(found: Sequence[Document], column: Column) -> pa.Array:
         return _accepted(from_text(pa.array(texts, pa.string()), kind))
     values = [document.get(name) for document in found]
     if kind.is_nested or kind.name == "time" or _is_text(kind):
-        return _accepted(from_plain(values, kind))
+        return _accepted(from_plain([_to_json(value) for value in values] if _holds_json(kind) else values, kind))
     if kind.name in _MOMENTS:
         rests = [document.get(REST, {}).get(name, 0) for document in found]
         moments = [

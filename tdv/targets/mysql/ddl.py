@@ -23,7 +23,7 @@ MODES: Final = (
 )
 """The SQL modes in which all SQL of the adapter is to be read."""
 _INTEGERS: Final = frozenset({"int16", "int32", "int64"})
-_LONGEST_NAME: Final = 64
+LONGEST_NAME: Final = 64
 _KEY_BYTES: Final = 3072
 _BYTES: Final = {"string": 4, "binary": 1}
 """Bytes of a character of the types whose room in a key has to be shared out."""
@@ -90,7 +90,7 @@ def refuse_columns(tables: Iterable[TableSchema]) -> None:
         repr(name)
         for table in tables
         for name in (table.name, *table.column_names)
-        if len(name) > _LONGEST_NAME or name != name.rstrip() or any(ord(letter) > 0xFFFF for letter in name)
+        if len(name) > LONGEST_NAME or name != name.rstrip() or any(ord(letter) > 0xFFFF for letter in name)
     ]
     wide = [
         f"{table.name}.{column.name} ({column.type})"

@@ -6,9 +6,9 @@ Always holds: nothing that others made on a table is changed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from tdv.content.arrow import one_chunk
@@ -38,10 +38,10 @@ _DECLARED: Final = (
     "WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s"
 )
 _FOREIGN_KEYS: Final = """
-SELECT CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME, REFERENCED_COLUMN_NAME
+SELECT CONSTRAINT_NAME, ORDINAL_POSITION, COLUMN_NAME, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME,
+    REFERENCED_COLUMN_NAME
   FROM information_schema.KEY_COLUMN_USAGE
   WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s AND REFERENCED_TABLE_NAME IS NOT NULL
-  ORDER BY CONSTRAINT_NAME, ORDINAL_POSITION
 """
 _TEXTS: Final = frozenset({"tinytext", "text", "mediumtext", "longtext", "varchar", "json"})
 _BYTES: Final = ("binary(16)", "varbinary(16)")
@@ -135,10 +135,15 @@ def types_of_parents(
 
 def foreign_keys(connection: Connection, name: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """The references of a table: what they point to in SQL, and pairs of a column and one over there."""
-    rows = execute(connection, _FOREIGN_KEYS, name)
-    for _, group in groupby(rows, key=lambda row: row[0]):
-        found: list[tuple[Any, ...]] = list(group)
-        yield f"{quote(found[0][2])}.{quote(found[0][3])}", [(str(row[1]), str(row[4])) for row in found]
+    # Of tables with long names MariaDB tells the names of references cut, one reference after the other.
+    found: dict[tuple[str, int], dict[int, tuple[Any, ...]]] = {}
+    seen = Counter[tuple[str, int]]()
+    for key, position, *rest in execute(connection, _FOREIGN_KEYS, name):
+        found.setdefault((key, seen[key, position]), {})[position] = tuple(rest)
+        seen[key, position] += 1
+    for _, columns in sorted(found.items()):
+        rows = [columns[position] for position in sorted(columns)]
+        yield f"{quote(rows[0][1])}.{quote(rows[0][2])}", [(str(row[0]), str(row[3])) for row in rows]
 
 
 def refuse_dangling(connection: Connection, names: Iterable[str]) -> None:

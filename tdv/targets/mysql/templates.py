@@ -22,7 +22,7 @@ from tdv.config import TargetSettings
 from tdv.errors import DataError, IntegrityError, Refused
 from tdv.targets.mysql import catalogue, sequences
 from tdv.targets.mysql.bulk import LARGE, counted_afterwards, counts_anew, in_one_pass
-from tdv.targets.mysql.ddl import STATE_PREFIX
+from tdv.targets.mysql.ddl import LONGEST_NAME, STATE_PREFIX
 from tdv.targets.mysql.session import (
     connected,
     execute,
@@ -198,7 +198,7 @@ class Templates:
 
     def _statement(self, database: str, table: str) -> str:
         ((_, statement, *_),) = execute(self._admin, f"SHOW CREATE TABLE {quote(database)}.{quote(table)}")
-        return str(statement)
+        return _acceptable(str(statement), table)
 
     def _columns(self, database: str, table: str) -> str:
         rows = execute(
@@ -223,6 +223,14 @@ class Templates:
             with suppress(err.MySQLError):
                 place = f"{quote(name)}.{quote(_USED)}"
                 execute(self._admin, f"CREATE OR REPLACE SQL SECURITY INVOKER VIEW {place} AS SELECT {now} AS used_at")
+
+
+def _acceptable(statement: str, table: str) -> str:
+    """A statement as the server shows it, in a form that it takes: by itself, it gives references longer names than it
+    lets others give."""
+    numbered = re.compile(rf"(?<=\n  )CONSTRAINT {re.escape(quote(table)[:-1])}_ibfk_\d+\" ")
+    longest = max((len(given) for given in numbered.findall(statement)), default=0)
+    return numbered.sub("", statement) if longest > len('CONSTRAINT "" ') + LONGEST_NAME else statement
 
 
 def create_database(admin: Connection, name: str) -> None:

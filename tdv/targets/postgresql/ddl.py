@@ -26,6 +26,8 @@ STATE_DDL: Final = (f"CREATE SCHEMA IF NOT EXISTS {quote(STATE_SCHEMA)}", _STATE
 _INTEGERS: Final = frozenset({"int16", "int32", "int64"})
 _LONGEST_NAME: Final = 63
 """Bytes of an identifier; PostgreSQL cuts longer ones without an error."""
+_SYSTEM_COLUMNS: Final = frozenset({"ctid", "tableoid", "xmin", "xmax", "cmin", "cmax"})
+"""Columns that every table has, without being asked."""
 
 
 def has_identity(table: TableSchema, name: str) -> bool:
@@ -82,8 +84,15 @@ def _columns(table: TableSchema) -> list[str]:
 
 
 def refuse_names(tables: Iterable[TableSchema]) -> None:
-    """Raises `DataError` for names that PostgreSQL would cut."""
+    """Raises `DataError` for names that PostgreSQL would cut, or that all its tables have."""
     for table in tables:
+        taken = [f"{table.name}.{name}" for name in table.column_names if name in _SYSTEM_COLUMNS]
+        if taken:
+            raise DataError(
+                f"PostgreSQL has columns of its own with the names of {', '.join(taken)}",
+                hint="Rename them in the spec.",
+                table=table.name,
+            )
         for name in (table.name, *table.column_names):
             if len(name.encode()) > _LONGEST_NAME:
                 raise DataError(
