@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -236,6 +237,70 @@ def test_query_cannot_write(shop: Repository, database: tuple[str, Callable[...,
     shop.tdv("checkout", "--target", "asked", expect=0)
     assert wrong(shop, "asked") == [("query", "")]
     assert shop.tdv("checkout", "--target", "asked", "--json", expect=0).json()["action"] == "unchanged"
+
+
+@pytest.fixture
+def out() -> Iterator[Path]:
+    """A directory in which everybody may write, a server of another account, too."""
+    with TemporaryDirectory(dir="/tmp") as directory:
+        Path(directory).chmod(0o777)
+        yield Path(directory)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "VACUUM INTO 'OUT'",
+        "ATTACH 'OUT' AS other",
+        "COPY users TO 'OUT'",
+        "COPY users TO PROGRAM 'cat > OUT'",
+        "WITH copied AS (COPY users TO 'OUT') SELECT 1",
+        "EXPORT DATABASE 'OUT'",
+        "DO $$ BEGIN EXECUTE 'COPY users TO ''OUT'''; END $$",
+        "SELECT 1 INTO OUTFILE 'OUT'",
+        "SELECT 1 INTO /*! DUMPFILE 'OUT' */",
+        "(SELECT 1) UNION (SELECT 2) INTO OUTFILE 'OUT'",
+    ],
+)
+def test_query_cannot_write_files(
+    shop: Repository, database: tuple[str, Callable[..., Any]], statement: str, out: Path
+) -> None:
+    url, _ = database
+    ask(shop, url, statement.replace("OUT", str(out / "made")))
+    shop.tdv("checkout", "--target", "asked", expect=0)
+    assert wrong(shop, "asked") == [("query", "")]
+    assert list(out.iterdir()) == []
+
+
+def test_query_cannot_set(shop: Repository, database: tuple[str, Callable[..., Any]]) -> None:
+    url, run = database
+    statements = ["PRAGMA user_version = 1", "PRAGMA temp_store = 2", "SET GLOBAL max_connect_errors = 77"]
+    statements += ["CALL writes()"]
+    if url.startswith("mysql"):
+        body = "BEGIN SET SESSION TRANSACTION READ WRITE; DELETE FROM orders; END"
+        run(url, f"CREATE PROCEDURE writes() {body}")
+    ask(shop, url, *statements)
+    shop.tdv("checkout", "--target", "asked", expect=0)
+    assert wrong(shop, "asked") == [("query", "")] * len(statements)
+    if url.startswith("mysql"):
+        assert run(url, "SELECT @@global.max_connect_errors") != [(77,)]
+
+
+def test_query_may_be_any_that_reads(shop: Repository, database: tuple[str, Callable[..., Any]]) -> None:
+    url, _ = database
+    queries = ["-- so many\nSELECT count(*) = 10 FROM users;", "WITH one AS (SELECT 1) SELECT * FROM one -- so few"]
+    if url.startswith("sqlite"):
+        queries += [
+            "SELECT count(*) = 0 FROM pragma_foreign_key_check",
+            "SELECT count(*) = 2 FROM pragma_table_info('users')",
+            "SELECT user_version = 0 FROM pragma_user_version",
+            "SELECT value FROM json_each('[1]')",
+        ]
+    else:
+        queries += ["(SELECT true) UNION (SELECT true)"]
+    ask(shop, url, *queries)
+    shop.tdv("checkout", "--target", "asked", expect=0)
+    assert wrong(shop, "asked") == []
 
 
 @pytest.mark.parametrize("engine", ["postgresql", "mysql"])

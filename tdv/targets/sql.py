@@ -1,14 +1,20 @@
-"""SQL that engines share: quoting, and which tables come first.
+"""SQL that engines share: quoting, which tables come first, and what is a query.
 
-In: names and schemas. Out: text. Always holds: a name of any characters becomes one identifier.
+In: names, schemas and statements. Out: text. Always holds: a name of any characters becomes one identifier.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from typing import Final
 
-from tdv.errors import DataError
+from tdv.content.statements import bare
+from tdv.errors import DataError, TargetError
 from tdv.model.schema import TableSchema
+
+_FIRST: Final = re.compile(r"[\s(]*([A-Za-z]+)")
+_QUERIES: Final = frozenset({"select", "table", "values", "with"})
 
 
 def quote(name: str) -> str:
@@ -55,3 +61,15 @@ def index_name(table: str, columns: Sequence[str], tables: Iterable[str]) -> str
     name = f"ix_{table}_{'_'.join(columns)}"
     taken = any(len(other) > len(table) and name.startswith(f"ix_{other}_") for other in tables)
     return f"{name}_index" if taken else name
+
+
+def no_query() -> TargetError:
+    """The refusal of a statement that could do more than give rows."""
+    return TargetError("it is no single SELECT", hint="Write one query that gives one true value.")
+
+
+def require_query(statement: str) -> None:
+    """Raises `TargetError` for a statement whose first word is not that of a query, in words that no parser has."""
+    first = _FIRST.match(bare(statement))
+    if first and first[1].lower() not in _QUERIES:
+        raise no_query()

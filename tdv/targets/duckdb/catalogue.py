@@ -15,7 +15,7 @@ from tdv.model.schema import Column, DatasetSchema, Reference, TableSchema
 from tdv.model.types import LogicalType
 from tdv.targets.duckdb.types import ROUNDS, declared, has_twin_fields, logical
 from tdv.targets.protocol import STATE_COLUMNS, STATE_TABLE, Held
-from tdv.targets.sql import keys_of, listed, quote, text
+from tdv.targets.sql import keys_of, listed, no_query, quote, text
 from tdv.targets.survey import Survey
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ STATE_DDL: Final = (
     "digest VARCHAR NOT NULL, loaded_at VARCHAR NOT NULL, execution_id VARCHAR NOT NULL, tables VARCHAR NOT NULL, "
     "scenarios VARCHAR NOT NULL, objects VARCHAR NOT NULL, whole BOOLEAN NOT NULL)"
 )
+_COPIES: Final = '"type":"COPY_QUERY_NODE"'
 _HERE: Final = "database_name = current_database()"
 _OBJECTS: Final = (
     f"SELECT 'table', schema_name, table_name, sql FROM duckdb_tables() WHERE {_HERE} AND NOT internal",
@@ -87,12 +88,16 @@ def select(connection: duckdb.DuckDBPyConnection, table: str) -> list[dict[str, 
 
 
 def answer(connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
-    """The first two rows of one SELECT, which cannot count a sequence on either; raises `TargetError` for others."""
+    """The first two rows of one SELECT, which can neither count a sequence on nor write a file; raises `TargetError`
+    for others."""
     import duckdb
 
     statements = connection.extract_statements(query)
     if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
-        raise TargetError("it is no single SELECT", hint="Write one query that gives one true value.")
+        raise no_query()
+    # WITH may hold a COPY; texts within this JSON have a backslash before each quote.
+    if any(_COPIES in str(tree) for (tree,) in connection.execute("SELECT json_serialize_sql(?)", [query]).fetchall()):
+        raise no_query()
     connection.execute("BEGIN TRANSACTION READ ONLY")
     return list(connection.execute(statements[0]).fetchmany(2))
 

@@ -24,6 +24,7 @@ from tdv.durable import LOCK_WAIT
 from tdv.errors import DataError, Refused, TargetBusy, TargetError, TdvError
 from tdv.targets.mysql.ddl import MODES
 from tdv.targets.mysql.wire import Connection
+from tdv.targets.sql import require_query
 
 _CONNECT_WAIT: Final = 10
 _SETTINGS: Final = (
@@ -178,10 +179,14 @@ def execute(connection: Connection, statement: str, *values: Any) -> list[tuple[
 
 
 def answer(connection: Connection, query: str) -> list[tuple[Any, ...]]:
-    """The first two rows of one statement, in the server's own SQL modes; transactions of the session only read from
-    then on."""
+    """The first two rows of one query, in the server's own SQL modes; transactions of the session only read from
+    then on. Raises `TargetError` for another statement."""
+    require_query(query)
     execute(connection, "SET SESSION sql_mode = DEFAULT")
     execute(connection, "SET SESSION TRANSACTION READ ONLY")
+    # What only reads for the server may write files and settings; only a query that does not can stand in another one.
+    inner = query.rstrip("; \t\r\n")
+    execute(connection, "PREPARE tdv FROM %s", f"SELECT EXISTS (\n{inner}\n)")
     return execute(connection, query)[:2]
 
 

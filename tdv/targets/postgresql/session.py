@@ -21,6 +21,7 @@ from tdv.config import TargetSettings
 from tdv.errors import DataError, Refused, TargetBusy, TargetError, TdvError
 from tdv.targets.postgresql.settings import APPLICATION, USUAL
 from tdv.targets.postgresql.statements import execute
+from tdv.targets.sql import require_query
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -108,12 +109,15 @@ def _opened(words: dict[str, Any]) -> Connection:
 
 
 def answer(connection: Connection, query: str) -> list[tuple[Any, ...]]:
-    """The first two rows of one statement, in a transaction that only reads; raises `TargetError` where it fails over
-    the rows, without the server's words, which may hold a value."""
+    """The first two rows of one query, in a transaction that only reads; raises `TargetError` for another statement,
+    and where it fails over the rows, without the server's words, which may hold a value."""
+    require_query(query)
     connection.read_only = True
     try:
         with connection.transaction(force_rollback=True):
-            # In the binary protocol the server takes one statement: a second one could end the transaction.
+            # In the binary protocol the server takes one statement: a second one could end the transaction. What only
+            # reads for it may write files, as COPY does; only a query can have a cursor.
+            connection.execute(f"DECLARE tdv CURSOR FOR {query}", binary=True)
             cursor = connection.execute(query, binary=True)
             return cursor.fetchmany(2) if cursor.description else []
     except psycopg.DataError as exc:

@@ -97,10 +97,11 @@ class SqliteTarget(OneFile):
             return {table: indexes(connection, table) for table in tables}
 
     def answer(self, query: str) -> Sequence[tuple[Any, ...]]:
+        from tdv.targets.sqlite.asked import answer
+
         self.require()
         with self.failures(), closing(self._connect("ro")) as connection:
-            connection.execute("PRAGMA query_only = ON")
-            return connection.execute(query).fetchmany(2)
+            return answer(connection, query)
 
     def dialect(self) -> SqliteDialect:
         from tdv.targets.sqlite.dialect import SqliteDialect
