@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from tdv.checkout import CheckoutOptions, load_of
+from tdv.config import TargetSettings
 from tdv.project import Project
 from tdv.project.databases import DatabaseWish
+from tdv.targets.protocol import AppSchema
+from tdv.testing import NOW, USERS, checkout, snapshot, users, wanted
 from tests.migrated import MIGRATIONS, MIGRATOR, migrated, settings, until
 from tests.repository import Repository
+from tests.targets.places import MysqlPlace
 from tests.targets.servers import run_mysql
 
 pytest.importorskip("pymysql")
+
+from tdv.targets.mysql.session import connect, parameters
+from tdv.targets.mysql.templates import Templates
 
 CONNECTED = """
         import sys, types
@@ -137,3 +149,34 @@ def test_throwaway_is_a_copy_in_the_application_schema(project: Repository, abse
         assert run_mysql(made.url, "SELECT id, note FROM users ORDER BY id")[0] == (1, "none")
         assert run_mysql(made.url, "SELECT `select` FROM named") == [("ada",)]
         assert [row[0] for row in run_mysql(made.url, "SHOW TRIGGERS")] == ["noted"]
+
+
+MADE_USERS = "CREATE TABLE users (id BIGINT PRIMARY KEY, email VARCHAR(99) UNIQUE NOT NULL, age INT, at DATETIME(6))"
+
+
+def test_template_that_is_being_filled_is_of_no_use(tmp_path: Path, empty_mysql: str) -> None:
+    """Another worker, or the next one after a kill, finds it when it is complete."""
+
+    def made(settings: TargetSettings) -> None:
+        run_mysql(settings.url, MADE_USERS)
+
+    schema = AppSchema("migrated", "0001", made)
+    found = snapshot(tmp_path, {USERS: users(3)})
+    load = load_of([wanted(found)], CheckoutOptions(tmp_path / ".tdv", NOW, "execution-1", schema=schema))
+    real, seen = found.batches, []
+
+    def is_found() -> bool:
+        with closing(connect(parameters(empty_mysql), None)) as other:
+            templates = Templates(other)
+            return templates.find(templates.name_of(load)) is not None
+
+    def batches(name: str, columns: Any = None) -> Iterator[pa.Table]:
+        seen.append(is_found())
+        return real(name, columns)
+
+    found.batches = batches  # type: ignore[method-assign,assignment]
+    place = MysqlPlace(tmp_path, empty_mysql).owned()
+    checkout(tmp_path, place.target, wanted(found), schema=schema)
+    assert set(seen) == {False}
+    assert is_found()
+    assert place.holds(3)

@@ -120,7 +120,6 @@ class Loading:
         sweep(self._connection)
         self._found = looked(self._connection, self._load, self._also_empty)
         survey = self._found.survey
-        refuse_missing(survey, self._load, (table.name for table in self._tables))
         old = [table for held in survey.of_load(self._load) for table in held.tables]
         names = [table.name for table in self._tables]
         refuse_missing(survey, self._load, names)

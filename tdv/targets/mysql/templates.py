@@ -87,7 +87,8 @@ class Templates:
     def find(self, name: str) -> Template | None:
         """The template of that name, if it is there and complete."""
         held = held_in(self._admin, f"{quote(name)}.{quote(STATE_TABLE)}")
-        return Template(name, held) if held else None
+        # While rows go into tables of the application, the state says which tables are tdv's, and nothing is whole.
+        return Template(name, held) if held and all(item.whole for item in held) else None
 
     def made(self, filling: Filling) -> Template:
         """The template of a load, filled and verified now if it is not there; raises what `Target.load` raises."""
