@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable
@@ -15,7 +16,8 @@ import pytest
 
 from tdv.checkout import CheckoutOptions, load_of
 from tdv.errors import DataError, PluginMissing, Refused, TargetBusy, TargetError
-from tdv.servers.server import Server
+from tdv.servers import postgresql
+from tdv.servers.server import Options, Server
 from tdv.targets import state
 from tdv.targets.postgresql.target import PostgresqlTarget
 from tdv.targets.protocol import Outcome
@@ -143,6 +145,32 @@ def test_settings_and_rights_of_a_database_outlive_its_clone(place: Place) -> No
     assert after[1:3] == before[1:3]
     assert set(re.split("[{},]", after[0])) == set(re.split("[{},]", before[0]))
     assert after[3] != before[3]
+
+
+def test_user_may_have_any_name(place: Place, postgresql_server: Server) -> None:
+    run_sql(postgresql_server.url, 'DROP ROLE IF EXISTS "Ada L."', 'CREATE ROLE "Ada L." LOGIN CREATEDB')
+    place.sql(f'ALTER DATABASE {name_of(place.url)} OWNER TO "Ada L."')
+    place.target = target(place.directory, place.url.replace("postgres@", "Ada%20L.@"), owns="database")
+    place.checkout(13)
+    place.sql("DELETE FROM users")
+    assert place.checkout(13).action == "cloned"
+
+
+def test_kind_of_the_locale_outlives_a_clone(tmp_path: Path) -> None:
+    """Here the server's own databases have another kind."""
+    query = "SELECT datlocprovider::text FROM pg_database WHERE datname = 'app'"
+    made = "CREATE DATABASE icu TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'"
+    with postgresql.serve(postgresql.binaries(os.environ["PATH"]), Options(port=None)) as server:
+        try:
+            run_sql(server.url, "CREATE DATABASE app", made)
+        except psycopg.errors.FeatureNotSupported as exc:
+            pytest.skip(f"this PostgreSQL: {exc}")
+        run_sql(server.url, "ALTER DATABASE template0 RENAME TO plain", "ALTER DATABASE icu RENAME TO template0")
+        # As initdb leaves it.
+        run_sql(server.url, "UPDATE pg_database SET datcollversion = NULL WHERE datname = 'template0'")
+        place = Place(tmp_path, database_url(server.url, "app")).owned()
+        assert place.checkout().action == "loaded"
+        assert run_sql(server.url, query) == [("c",)]
 
 
 def test_only_one_template_and_no_clone_is_left(place: Place, postgresql_server: Server) -> None:

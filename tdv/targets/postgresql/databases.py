@@ -28,7 +28,8 @@ _COLLATION: Final = "pg_database_collation_actual_version(d.oid)"
 
 @dataclass(frozen=True, slots=True)
 class Locale:
-    """What a database is made with and cannot change; `versions` are those of server and collation."""
+    """What a database is made with and cannot change; `provider` is "" on a server that knows only one, `versions` are
+    those of server and collation."""
 
     encoding: str
     collate: str
@@ -45,7 +46,8 @@ class Locale:
             return f"{words} LOCALE_PROVIDER icu ICU_LOCALE {text(self.locale)}"
         if self.provider == "b":
             return f"{words} LOCALE_PROVIDER builtin BUILTIN_LOCALE {text(self.locale)}"
-        return words
+        # Else it would be that of the server's own databases.
+        return f"{words} LOCALE_PROVIDER libc" if self.provider else words
 
 
 def exists(admin: Speaking, name: str) -> bool:
@@ -71,7 +73,7 @@ def literally(name: str) -> str:
 def locale_of(admin: Speaking, name: str) -> Locale:
     """The locale of a database, or of those that the server makes where there is none of that name."""
     version = admin.info.server_version
-    provider, locale, actual = "'c'", "''", "''"
+    provider, locale, actual = "''", "''", "''"
     if version >= _STRATEGIES_SINCE:
         provider, actual = "datlocprovider::text", f"coalesce({_COLLATION}, '')"
         locale = "datlocale" if version >= 170_000 else "daticulocale"
@@ -159,7 +161,7 @@ def _share_blocks(admin: Speaking) -> None:
 def _ownership(connection: Speaking, old: str, new: str) -> Iterator[str]:
     ((owner, is_mine, limit, comment),) = execute(
         connection,
-        "SELECT pg_get_userbyid(datdba), datdba = current_user::regrole, datconnlimit, "
+        "SELECT pg_get_userbyid(datdba), pg_get_userbyid(datdba) = current_user, datconnlimit, "
         "shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s",
         old,
     )
