@@ -37,8 +37,8 @@ def boot() -> str:
         return ""
 
 
-def proof(paths: Iterable[Path]) -> list[Any] | None:
-    """What `stat` says of each path; None if one that is there is no regular file."""
+def proof(paths: Iterable[Path]) -> list[Any]:
+    """The running kernel, and what `stat` says of each path, None for one that is not there."""
     found: list[Any] = [boot()]
     for path in paths:
         try:
@@ -92,17 +92,17 @@ def flush(path: Path) -> None:
 def copy(source: Path, destination: Path, mode: int = 0o644) -> None:
     """Copies a file into a new one: shares its blocks where the file system can, else within the kernel.
 
-    Raises `OSError`; what was written until then is removed.
+    Raises `OSError`, also where `destination` is there already; what was written until then is removed.
     """
-    try:
-        with open(source, "rb") as read:
-            descriptor = os.open(destination, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with open(source, "rb") as read:
+        descriptor = os.open(destination, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        try:
             with open(descriptor, "wb") as write:
                 if not _cloned(read.fileno(), write.fileno()):
                     _copied(read.fileno(), write.fileno())
-    except OSError:
-        destination.unlink(missing_ok=True)
-        raise
+        except OSError:
+            destination.unlink(missing_ok=True)
+            raise
 
 
 def _cloned(source: int, destination: int) -> bool:
@@ -119,7 +119,9 @@ def _copied(source: int, destination: int) -> None:
     left = os.fstat(source).st_size
     if not hasattr(os, "copy_file_range"):
         while data := os.read(source, 1 << 20):
-            os.write(destination, data)
+            # On a disk that is nearly full, less is written than was asked for.
+            while data:
+                data = data[os.write(destination, data) :]
         return
     while left:
         try:

@@ -47,13 +47,13 @@ class FileThrowaways:
         throwaway = Throwaway(str(name), self._settings(str(name)))
         target = type(self._like)(throwaway.settings, self._work)
         target.require_writable()
+        if target.path.exists():
+            raise Refused(f"there is a database {target.path} already", hint="Name another one.")
         image = target.images.find(load.image_key)
         if image is None:
             target.load(load)
             target.settle()
             return throwaway
-        if target.path.exists():
-            raise Refused(f"there is a database {target.path} already", hint="Name another one.")
         try:
             with target.failures():
                 self._directory.mkdir(parents=True, exist_ok=True)

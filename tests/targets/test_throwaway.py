@@ -9,7 +9,7 @@ import pytest
 
 from tdv.checkout import CheckoutOptions, load_of
 from tdv.config import TargetSettings
-from tdv.errors import IntegrityError, UsageError
+from tdv.errors import IntegrityError, Refused, UsageError
 from tdv.targets.protocol import Load
 from tdv.targets.registry import open_target
 from tdv.targets.throwaway import Name, Throwaways, throwaways_of
@@ -88,6 +88,16 @@ def test_image_that_changed_is_made_anew_for_the_next(tmp_path: Path) -> None:
     image.write_bytes(b"rubbish")
     second = throwaways.create(Name(NOW, "run1", "b"), load(tmp_path))
     with closing(throwaways.connect(second)) as connection:
+        assert connection.execute("SELECT count(*) FROM users").fetchone() == (5,)
+
+
+@pytest.mark.parametrize("has_image", [True, False])
+def test_name_that_is_taken_is_refused(tmp_path: Path, has_image: bool) -> None:
+    throwaways = place(tmp_path)
+    first = throwaways.create(Name(NOW, "run1", "a"), load(tmp_path))
+    with pytest.raises(Refused, match="already"):
+        throwaways.create(Name(NOW, "run1", "a"), load(tmp_path, 5 if has_image else 3))
+    with closing(throwaways.connect(first)) as connection:
         assert connection.execute("SELECT count(*) FROM users").fetchone() == (5,)
 
 

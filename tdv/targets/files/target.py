@@ -81,7 +81,7 @@ class FilesTarget:
         found = mark.read(self.path)
         if not found.held:
             return None
-        return [self._format, *(disk.proof(self.path / name for name in sorted(found.names)) or ())]
+        return [self._format, *disk.proof(self.path / name for name in sorted(found.names))]
 
     def settle(self) -> None:
         for name in mark.read(self.path).names:
