@@ -37,11 +37,6 @@ class Survey:
         """True if there is such a table."""
         return f"table {name}" in self.objects
 
-    @property
-    def tables(self) -> list[str]:
-        """All tables that are not tdv's state."""
-        return [name.partition(" ")[2] for name in self.objects if name.startswith("table ")]
-
     def of_load(self, load: Load) -> list[Held]:
         """What is held of the datasets that `load` restores."""
         return [held for held in self.held if held.dataset in load.datasets]

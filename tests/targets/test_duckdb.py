@@ -94,6 +94,14 @@ def test_other_tables_stay_and_foreign_rows_are_refused(tmp_path: Path, path: Pa
     assert rows(path, "SELECT text FROM notes") == [("mine",)]
 
 
+def test_rows_of_others_are_refused_whatever_their_table_is_called(tmp_path: Path, path: Path) -> None:
+    change(path, 'CREATE TABLE "in stock" (id BIGINT PRIMARY KEY)', 'INSERT INTO "in stock" VALUES (7)')
+    found = snapshot(tmp_path, {table("in stock", {"id": "int64"}): pa.table({"id": [1]})})
+    with pytest.raises(Refused, match="rows that tdv did not load are in 'in stock'"):
+        checkout(tmp_path, target(tmp_path, f"duckdb:///{path}"), found)
+    assert rows(path, 'SELECT id FROM "in stock"') == [(7,)]
+
+
 def test_referencing_table_is_refused(tmp_path: Path, path: Path) -> None:
     place = target(tmp_path, f"duckdb:///{path}")
     found = snapshot(tmp_path, {USERS: users(5)})

@@ -108,7 +108,7 @@ def survey(connection: duckdb.DuckDBPyConnection) -> Survey:
     objects = {f"{kind} {name}": sql for kind, schema, name, sql in found if schema == "main"}
     objects |= {f"{kind} in {schema} {name}": sql for kind, schema, name, sql in found if schema != "main"}
     has_state = objects.pop(f"table {STATE_TABLE}", None) is not None
-    tables = [name.partition(" ")[2] for name in objects if name.startswith("table ") and " in " not in name[:9]]
+    tables = [name for kind, schema, name, _ in found if (kind, schema) == ("table", "main") and name != STATE_TABLE]
     references = rows_of(
         connection,
         "SELECT table_name, referenced_table FROM duckdb_constraints() "
