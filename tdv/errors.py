@@ -9,6 +9,7 @@ Nothing here imports from tdv.
     │   └── DocumentError     3   one or more `Problem`s in one or more files
     ├── NotFound             10   dataset, version, table, target … that does not exist
     ├── Refused              11   conflict, or what would lose somebody's work
+    │   ├── Excess                … because an environment takes less
     │   └── Unfit                 … because the rows do not fit the schema that the application makes
     ├── Incompatible         12   nothing satisfies the ranges
     ├── IntegrityError       13   bytes or rows are not what a release promises
@@ -108,6 +109,10 @@ class Unfit(Refused):
     """The schema that the application's migrations made just now does not take the rows."""
 
     code = "unfit"
+
+
+class Excess(Refused):
+    """An environment takes less than a load would bring."""
 
 
 class Incompatible(TdvError):

@@ -144,3 +144,65 @@ def test_protected_environment_is_refused(shop: Repository) -> None:
         assert "db is protected" in shop.tdv("checkout", "shop@v1.2.0", "--target", spelling, expect=11).stderr
     shop.tdv("checkout", "shop@v1.2.0", "--target", "ci", "--allow-protected", expect=0)
     assert rows(shop) == 6
+
+
+def test_health_is_for_what_is_there_whatever_a_load_may_bring(shop: Repository) -> None:
+    limited(shop, "limits: {rows: 6}, protected: true")
+    shop.tdv("checkout", "shop@v1.2.0", "--target", "ci", "--allow-protected", expect=0)
+    limited(shop, "limits: {rows: 1, size: 1}, protected: true")
+    shop.tdv("health", "ci", "shop@v1.2.0", expect=0)
+    assert "it holds v1.2.0" in shop.tdv("health", "ci", "shop@v1.1.0", expect=1).stdout
+    shop.tdv("checkout", "shop@v1.2.0", "--target", "ci", "--scenario", "vip", "--allow-protected", expect=0)
+    shop.tdv("health", "ci", "shop@v1.2.0", expect=0)
+
+
+def test_search_says_how_to_leave_out_what_is_beyond_the_limit(shop: Repository) -> None:
+    limited(shop, "limits: {rows: 5}")
+    search = ("bisect", "shop", "--target", "ci", "--", "false")
+    refused = shop.tdv_process(*search, expect=11).stderr
+    assert "shop@v1.2.0 cannot be restored: shop would bring 6 rows into the environment ci" in refused
+    assert 'Leave it out, as in tdv bisect "shop@>=1.0.0,<1.2.0" -- COMMAND' in refused
+    assert not (shop.root / "ci.db").exists()
+    found = shop.tdv_process("bisect", "shop@>=1.0.0,<1.2.0", "--json", *search[2:], expect=1).json()
+    assert [trial["version"] for trial in found["trials"]] == ["1.1.0", "1.0.0"]
+
+
+def test_protected_environment_is_neither_searched_nor_run_against(shop: Repository) -> None:
+    limited(shop, "protected: true")
+    for spelling in ("ci", "db", "ci.db"):
+        for words in (("bisect", "shop"), ("exec", "shop@v1.1.0"), ("exec", "shop@v1.1.0", "--fresh")):
+            refused = shop.tdv_process(*words, "--target", spelling, "--", "touch", "ran", expect=11).stderr
+            assert "db is protected" in refused
+    assert {path.name for path in shop.root.iterdir()}.isdisjoint({"ran", "ci.db"})
+    shop.tdv("promote", "shop@v1.2.0", "ci", expect=0)
+
+
+def test_throwaways_beside_a_protected_environment_go_and_it_stays(shop: Repository) -> None:
+    limited(shop, "limits: {rows: 5}, protected: true")
+    allowed = ("exec", "shop@v1.1.0", "--target", "ci", "--allow-protected")
+    shop.tdv_process(*allowed, "--", "true", expect=0)
+    shop.tdv_process(*allowed, "--fresh", "--keep", "--", "true", expect=0)
+    limited(shop, "limits: {rows: 1}, protected: true")
+    assert "removed: 1 of 2" in shop.tdv("cleanup", "--target", "ci", expect=0).stderr
+    assert rows(shop) == 5
+
+
+def test_command_runs_against_scenarios_within_the_limit(shop: Repository) -> None:
+    limited(shop, "limits: {rows: 1}")
+    for where in ((), ("--fresh",)):
+        asked = ("exec", "shop@v1.2.0", "--target", "ci", *where)
+        assert "which takes 1 at most" in shop.tdv(*asked, "--", "true", expect=11).stderr
+        shop.tdv_process(*asked, "--scenario", "vip", "--", "true", expect=0)
+    assert rows(shop) == 1
+
+
+def test_required_dataset_that_the_environment_may_not_hold_is_not_promoted(shop: Repository) -> None:
+    shop.write({"datasets/baskets/dataset.yaml": BASKETS}).commit("Fill baskets")
+    shop.tdv("release", "baskets", "1.0.0", "-m", "Baskets", expect=0)
+    shop.tdv("tag", expect=0)
+    limited(shop, "datasets: [baskets]")
+    said = "The environment ci may not hold shop"
+    assert said in shop.tdv("checkout", "baskets@v1.0.0", "--target", "ci", expect=11).stderr
+    assert said in shop.tdv("promote", "baskets@v1.0.0", "ci", expect=11).stderr
+    limited(shop, "datasets: [baskets, shop]")
+    shop.tdv("promote", "baskets@v1.0.0", "ci", expect=0)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tdv import bisect as verb
-from tdv.errors import DataError, NotFound, UsageError
+from tdv.errors import DataError, Excess, NotFound, UsageError
 from tdv.model.ranges import Range
 from tdv.model.version import parse_version
 from tdv.project import restores, states
@@ -73,8 +73,9 @@ class _Attempt:
     def _restore(self, asked: restores.CheckoutWish, version: str) -> None:
         try:
             restores.restore(self.ports, asked, self.moment, self.execution_id)
-        except DataError as exc:
-            raise DataError(
+        except (DataError, Excess) as exc:
+            kind = Excess if isinstance(exc, Excess) else DataError
+            raise kind(
                 f"{self.dataset}@v{version} cannot be restored: {exc.message}", hint=self._without(version)
             ) from exc
 

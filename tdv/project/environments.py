@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from tdv.config import NO_LIMITS
-from tdv.errors import Refused
+from tdv.errors import Excess, Refused
 from tdv.project import obtain
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def refuse_foreign(environment: Environment, names: Iterable[str]) -> None:
 def refuse_excess(
     ports: Ports, environment: Environment, states: Sequence[State], scenarios: Sequence[str] = ()
 ) -> None:
-    """Raises `Refused` where one load of these states, or of their scenarios, is more than the environment takes."""
+    """Raises `Excess` where one load of these states, or of their scenarios, is more than the environment takes."""
     limits = environment.limits
     if limits == NO_LIMITS:
         return
@@ -54,7 +54,7 @@ def refuse_excess(
     ):
         if limit is not None and found > limit:
             names = ", ".join(state.name for state in states)
-            raise Refused(
+            raise Excess(
                 f"{names} would bring {found:,} {unit} into the environment {environment.name}, "
                 f"which takes {limit:,} at most",
                 hint="A checkout with --scenario brings less, as does a smaller dataset made with `extends:`; "

@@ -121,7 +121,7 @@ def health(ports: Ports, target: str, refs: tuple[str, ...], directory: Path) ->
     """Looks at a target; without `refs` it should hold what a checkout without them would put there."""
     from tdv import health as verb
 
-    wish = restores.CheckoutWish(refs=refs, target=target, dry_run=True, directory=directory)
+    wish = restores.CheckoutWish(refs=refs, target=target, looks=True, directory=directory)
     place = restores.target_of(ports, wish)
     opened = open_target(place, ports.state)
     if place.health and not isinstance(opened, Answering):

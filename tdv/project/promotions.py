@@ -19,6 +19,7 @@ from tdv.project import environments, states, wanted
 if TYPE_CHECKING:
     from tdv.config import Environment
     from tdv.project.ports import Ports
+    from tdv.project.states import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +43,18 @@ def promote(ports: Ports, wish: PromoteWish) -> verb.Promoted:
         )
     environment = _declared(ports.settings.environments, wish.stage)
     if environment is not None:
-        environments.refuse_foreign(environment, [state.dataset])
-        if environment.limits != NO_LIMITS:
-            environments.refuse_excess(ports, environment, wanted.with_required(ports, [state]))
+        _refuse(ports, environment, state)
     options = verb.PromoteOptions(state.dataset, state.version, wish.stage, wish.reason, wish.push, wish.remote)
     return verb.promote(ports.git, ports.book, options)
+
+
+def _refuse(ports: Ports, environment: Environment, state: State) -> None:
+    """Raises `Refused` for what a checkout of the release would not bring there."""
+    if environment.datasets is None and environment.limits == NO_LIMITS:
+        return
+    needed = wanted.with_required(ports, [state])
+    environments.refuse_foreign(environment, [item.name for item in needed])
+    environments.refuse_excess(ports, environment, needed)
 
 
 def _declared(known: Mapping[str, Environment], stage: str) -> Environment | None:

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, slots=True)
 class CheckoutWish:
     """`refs` empty means what the lock or tdv.yaml wants; `target` is a name, URL or path, None the default one;
-    `format` is for files; relative paths count from `directory`. With `repository`, a URL or a name of tdv.yaml,
-    `refs` are releases of that repository."""
+    `format` is for files; `looks` is for who compares with what is there, and brings nothing; relative paths count
+    from `directory`. With `repository`, a URL or a name of tdv.yaml, `refs` are releases of that repository."""
 
     refs: tuple[str, ...] = ()
     fit: Fit = Fit()
@@ -42,6 +42,7 @@ class CheckoutWish:
     replace: bool = False
     dry_run: bool = False
     allow_protected: bool = False
+    looks: bool = False
     directory: Path | None = None
     repository: str | None = None
 
@@ -126,7 +127,8 @@ def choose(ports: Ports, wish: CheckoutWish) -> Chosen:
     picked = pick(ports, wish.refs, wish.fit)
     for environment in place.environments:
         environments.refuse_foreign(environment, [state.name for state in picked.states])
-        environments.refuse_excess(ports, environment, picked.states, wish.scenarios)
+        if not wish.looks:
+            environments.refuse_excess(ports, environment, picked.states, wish.scenarios)
     wanted = wanted_of(ports, picked.states)
     return Chosen(
         place, picked.states, wanted, _schema(ports, place, wish.fit.migration or picked.migration), picked.notes
@@ -178,7 +180,7 @@ def target_of(ports: Ports, wish: CheckoutWish) -> TargetSettings:
 
 
 def _refuse_protected(place: TargetSettings, wish: CheckoutWish) -> None:
-    if place.protected and not (wish.allow_protected or wish.dry_run):
+    if place.protected and not (wish.allow_protected or wish.dry_run or wish.looks):
         raise Refused(
             f"{place.name or place.shown} is protected",
             hint="`tdv checkout` and `tdv exec` take --allow-protected, if you mean it; "
