@@ -21,8 +21,10 @@ from tdv.targets.survey import Survey
 
 _OURS: Final = f"n.nspname NOT LIKE 'pg\\_%' AND n.nspname NOT IN ('information_schema', '{STATE_SCHEMA}')"
 _MEMBER: Final = (
-    "EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = '{0}'::regclass AND d.objid = {1} AND d.deptype IN ({2}))"
+    "EXISTS (SELECT 1 FROM pg_depend d WHERE d.classid = '{0}'::regclass AND d.objid = {1} AND d.objsubid = 0 "
+    "AND d.deptype IN ({2}))"
 )
+"""Whether an object is part of another one; columns of a partition key are part of their own table."""
 _KINDS: Final = (
     "CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'view' WHEN 'f' THEN 'foreign table' "
     "WHEN 'S' THEN 'sequence' WHEN 'c' THEN 'type' ELSE 'table' END"
@@ -65,11 +67,15 @@ SELECT 'schema', '', n.nspname, '' FROM pg_namespace n WHERE {_OURS} AND n.nspna
     AND NOT {_MEMBER.format("pg_namespace", "n.oid", "'e'")}
 """
 _REFERENCES: Final = f"""
-SELECT n.nspname, c.relname, tn.nspname, t.relname
-  FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
-  JOIN pg_class t ON t.oid = k.confrelid JOIN pg_namespace tn ON tn.oid = t.relnamespace
+SELECT DISTINCT n.nspname, c.relname, tn.nspname, t.relname
+  FROM pg_constraint k
+  JOIN pg_class c ON c.oid = coalesce(pg_partition_root(k.conrelid), k.conrelid)
+  JOIN pg_namespace n ON n.oid = c.relnamespace
+  JOIN pg_class t ON t.oid = coalesce(pg_partition_root(k.confrelid), k.confrelid)
+  JOIN pg_namespace tn ON tn.oid = t.relnamespace
   WHERE k.contype = 'f' AND {_OURS}
 """
+"""Those of a partition are its table's."""
 
 
 @dataclass(frozen=True, slots=True)

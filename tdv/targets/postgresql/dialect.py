@@ -97,7 +97,9 @@ class PostgresqlDialect:
 
     def delete_one(self, table: TableSchema, condition: str) -> str | None:
         place = quote(table.name)
-        return f"DELETE FROM {place} WHERE ctid = (SELECT ctid FROM {place} WHERE {condition} LIMIT 1)"
+        # Each partition numbers its rows by itself.
+        row = "tableoid, ctid"
+        return f"DELETE FROM {place} WHERE ({row}) = (SELECT {row} FROM {place} WHERE {condition} LIMIT 1)"
 
     def create(self, table: TableSchema, known: frozenset[str]) -> list[str]:
         return [ddl.create_table(table, _HERE)]

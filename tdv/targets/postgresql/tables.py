@@ -27,7 +27,8 @@ SELECT a.attname, format_type(CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE a.
 """
 _FOREIGN_KEYS: Final = """
 SELECT conrelid::regclass::text, quote_ident(conname), pg_get_constraintdef(oid) FROM pg_constraint
-  WHERE contype = 'f' AND conparentid = 0 AND conrelid = ANY(%s::regclass[]) ORDER BY conname
+  WHERE contype = 'f' AND conparentid = 0
+    AND coalesce(pg_partition_root(conrelid), conrelid) = ANY(%s::regclass[]) ORDER BY conname
 """
 _SEQUENCES: Final = """
 SELECT s.oid::regclass::text, a.attname, q.seqmin, q.seqmax, q.seqincrement, q.seqstart
@@ -65,7 +66,7 @@ def fitting(connection: Connection, place: str, table: TableSchema) -> tuple[Col
 
 
 def foreign_keys(connection: Connection, places: Sequence[str]) -> list[ForeignKey]:
-    """The references that these tables declare."""
+    """The references that these tables and their partitions declare."""
     return [ForeignKey(*row) for row in execute(connection, _FOREIGN_KEYS, list(places))]
 
 
