@@ -13,7 +13,19 @@ from typing import Any, ClassVar
 
 from tdv.config import TargetSettings
 from tdv.config.address import identity
+from tdv.frozen import dataclass
 from tdv.targets.driver import Driver, Place, failures
+from tdv.targets.protocol import Load
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """What a template is filled with: the settings of a target on the server, the rows, a directory for passing
+    files."""
+
+    settings: TargetSettings
+    load: Load
+    scratch: Path
 
 
 class OnServer:

@@ -9,6 +9,7 @@ Importing this module imports no database driver and no Arrow.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol, runtime_checkable
@@ -89,6 +90,13 @@ class Held:
     def from_plain(cls, plain: Mapping[str, Any]) -> Held:
         """Raises `KeyError` or `TypeError` for a damaged mapping."""
         return cls(**{**plain, "scenarios": tuple(plain["scenarios"])})
+
+    @classmethod
+    def from_row(cls, row: Sequence[Any]) -> Held:
+        """From the values of `STATE_COLUMNS`; raises `ValueError` or `TypeError` for damaged ones."""
+        plain = dict(zip(STATE_COLUMNS, row, strict=True))
+        read = {name: json.loads(plain[name]) for name in ("tables", "scenarios", "objects")}
+        return cls.from_plain({**plain, **read, "whole": bool(plain["whole"])})
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ declared; references are not, since DuckDB would check them row by row on every 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from tdv.errors import DataError, TargetError
@@ -195,19 +195,12 @@ def _held_in(connection: duckdb.DuckDBPyConnection) -> tuple[Held, ...]:
 
     try:
         rows = rows_of(connection, f"SELECT {', '.join(STATE_COLUMNS)} FROM main.{STATE_TABLE} ORDER BY dataset")
-        return tuple(_held(row) for row in rows)
+        return tuple(map(Held.from_row, rows))
     except (duckdb.BinderException, ValueError, TypeError) as exc:
         raise TargetError(
             f"the table {STATE_TABLE} cannot be read: {exc}",
             hint=f"Drop {STATE_TABLE} and run the checkout with --replace.",
         ) from exc
-
-
-def _held(row: Sequence[Any]) -> Held:
-    words = dict(zip(STATE_COLUMNS, row, strict=True))
-    for name in ("tables", "scenarios", "objects"):
-        words[name] = json.loads(words[name])
-    return Held.from_plain(words)
 
 
 def _literal(value: Any) -> str:

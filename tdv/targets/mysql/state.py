@@ -7,8 +7,8 @@ tables that it speaks of, goes with its database, and is no table that a migrati
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from collections.abc import Iterable
+from typing import Any
 
 from pymysql import err
 from pymysql.constants import ER
@@ -18,8 +18,6 @@ from tdv.targets.mysql.session import execute, number_of
 from tdv.targets.mysql.wire import Connection
 from tdv.targets.protocol import STATE_COLUMNS, STATE_TABLE, Held
 from tdv.targets.sql import quote, text
-
-_LISTS: Final = ("tables", "scenarios", "objects")
 
 
 def held_in(connection: Connection, place: str = quote(STATE_TABLE)) -> tuple[Held, ...]:
@@ -31,7 +29,7 @@ def held_in(connection: Connection, place: str = quote(STATE_TABLE)) -> tuple[He
             return ()
         raise
     try:
-        return tuple(_held(row) for row in rows)
+        return tuple(map(Held.from_row, rows))
     except (ValueError, TypeError) as exc:
         raise TargetError(
             f"the view {STATE_TABLE} cannot be read: {exc}",
@@ -49,13 +47,6 @@ def write_state(connection: Connection, held: Iterable[Held], name: str = STATE_
         f"SELECT {', '.join(f'{_stored(row[column])} AS {quote(column)}' for column in STATE_COLUMNS)}" for row in rows
     )
     execute(connection, f"CREATE OR REPLACE SQL SECURITY INVOKER VIEW {quote(name)} AS {said}")
-
-
-def _held(row: Sequence[Any]) -> Held:
-    words = dict(zip(STATE_COLUMNS, row, strict=True))
-    for name in _LISTS:
-        words[name] = json.loads(words[name])
-    return Held.from_plain({**words, "whole": bool(words["whole"])})
 
 
 def _stored(value: Any) -> str:

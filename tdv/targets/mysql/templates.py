@@ -36,6 +36,7 @@ from tdv.targets.mysql.session import (
 )
 from tdv.targets.mysql.state import held_in, write_state
 from tdv.targets.mysql.wire import Connection
+from tdv.targets.on_server import Filling
 from tdv.targets.protocol import STATE_TABLE, AppSchema, Held, Load
 from tdv.targets.sql import quote, text
 from tdv.targets.survey import in_app_schema, unfit
@@ -50,16 +51,6 @@ _USED: Final = f"{STATE_PREFIX}used"
 _USED_EVERY: Final = 3600
 KEEP_BYTES: Final = 16 << 30
 KEEP_TEMPLATES: Final = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Filling:
-    """What a template is filled with: the settings of a target on the server, the rows, a directory for passing
-    files."""
-
-    settings: TargetSettings
-    load: Load
-    scratch: Path
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,8 +22,9 @@ from tdv.targets.mysql.definitions import definitions, make
 from tdv.targets.mysql.proof import looks_of, settle
 from tdv.targets.mysql.session import connect, connected, execute, lock, named, parameters
 from tdv.targets.mysql.state import write_state
-from tdv.targets.mysql.templates import Filling, Template, Templates, create_database
+from tdv.targets.mysql.templates import Template, Templates, create_database
 from tdv.targets.mysql.wire import Connection
+from tdv.targets.on_server import Filling
 from tdv.targets.protocol import Load
 from tdv.targets.sql import quote
 from tdv.targets.throwaway import Leaving, Name, Throwaway

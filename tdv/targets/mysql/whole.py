@@ -24,8 +24,9 @@ from tdv.targets.mysql.definitions import TRIGGER, definitions, drop, make
 from tdv.targets.mysql.session import connected, execute, number_of, parameters
 from tdv.targets.mysql.state import write_state
 from tdv.targets.mysql.swap import Swap, swap, sweep
-from tdv.targets.mysql.templates import Filling, Template, Templates, create_database
+from tdv.targets.mysql.templates import Template, Templates, create_database
 from tdv.targets.mysql.wire import Connection
+from tdv.targets.on_server import Filling
 from tdv.targets.protocol import Held, Load, Outcome
 from tdv.targets.sql import quote, text
 from tdv.targets.survey import is_all_ours, owners_of, refuse_strangers

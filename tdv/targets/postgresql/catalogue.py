@@ -7,7 +7,7 @@ server of one version, whatever the search path is; members of extensions belong
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -150,7 +150,7 @@ def held_in(connection: Speaking) -> tuple[Held, ...]:
         return ()
     rows = execute(connection, f"SELECT {', '.join(STATE_COLUMNS)} FROM {STATE} ORDER BY dataset")
     try:
-        return tuple(_held(row) for row in rows)
+        return tuple(map(Held.from_row, rows))
     except (ValueError, TypeError) as exc:
         raise TargetError(
             f"the table {STATE} cannot be read: {exc}",
@@ -207,13 +207,6 @@ def _filled(connection: Speaking, places: Mapping[str, tuple[str, str]]) -> froz
     with tolerating(NOT_ALLOWED), connection.transaction():
         ((*flags,),) = execute(connection, f"SELECT {', '.join(probes)}")
     return frozenset(name for name, flag in zip(places, flags, strict=True) if flag)
-
-
-def _held(row: Sequence[Any]) -> Held:
-    words = dict(zip(STATE_COLUMNS, row, strict=True))
-    for name in ("tables", "scenarios", "objects"):
-        words[name] = json.loads(words[name])
-    return Held.from_plain(words)
 
 
 def _stored(value: Any) -> Any:

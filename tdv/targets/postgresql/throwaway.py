@@ -19,6 +19,7 @@ from psycopg.pq import ExecStatus
 from psycopg.rows import tuple_row
 
 from tdv.config import TargetSettings
+from tdv.targets.on_server import Filling
 from tdv.targets.postgresql import databases
 from tdv.targets.postgresql.catalogue import write_state
 from tdv.targets.postgresql.proof import SINCE
@@ -26,7 +27,7 @@ from tdv.targets.postgresql.resets import Resetting, resetting
 from tdv.targets.postgresql.session import Connection, connect, database_of, maintenance, named, parameters
 from tdv.targets.postgresql.statements import execute, lock
 from tdv.targets.postgresql.templates import Templates, key_of
-from tdv.targets.postgresql.whole import Filling, made, schema_options
+from tdv.targets.postgresql.whole import made, schema_options
 from tdv.targets.protocol import Load
 from tdv.targets.sql import quote
 from tdv.targets.throwaway import Leaving, Name, Throwaway

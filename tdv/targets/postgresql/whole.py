@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
@@ -19,6 +18,7 @@ from psycopg import errors
 
 from tdv.config import TargetSettings
 from tdv.errors import DataError, IntegrityError, Refused
+from tdv.targets.on_server import Filling
 from tdv.targets.postgresql import databases
 from tdv.targets.postgresql.catalogue import held_in, survey
 from tdv.targets.postgresql.cloning import Cloning, is_known, tables_of
@@ -28,16 +28,6 @@ from tdv.targets.postgresql.templates import Template, Templates, key_of
 from tdv.targets.protocol import AppSchema, Held, Load, Outcome
 from tdv.targets.sql import quote
 from tdv.targets.survey import in_app_schema, is_all_ours, refuse_strangers, unfit
-
-
-@dataclass(frozen=True, slots=True)
-class Filling:
-    """What a template is filled with: the settings of a target on the server, the rows, a directory for passing
-    files."""
-
-    settings: TargetSettings
-    load: Load
-    scratch: Path
 
 
 def made(templates: Templates, filling: Filling, key: str, locale: databases.Locale) -> Template:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -57,27 +57,12 @@ def write(connection: sqlite3.Connection, held: Iterable[Held]) -> None:
         connection.execute(f"CREATE VIEW main.{STATE_TABLE} ({', '.join(STATE_COLUMNS)}) AS VALUES {said}")
 
 
-def of_row(row: Sequence[Any]) -> Held:
-    """A row of `_tdv_state` with its columns in the order of `STATE_COLUMNS`; raises `ValueError` or `TypeError`."""
-    return Held(
-        dataset=row[0],
-        version=row[1],
-        digest=row[2],
-        loaded_at=row[3],
-        execution_id=row[4],
-        tables=json.loads(row[5]),
-        scenarios=tuple(json.loads(row[6])),
-        objects=json.loads(row[7]),
-        whole=bool(row[8]),
-    )
-
-
 def _held_in(connection: sqlite3.Connection) -> tuple[Held, ...]:
     try:
         rows = connection.execute(
             f"SELECT {', '.join(STATE_COLUMNS)} FROM main.{STATE_TABLE} ORDER BY dataset"
         ).fetchall()
-        return tuple(of_row(row) for row in rows)
+        return tuple(map(Held.from_row, rows))
     except (sqlite3.OperationalError, ValueError, TypeError) as exc:
         if getattr(exc, "sqlite_errorname", "").startswith("SQLITE_BUSY"):
             raise
