@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from tdv.errors import UsageError
+from tdv.errors import TdvError, UsageError
 from tdv.model.moment import duration
 from tdv.targets.throwaway import Leaving, Throwaways
 
@@ -76,14 +76,24 @@ def age(text: str) -> timedelta:
 
 
 def cleanup(shown: str, throwaways: Throwaways, alive: Alive, options: CleanupOptions) -> tuple[Cleaned, ...]:
-    """Removes what the options ask for beside the target that is `shown`; raises `TargetError`."""
+    """Removes what the options ask for beside the target that is `shown`, but for what cannot be removed, such as a
+    database of another user. Raises `TargetError` where the target cannot be reached."""
     done = []
     for leaving in throwaways.found():
         kept = _image(leaving, options) if leaving.kind == "image" else _database(leaving, alive, options)
         if not kept and not options.dry_run:
-            throwaways.drop(leaving.name)
+            kept = _dropped(throwaways, leaving.name)
         done.append(Cleaned(shown, leaving, kept))
     return tuple(done)
+
+
+def _dropped(throwaways: Throwaways, name: str) -> str:
+    """Why it is still there, "" for what is gone."""
+    try:
+        throwaways.drop(name)
+    except TdvError as problem:
+        return f"it cannot be removed: {problem.message}"
+    return ""
 
 
 def _image(leaving: Leaving, options: CleanupOptions) -> str:

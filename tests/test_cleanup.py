@@ -10,7 +10,7 @@ import pytest
 
 from tdv import documents
 from tdv.cleanup import CleanupOptions, age, cleanup
-from tdv.errors import UsageError
+from tdv.errors import TargetError, UsageError
 from tdv.targets.throwaway import Leaving
 from tdv.testing import NOW
 from tests.repository import Repository, run
@@ -62,6 +62,22 @@ def test_what_goes(options: dict[str, object], gone: set[str]) -> None:
         assert {"dead", "young", "alive", "elsewhere", "old", "new"} - set(place.leavings) == (
             set() if dry_run else gone
         )
+
+
+def test_what_cannot_be_removed_stays_and_the_others_go() -> None:
+    class Guarded(Shelf):
+        def drop(self, leaving: str) -> None:
+            if leaving == "dead":
+                raise TargetError("must be owner of database dead", hint=None)
+            super().drop(leaving)
+
+    place = Guarded(*shelf().leavings.values())
+    done = cleanup("x", place, lambda _: False, CleanupOptions(NOW, execution_id="dead"))
+    assert {item.leaving.name: item.kept for item in done if item.leaving.execution_id == "dead"} == {
+        "dead": "it cannot be removed: must be owner of database dead",
+        "young": "",
+    }
+    assert "young" not in place.leavings
 
 
 def test_age_is_a_duration() -> None:
