@@ -152,6 +152,21 @@ def test_rows_are_loaded_into_the_schema_of_migrations(place: MysqlPlace) -> Non
     assert place.sql("INSERT INTO orders (user_id) VALUES (1)", "SELECT max(id) FROM orders") == [(4,)]
 
 
+def test_tables_without_transactions_keep_nothing_of_a_load_that_failed(place: MysqlPlace) -> None:
+    place.sql(f"{USERS} ENGINE=MyISAM", "CREATE TABLE orders (id bigint PRIMARY KEY, user_id bigint, parent bigint)")
+    failing = "CREATE TRIGGER t BEFORE INSERT ON orders FOR EACH ROW SET NEW.parent = 7"
+    for _ in range(2):
+        place.sql(failing)
+        with pytest.raises(IntegrityError, match="'orders' came back from MySQL with other rows"):
+            place.checkout_tables(shop())
+        assert place.ids() == []
+        assert not any(held.version for held in place.target.held())
+        place.sql("DROP TRIGGER t")
+        place.checkout_tables(shop())
+        assert place.ids() == [1, 2, 3]
+        assert [held.version for held in place.target.held()] == ["1.0.0"]
+
+
 def test_every_difference_of_a_schema_is_named(place: MysqlPlace) -> None:
     place.sql("CREATE TABLE users (id bigint PRIMARY KEY, email int, at datetime(6) NOT NULL, more text NOT NULL)")
     with pytest.raises(Refused) as caught:

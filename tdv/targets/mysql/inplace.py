@@ -1,8 +1,9 @@
 """The rows of tables that stay are replaced in one transaction.
 
-In: a connection, contents, what is there. Out: a committed transaction, or nothing changed. Always holds: since a view
-cannot be written in a transaction, the state says before it that the datasets are of no version, and what they are only
-after it; a run that is killed in between leaves the old rows or the new ones, which the next one replaces.
+In: a connection, contents, what is there. Out: a committed transaction, or nothing changed, but that tables of an
+engine without transactions are empty. Always holds: since a view cannot be written in a transaction, the state says
+before it that the datasets are of no version, and what they are only after it; a run that is killed in between leaves
+the old rows or the new ones, which the next one replaces.
 """
 
 from __future__ import annotations
@@ -32,6 +33,11 @@ _COUNTS: Final = (
     "SELECT 1 FROM information_schema.TABLES "
     "WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s AND AUTO_INCREMENT IS NOT NULL"
 )
+_WITHOUT_TRANSACTIONS: Final = (
+    "SELECT t.TABLE_NAME FROM information_schema.TABLES t JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE "
+    "WHERE t.TABLE_SCHEMA = DATABASE() AND e.TRANSACTIONS <> 'YES'"
+)
+"""MyISAM and Aria, among others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +64,19 @@ def unmarked(held: Iterable[Held], load: Load, tables: dict[str, list[str]]) -> 
     return list(old.values())
 
 
+@dataclass(frozen=True, slots=True)
+class _Undoing:
+    """What an error takes back besides the transaction: tables that were `made`, and all rows of those to be `cleared`;
+    `marks` is what the state says then."""
+
+    made: Sequence[str]
+    cleared: Sequence[str]
+    marks: Sequence[Held]
+
+
 def replace_rows(connection: Connection, found: Found, staying: Staying) -> Sequence[Held]:
-    """Does all of it and returns what was marked; after an error the database is as it was."""
+    """Does all of it and returns what was marked; after an error the database is as it was, without the rows of tables
+    whose engine has no transactions."""
     names = {table.name: found.name_of(table.name) for table in staying.tables}
     missing = {table.name for table in staying.missing}
     columns = {
@@ -67,7 +84,9 @@ def replace_rows(connection: Connection, found: Found, staying: Staying) -> Sequ
         for table in staying.tables
         if table.name not in missing
     }
-    with _undone_on_error(connection, found, [names[name] for name in missing]):
+    cleared = _without_transactions(connection, found, staying.emptied)
+    marks = staying.unmarked if cleared and found.survey.held else found.survey.held
+    with _undone_on_error(connection, _Undoing([names[name] for name in missing], cleared, marks)):
         types = types_of_parents(connection, names, [table.schema for table in staying.missing])
         making = Making(names, staying.collation, types=types)
         for table in staying.missing:
@@ -106,14 +125,22 @@ def _count_on(connection: Connection, name: str) -> None:
     execute(connection, f"SET lock_wait_timeout = {int(patience)}")
 
 
+def _without_transactions(connection: Connection, found: Found, tables: Iterable[str]) -> list[str]:
+    """Those of these tables whose rows no rollback brings back, as they are called in SQL."""
+    places = {found.qualified(table) for table in tables}
+    return sorted(places.intersection(quote(name) for (name,) in execute(connection, _WITHOUT_TRANSACTIONS)))
+
+
 @contextmanager
-def _undone_on_error(connection: Connection, found: Found, made: Iterable[str]) -> Iterator[None]:
+def _undone_on_error(connection: Connection, undoing: _Undoing) -> Iterator[None]:
     try:
         yield
     except BaseException:
         # Where the server has gone, the state goes on to say that there is no version.
         with suppress(err.MySQLError):
             execute(connection, "ROLLBACK")
-            drop(connection, [("TABLE", name) for name in made])
-            write_state(connection, found.survey.held)
+            for place in undoing.cleared:
+                execute(connection, f"DELETE FROM {place}")
+            drop(connection, [("TABLE", name) for name in undoing.made])
+            write_state(connection, undoing.marks)
         raise
