@@ -367,6 +367,14 @@ def test_tables_as_wide_as_sqlite_takes_are_turned(tmp_path: Path) -> None:
     turn(Engine("sqlite", str(tmp_path), tmp_path), old, new)
 
 
+def test_every_float_comes_to_sqlite_and_is_found_there(tmp_path: Path) -> None:
+    measures = made("measures", {"value": "float64"}, ())
+    numbers = [-6.477371051850982e-307, 5e-324, 5.053217186727318e-203, -6.342586897782076e-177, 9.12142085493945e223]
+    old, new = (snapshot(tmp_path / name, {measures: {"value": rows}}) for name, rows in (("a", numbers), ("b", [0.1])))
+    turn(Engine("sqlite", str(tmp_path / "there"), tmp_path), old, new)
+    turn(Engine("sqlite", str(tmp_path / "back"), tmp_path), new, old)
+
+
 def test_tables_that_are_too_wide_for_sqlite_are_named(tmp_path: Path) -> None:
     few, many = (made("wide", {f"c{number}": "int64" for number in range(count)}, ("c0",)) for count in (1, 2_001))
     old, new = (

@@ -61,6 +61,21 @@ def test_value_that_sql_cannot_hold_is_said_of_sql(tmp_path: Path, kind: str, va
         checkout(tmp_path, files(tmp_path, "sql"), snapshot(tmp_path, {odd: rows}))
 
 
+def test_sql_has_the_digits_that_sqlite_needs(tmp_path: Path) -> None:
+    numbers = [5.053217186727318e-203, -6.342586897782076e-177, 9.12142085493945e223, 0.1, -2.5e-10, 2.5]
+    measures = table("measures", {"id": "int64", "value": "float64"})
+    found = snapshot(tmp_path, {measures: pa.table({"id": list(range(len(numbers))), "value": numbers})})
+    place = files(tmp_path, "sql")
+    checkout(tmp_path, place, found)
+    assert target_digest(place, found.manifest.schema) == found.manifest.content
+    lines = (tmp_path / "out" / "measures.sql").read_text().splitlines()[2:]
+    assert [float(line.strip("(),; ").split(", ")[1]) for line in lines] == numbers
+    assert lines[3:] == ["(3, 0.1),", "(4, -2.5e-10),", "(5, 2.5);"]
+    small = snapshot(tmp_path, {measures: pa.table({"id": [1], "value": [-6.477371051850982e-307]})})
+    with pytest.raises(DataError, match="'value': SQL cannot hold a float so near to zero"):
+        checkout(tmp_path, place, wanted(small, "2.0.0"))
+
+
 def test_format_of_the_directory_changes_as_a_whole(tmp_path: Path) -> None:
     found = snapshot(tmp_path, {NOTES: ROWS})
     for suffix in ("csv", "parquet", "csv"):

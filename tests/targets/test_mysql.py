@@ -133,15 +133,27 @@ def test_name_that_the_server_or_tdv_needs_is_refused(place: MysqlPlace, name: s
 
 
 @pytest.mark.parametrize("owned", [False, True])
-def test_table_with_the_longest_name_may_have_references(place: MysqlPlace, owned: bool) -> None:
+@pytest.mark.parametrize("name", ["x" * 57, "y" * 64, "é" * 64])
+def test_table_with_a_long_name_may_have_references(place: MysqlPlace, name: str, owned: bool) -> None:
     if owned:
         place.owned()
-    references = tuple(Reference((name,), "users", ("id",)) for name in ("a", "b"))
-    schema = table("é" * 64, {"id": "int64", "a": "int64?", "b": "int64?"}, references=references)
+    references = tuple(Reference((column,), "users", ("id",)) for column in ("a", "b"))
+    schema = table(name, {"id": "int64", "a": "int64?", "b": "int64?"}, references=references)
     rows = pa.table({"id": [1], "a": [1], "b": [2]})
     for count in (3, 2, 3):
         assert comes_back(place, {USERS: users(count), schema: rows})
-        assert set(place.target.inspect().table(schema.name).references) == set(references)
+        assert set(place.target.inspect().table(name).references) == set(references)
+
+
+def test_references_whose_names_the_server_cuts_are_told_apart(place: MysqlPlace) -> None:
+    place.sql(
+        "CREATE TABLE p (a int, b int, PRIMARY KEY (a, b))",
+        "CREATE TABLE c (w int, x int, y int, z int, FOREIGN KEY (w, x) REFERENCES p (a, b), "
+        "FOREIGN KEY (y, z) REFERENCES p (a, b))",
+        f"RENAME TABLE c TO {'c' * 64}",
+    )
+    references = place.target.inspect().table("c" * 64).references
+    assert [reference.columns for reference in references] == [("w", "x"), ("y", "z")]
 
 
 def edge_rows() -> dict[TableSchema, pa.Table]:

@@ -6,6 +6,8 @@ name the tables beside them, wherever those are renamed to afterwards.
 
 from __future__ import annotations
 
+import hashlib
+import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -23,23 +25,28 @@ MODES: Final = (
 )
 """The SQL modes in which all SQL of the adapter is to be read."""
 _INTEGERS: Final = frozenset({"int16", "int32", "int64"})
-LONGEST_NAME: Final = 64
+_LONGEST_NAME: Final = 64
+_LONGEST_NUMBERED: Final = _LONGEST_NAME - len("_ibfk_99")
+"""The longest name of a table after which the server itself can call its references."""
 _KEY_BYTES: Final = 3072
 _BYTES: Final = {"string": 4, "binary": 1}
 """Bytes of a character of the types whose room in a key has to be shared out."""
 _OTHER_BYTES: Final = 36
+_DIGITS: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
 class Making:
     """How tables are made: `names` maps each table to the name that it is made under, `collation` is that of text,
     `bare` are those that are made with the primary key alone, to get the rest when they are full, and `types` declares
-    columns, each with its table, in other words than tdv's own."""
+    columns, each with its table, in other words than tdv's own. `token` tells the names of references from those of
+    tables that give way: they are unique in a database."""
 
     names: Mapping[str, str]
     collation: str
     bare: frozenset[str] = frozenset()
     types: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    token: str = field(default_factory=lambda: secrets.token_hex(8))
 
 
 def create_table(table: TableSchema, making: Making) -> str:
@@ -90,7 +97,7 @@ def refuse_columns(tables: Iterable[TableSchema]) -> None:
         repr(name)
         for table in tables
         for name in (table.name, *table.column_names)
-        if len(name) > LONGEST_NAME or name != name.rstrip() or any(ord(letter) > 0xFFFF for letter in name)
+        if len(name) > _LONGEST_NAME or name != name.rstrip() or any(ord(letter) > 0xFFFF for letter in name)
     ]
     wide = [
         f"{table.name}.{column.name} ({column.type})"
@@ -116,12 +123,20 @@ def _keys(table: TableSchema, making: Making) -> list[str]:
 
 def _references(table: TableSchema, making: Making) -> list[str]:
     """The references to tables of `making`."""
+    known = [reference for reference in dict.fromkeys(table.references) if reference.table in making.names]
     return [
-        f"FOREIGN KEY ({listed(reference.columns)}) REFERENCES "
+        f"{_named(table, making, number)}FOREIGN KEY ({listed(reference.columns)}) REFERENCES "
         f"{quote(making.names[reference.table])} ({listed(reference.to)})"
-        for reference in dict.fromkeys(table.references)
-        if reference.table in making.names
+        for number, reference in enumerate(known, 1)
     ]
+
+
+def _named(table: TableSchema, making: Making, number: int) -> str:
+    """The name of a reference where the server cannot give it one, since it would begin with that of the table."""
+    if len(table.name) <= _LONGEST_NUMBERED:
+        return ""
+    own = hashlib.sha256(f"{making.token} {table.name}".encode()).hexdigest()[:_DIGITS]
+    return f"CONSTRAINT {quote(f'{own}_ibfk_{number}')} "
 
 
 def _refers_later(table: TableSchema, making: Making) -> bool:

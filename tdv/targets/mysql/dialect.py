@@ -81,7 +81,9 @@ class MysqlDialect(Rebuilds):
 
     def create(self, table: TableSchema, known: frozenset[str]) -> list[str]:
         names = {name: name for name in known | {table.name}}
-        return [create_table(table, Making(names, _COLLATION, types=self._kept_types(table, known)))]
+        # The same script each time, and other names than those of the table that this one is to replace.
+        making = Making(names, _COLLATION, types=self._kept_types(table, known), token=repr(table))
+        return [create_table(table, making)]
 
     def unround(self, table: TableSchema, names: Iterable[str]) -> list[str]:
         place = quote(table.name)

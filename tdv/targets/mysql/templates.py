@@ -22,7 +22,7 @@ from tdv.config import TargetSettings
 from tdv.errors import DataError, IntegrityError, Refused
 from tdv.targets.mysql import catalogue, sequences
 from tdv.targets.mysql.bulk import LARGE, counted_afterwards, counts_anew, in_one_pass
-from tdv.targets.mysql.ddl import LONGEST_NAME, STATE_PREFIX
+from tdv.targets.mysql.ddl import STATE_PREFIX
 from tdv.targets.mysql.session import (
     connected,
     execute,
@@ -41,7 +41,7 @@ from tdv.targets.protocol import STATE_TABLE, AppSchema, Held, Load
 from tdv.targets.sql import quote, text
 from tdv.targets.survey import in_app_schema, unfit
 
-LAYOUT: Final = 2
+LAYOUT: Final = 3
 """Another number makes all templates anew: change it with anything that changes what a load leaves."""
 _TEMPLATE: Final = "tdv_template_"
 _DIGITS: Final = 20
@@ -190,7 +190,7 @@ class Templates:
 
     def _statement(self, database: str, table: str) -> str:
         ((_, statement, *_),) = execute(self._admin, f"SHOW CREATE TABLE {quote(database)}.{quote(table)}")
-        return _acceptable(str(statement), table)
+        return str(statement)
 
     def _columns(self, database: str, table: str) -> str:
         rows = execute(
@@ -215,14 +215,6 @@ class Templates:
             with suppress(err.MySQLError):
                 place = f"{quote(name)}.{quote(_USED)}"
                 execute(self._admin, f"CREATE OR REPLACE SQL SECURITY INVOKER VIEW {place} AS SELECT {now} AS used_at")
-
-
-def _acceptable(statement: str, table: str) -> str:
-    """A statement as the server shows it, in a form that it takes: by itself, it gives references longer names than it
-    lets others give."""
-    numbered = re.compile(rf"(?<=\n  )CONSTRAINT {re.escape(quote(table)[:-1])}_ibfk_\d+\" ")
-    longest = max((len(given) for given in numbered.findall(statement)), default=0)
-    return numbered.sub("", statement) if longest > len('CONSTRAINT "" ') + LONGEST_NAME else statement
 
 
 def create_database(admin: Connection, name: str) -> None:
