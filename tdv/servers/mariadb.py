@@ -8,7 +8,6 @@ for data to keep.
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import shutil
 import socket
@@ -19,7 +18,7 @@ from urllib.parse import quote
 
 from tdv.errors import PluginMissing
 from tdv.servers.private import Account, new_directory
-from tdv.servers.programs import run
+from tdv.servers.programs import run, version_of
 from tdv.servers.server import Options, Running, Server, free_port, running, started
 
 USER: Final = "tdv"
@@ -73,7 +72,7 @@ def _started(programs: Path, options: Options) -> Server:
     assert program is not None
     assert installer is not None
     try:
-        version = _version(run([program, "--no-defaults", "--version"], directory, account))
+        version = version_of([program, "--no-defaults"], directory, account)
         _initialise(installer, directory, account)
         _write_accounts(directory, account, password)
         port = free_port() if options.port == 0 else options.port
@@ -128,11 +127,6 @@ def _url(directory: Path, port: int | None, password: str) -> str:
         place = quote(str(directory / "socket"), safe="")
         return f"mysql://{USER}:{password}@localhost/{DATABASE}?unix_socket={place}"
     return f"mysql://{USER}:{password}@127.0.0.1:{port}/{DATABASE}"
-
-
-def _version(text: str) -> str:
-    found = re.search(r"\d+\.\d+\.\d+", text)
-    return found[0] if found else text.strip()
 
 
 def _program(directory: Path, names: tuple[str, ...]) -> Path | None:

@@ -7,18 +7,16 @@ directory is new and private, and the server listens on this machine only; whoev
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import socket
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Final
 
-from tdv.errors import PluginMissing, TargetError
+from tdv.errors import PluginMissing
 from tdv.servers.private import Account, new_directory
-from tdv.servers.server import Options, Running, Server, free_port
+from tdv.servers.programs import version_of
+from tdv.servers.server import Options, Running, Server, free_port, running, started
 
 _ANSWER_WAIT: Final = 1.0
 
@@ -34,38 +32,39 @@ def binaries(search_path: str) -> Path:
     return Path(found)
 
 
-@contextmanager
-def serve(program: Path, options: Options | None = None) -> Iterator[Server]:
+def serve(program: Path, options: Options | None = None) -> AbstractContextManager[Server]:
     """Runs a server while the block runs; raises `TargetError` when it does not start."""
+    return running(start(program, options or Options()))
+
+
+def start(program: Path, options: Options) -> Server:
+    """Starts a server, which lives until `Server.process.stop()` or the end of this process."""
+    return started(lambda: _started(program, options), options, "Address already in use")
+
+
+def _started(program: Path, options: Options) -> Server:
     account = Account.choose()
-    directory = new_directory(account, (options or Options()).directory)
-    port = (options or Options()).port or free_port()
+    directory = new_directory(account, options.directory)
+    port = options.port or free_port()
     try:
-        version = _version(program)
+        version = version_of([program], directory, account)
         data = directory / "data"
         data.mkdir(mode=0o700)
         os.chown(data, account.user, account.group)
-        words: list[str | Path] = ["--dbpath", data, "--port", str(port), "--bind_ip", "127.0.0.1", "--nounixsocket"]
+        words: list[str | Path] = ["--dbpath", data, "--port", str(port), "--bind_ip", "127.0.0.1"]
+        words += ["--unixSocketPrefix", directory]
         process = Running([program, *words], directory, account, "TERM")
     except BaseException:
         shutil.rmtree(directory, ignore_errors=True)
         raise
-    process.wait_until(lambda: _accepts(port), f"MongoDB {version}")
-    try:
-        yield Server(f"mongodb://127.0.0.1:{port}/test", version, directory, program.parent, process)
-    finally:
-        process.stop()
+    process.wait_until(lambda: _accepts(directory / f"mongodb-{port}.sock"), f"MongoDB {version}")
+    return Server(f"mongodb://127.0.0.1:{port}/test", version, directory, program.parent, process)
 
 
-def _version(program: Path) -> str:
-    done = subprocess.run([program, "--version"], capture_output=True, check=False, text=True)
-    found = re.search(r"v([0-9.]+)", done.stdout)
-    if found is None:
-        raise TargetError(f"{program} does not start", hint="Look at its rights and libraries.")
-    return found[1]
-
-
-def _accepts(port: int) -> bool:
-    with suppress(OSError), socket.create_connection(("127.0.0.1", port), _ANSWER_WAIT):
+def _accepts(place: Path) -> bool:
+    """Whether this server listens: on the port alone, it could be the one of somebody else."""
+    with suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(_ANSWER_WAIT)
+        probe.connect(str(place))
         return True
     return False

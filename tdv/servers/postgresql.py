@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from tdv.errors import PluginMissing
 from tdv.servers.private import Account, new_directory
-from tdv.servers.programs import run
+from tdv.servers.programs import run, version_of
 from tdv.servers.server import Options, Running, Server, free_port, running, started
 
 USER: Final = "postgres"
@@ -73,7 +73,7 @@ def _started(programs: Path, options: Options) -> Server:
     try:
         if not account.may_enter(programs):
             programs = _copied(programs, directory, account)
-        version = run([programs / "postgres", "--version"], directory, account).split()[2]
+        version = version_of([programs / "postgres"], directory, account)
         _initialise(programs, directory, account, password)
         port = free_port() if options.port == 0 else options.port
         process = Running(_command(programs, directory, port), directory, account, "QUIT")

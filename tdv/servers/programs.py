@@ -6,6 +6,7 @@ In: commands. Out: what they print. Always holds: a program sees nothing of this
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from tdv.errors import TargetError
 from tdv.servers.private import Account
 
 _LINES: Final = 3
+_VERSION: Final = re.compile(r" v?=?(\d+(?:\.\d+)*\w*)")
 
 
 def run(command: list[str | Path], directory: Path, account: Account) -> str:
@@ -27,3 +29,10 @@ def run(command: list[str | Path], directory: Path, account: Account) -> str:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()][-_LINES:] or ["it says nothing"]
         raise TargetError(f"{command[0]} failed: {' / '.join(lines)}", hint="Look at free space, memory and rights.")
     return done.stdout
+
+
+def version_of(command: list[str | Path], directory: Path, account: Account) -> str:
+    """The version that a server tells of itself; raises `TargetError` where its program does not start."""
+    text = run([*command, "--version"], directory, account)
+    found = _VERSION.search(text)
+    return found[1] if found else text.strip()

@@ -8,18 +8,17 @@ data to keep.
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import shutil
 import socket
-import subprocess
 from contextlib import AbstractContextManager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from tdv.errors import PluginMissing, TargetError
+from tdv.errors import PluginMissing
 from tdv.servers.private import Account, new_directory
+from tdv.servers.programs import version_of
 from tdv.servers.server import Options, Running, Server, free_port, running, started
 
 DATABASES: Final = 1_024
@@ -65,7 +64,7 @@ def _started(program: Path, options: Options) -> Server:
         if not account.may_enter(program):
             program = Path(shutil.copy(program, directory))
             os.chown(program, account.user, account.group)
-        version = _version(program)
+        version = version_of([program], directory, account)
         configured = _configured(directory, account, port, password)
         process = Running([program, configured], directory, account, "TERM")
     except BaseException:
@@ -84,14 +83,6 @@ def _configured(directory: Path, account: Account, port: int, password: str) -> 
     path.write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
     os.chown(path, account.user, account.group)
     return path
-
-
-def _version(program: Path) -> str:
-    done = subprocess.run([program, "--version"], capture_output=True, check=False, text=True)
-    found = re.search(r"v=([0-9.]+)", done.stdout)
-    if found is None:
-        raise TargetError(f"{program} does not start", hint="Look at its rights and libraries.")
-    return found[1]
 
 
 def _answers(port: int, password: str) -> bool:
