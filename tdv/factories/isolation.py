@@ -21,6 +21,7 @@ import zoneinfo
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, timedelta, tzinfo
+from functools import partial
 from pathlib import Path
 from types import FrameType, ModuleType, TracebackType
 from typing import Any, Final, Self
@@ -30,12 +31,17 @@ import pyarrow as pa
 
 import tdv
 from tdv.errors import FactoryError
-from tdv.factories.clocks import guard_numpy, guard_pandas
+from tdv.factories.clocks import guard_duckdb, guard_numpy, guard_pandas
 from tdv.factories.compiled import let_in
 
 _CLOCK_HINT: Final = "Use at.as_of, the dataset's frozen clock."
 _WALL_CLOCK: Final = ("the wall clock", _CLOCK_HINT)
 _RANDOM_HINT: Final = "Use at.rng or at.faker, which belong to the row, or at.integers and its like in columns()."
+_SQL_HINT: Final = "Use at.as_of, the dataset's frozen clock, and at.rng for chance."
+_TICKING: Final = (
+    *("monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "process_time", "process_time_ns"),
+    *("thread_time", "thread_time_ns", "clock_gettime", "clock_gettime_ns"),
+)
 _NETWORK: Final = frozenset(
     {"socket.connect", "socket.bind", "socket.getaddrinfo", "socket.gethostbyname", "socket.sendto"}
 )
@@ -74,7 +80,9 @@ class Isolation:
         """Puts the guards up; Faker and factories must be imported afterwards."""
         self._active = True
         _freeze_classes(self)
-        let_in({"pandas": self._beside_arrow})
+        let_in({"pandas": self._beside_arrow, "duckdb": self._beside_duckdb})
+        if "duckdb" in sys.modules:
+            self._beside_duckdb(sys.modules["duckdb"])
         self._guard_clock()
         self._guard_random()
         self._guard_environment()
@@ -123,15 +131,19 @@ class Isolation:
     def _guard_clock(self) -> None:
         for name, shown in _CLOCKS.items():
             self._replace(time, name, self._frozen(getattr(time, name), shown))
-        for name in ("monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns"):
+        for name in filter(partial(hasattr, time), _TICKING):
             self._replace(time, name, self._refusing(getattr(time, name), *_WALL_CLOCK))
+        for name in ("getatime", "getctime", "getmtime"):
+            real = getattr(os.path, name)
+            self._replace(os.path, name, self._refusing(real, "the time of a file, which a checkout sets", _CLOCK_HINT))
         guard_numpy(self.now, self.is_ours)
 
     def _frozen(self, real: Callable[..., Any], shown: Callable[..., Any]) -> Callable[..., Any]:
         def clock(*arguments: Any) -> Any:
-            if (arguments and real.__name__ != "strftime") or len(arguments) > 1:
+            given = arguments if real.__name__ == "strftime" else tuple(word for word in arguments if word is not None)
+            if (given and real.__name__ != "strftime") or len(given) > 1:
                 return real(*arguments)
-            return shown(self.now(sys._getframe(1)), *arguments)
+            return shown(self.now(sys._getframe(1)), *given)
 
         return clock
 
@@ -142,6 +154,13 @@ class Isolation:
         guard_pandas(self.now, pandas)
         self._replace(pandas.Period, "now", self._refusing(pandas.Period.now, *_WALL_CLOCK))
 
+    def _beside_duckdb(self, duckdb: ModuleType) -> None:
+        def refuse(frame: FrameType, what: str) -> None:
+            if self._active and self.is_ours(frame.f_code.co_filename):
+                raise FactoryError(f"a factory asks DuckDB for {what}, another one in each build", hint=_SQL_HINT)
+
+        guard_duckdb(refuse, duckdb)
+
     def _guard_random(self) -> None:
         shared = "a random stream that all rows share"
         for name in random.__all__:
@@ -149,8 +168,8 @@ class Isolation:
             if not isinstance(value, type):
                 self._replace(random, name, self._refusing(value, shared, _RANDOM_HINT))
         random.Random = self._seeded(random.Random, "random.Random()")  # type: ignore[misc]
-        for module, names in ((os, ("urandom",)), (uuid, ("uuid1", "uuid4")), (secrets, secrets.__all__)):
-            for name in names:
+        for module, names in ((os, ("urandom", "getrandom")), (uuid, ("uuid1", "uuid4")), (secrets, secrets.__all__)):
+            for name in filter(partial(hasattr, module), names):
                 self._replace(module, name, self._refusing(getattr(module, name), "the system's chance", _RANDOM_HINT))
         for name in np.random.__all__:
             value = getattr(np.random, name)
@@ -306,5 +325,6 @@ _CLOCKS: Final[dict[str, Callable[..., Any]]] = {
     "localtime": lambda now: now.timetuple(),
     "gmtime": lambda now: now.timetuple(),
     "ctime": lambda now: now.ctime(),
+    "asctime": lambda now: now.ctime(),
     "strftime": lambda now, form: now.strftime(form),
 }

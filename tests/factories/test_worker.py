@@ -88,6 +88,17 @@ REFUSED = {
     "import datetime; datetime.date.today()": "wall clock",
     "import numpy; numpy.datetime64('now')": "wall clock",
     "from numpy import datetime64; datetime64(b'TODAY', 's')": "wall clock",
+    "import time; time.gmtime(None)": "wall clock",
+    "import time; time.asctime()": "wall clock",
+    "import time; time.clock_gettime(0)": "wall clock",
+    "import time; time.process_time()": "wall clock",
+    "import numpy as np; np.array(['2020-01-01', 'now'], 'M8[s]')": "wall clock",
+    "from numpy import asarray, datetime64; asarray([b'Today'], dtype=datetime64)": "wall clock",
+    "import numpy; numpy.datetime64('Today', 'D')": "wall clock",
+    "import os; os.path.getmtime('.')": "the time of a file",
+    "import duckdb; duckdb.sql('SELECT now()')": "DuckDB for now, another one in each build",
+    "import duckdb; duckdb.connect().execute(query='SELECT Current_Date')": "DuckDB for current_date, another",
+    "import os; os.getrandom(4)": "chance",
     "import random; random.random()": "rows share",
     "import random; random.Random()": "without a seed",
     "import numpy; numpy.random.rand()": "rows share",
@@ -120,6 +131,11 @@ ALLOWED = (
     "import numpy as np; assert isinstance(np.datetime64(1, 's'), np.datetime64)",
     "import numpy as np; assert np.array(['2020'], np.datetime64).dtype.type == np.datetime64",
     "import numpy as np; assert str(np.arange('2020-01', '2020-03', dtype='M8[M]').dtype) == 'datetime64[M]'",
+    "import numpy as np; assert np.array(['now']).dtype.kind == 'U'",
+    "import numpy as np; assert np.asarray([1, 2], dtype='int64').tolist() == [1, 2]",
+    "import duckdb; assert duckdb.sql(\"SELECT 'now'\").fetchall() == [('now',)]",
+    "import duckdb; assert duckdb.connect().execute('SELECT ?', ['now()']).fetchall() == [('now()',)]",
+    "import time; assert time.asctime(time.gmtime(0)) == 'Thu Jan  1 00:00:00 1970'",
     "import logging; logging.getLogger('x').warning('y')",
     "import tempfile, email.utils; email.utils.make_msgid",
     "import zoneinfo; zoneinfo.ZoneInfo('Europe/Vienna')",
@@ -263,6 +279,8 @@ class Timestamp:
     today = utcnow = now
 class Period:
     now = None
+def to_datetime(arg, format=None):
+    return "made"
 NA = NaT = object()
 DataFrame = Index = Categorical = Extension = type("Other", (), {})
 kinds = SimpleNamespace(DatetimeTZDtype=Extension, IntervalDtype=Extension, PeriodDtype=Extension)
@@ -293,7 +311,19 @@ def test_nan_of_pandas_is_null_wherever_it_is_imported(tmp_path: Path, top: str,
     assert built(spec, inputs(tmp_path))["items"]["value"].to_pylist() == [1.0, None] * 15
 
 
-@pytest.mark.parametrize("clock", ["Timestamp.now()", "Timestamp('now')", "Timestamp('today')", "Period.now('D')"])
+@pytest.mark.parametrize(
+    "clock",
+    [
+        "Timestamp.now()",
+        "Timestamp('now')",
+        "Timestamp('today')",
+        "Period.now('D')",
+        "Timestamp('10:30')",
+        "Timestamp('9:30:00.5 PM')",
+        "to_datetime('10:30')",
+        "to_datetime(['10:30'])",
+    ],
+)
 def test_clock_of_pandas_is_no_way_around(tmp_path: Path, clock: str) -> None:
     (tmp_path / "pandas.py").write_text(PANDAS, encoding="utf-8")
     code = "import pandas\n" + row(f"return {{'value': pandas.{clock}}}")
@@ -319,8 +349,10 @@ def test_pandas_itself_works_in_a_factory(tmp_path: Path) -> None:
 def test_clock_of_pandas_itself_stands_still(tmp_path: Path) -> None:
     pytest.importorskip("pandas")
     times = "[*pandas.to_datetime(['now', 'today', '2020-01-02']), pandas.to_datetime('now', utc=True)]"
+    times = f"{times[:-1]}, *pandas.date_range('10:30', periods=1), pandas.to_datetime('10:30', format='%H:%M')]"
     code = "import pandas\n" + row(f"return {{'value': ' '.join(map(str, {times}))}}")
     told = "2026-01-01 00:00:00 2026-01-01 00:00:00 2020-01-02 00:00:00 2026-01-01 00:00:00+00:00"
+    told += " 2026-01-01 10:30:00 1900-01-01 10:30:00"
     assert set(made(tmp_path, code)["value"].to_pylist()) == {told}
     with pytest.raises(FactoryError, match="a factory reads the wall clock"):
         made(tmp_path, "import pandas\n" + row("return {'value': str(pandas.Timestamp('now'))}"))
