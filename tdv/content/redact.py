@@ -11,6 +11,7 @@ from datetime import date, time
 from decimal import Decimal
 from typing import Any, Final
 
+from tdv.model.cell import MARKED, Mark
 from tdv.model.schema import Column, TableSchema
 
 _LONGEST: Final = 80
@@ -21,9 +22,9 @@ def is_private(schema: TableSchema, columns: Sequence[str]) -> bool:
     return any(schema.column(name).privacy for name in columns)
 
 
-def mark(column: Column) -> str:
+def mark(column: Column) -> Mark:
     """What stands in the place of a private value: ``<private: email>``."""
-    return f"<private: {column.privacy}>"
+    return Mark(f"{MARKED}{column.privacy}>")
 
 
 def shown(column: Column, value: Any) -> str:

@@ -1,9 +1,9 @@
 """Values of rows as a reader sees them, the same in every face.
 
 In: cells (`tdv.model.cell`). Out: text on one line. Always holds: values of one column that differ are spelled in
-different ways: NULL is ``NULL``, JSON's own null ``null``; a text that reads as NULL, as nothing or as a quotation, or
-has blanks at an end, stands in JSON's quotes. Both sides of a changed cell look different, too. Markup is the faces'
-own business.
+different ways: NULL is ``NULL``, JSON's own null ``null``; a text that reads as NULL, as nothing, as a quotation or as
+the mark of a private value, or has blanks at an end, stands in JSON's quotes. Both sides of a changed cell look
+different, too. Markup is the faces' own business.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from tdv.faces.text import Spelled, Whole, ascii_json, cut, escaped_letters, folded, named, spelled, visible, whole
-from tdv.model.cell import Document, is_same
+from tdv.model.cell import MARKED, Document, Mark, is_same
 
 NULL: Final = "NULL"
 CONTEXT: Final = 10
@@ -27,7 +27,9 @@ def cell_text(value: Any) -> Spelled:
     if isinstance(value, Whole):
         return value
     text = Spelled(visible(spelled(value)))
-    is_taken_wrong = value in ("", NULL) or value[0] == '"' or text != text.strip()
+    if isinstance(value, Mark):
+        return text
+    is_taken_wrong = value in ("", NULL) or value.startswith(('"', MARKED)) or text != text.strip()
     return _quoted(value) if is_taken_wrong and not isinstance(value, Spelled) else text
 
 
@@ -103,6 +105,8 @@ def _json(value: Any) -> str:
     """JSON on one line, with NULL where the data has it."""
     if value is None:
         return NULL
+    if isinstance(value, Mark):
+        return value
     if isinstance(value, Document):
         return value.text
     if isinstance(value, Mapping):

@@ -15,6 +15,8 @@ from tdv.frozen import dataclass
 
 JSON_NULL: Final = "json_null"
 """The key of the JSON form that names the nulls that are JSON's own."""
+MARKED: Final = "<private: "
+"""How the mark of a private value begins."""
 _SIMPLE: Final = frozenset({str, int, float, bool, type(None)})
 
 
@@ -31,6 +33,12 @@ class Document:
 
     def to_plain(self) -> Any:
         return json.loads(self.text)
+
+
+class Mark(str):
+    """What stands in the place of a private value; no value of the data is one, whatever its text."""
+
+    __slots__ = ()
 
 
 def is_same(one: Any, other: Any) -> bool:

@@ -23,7 +23,7 @@ from tdv.diff.report import report
 from tdv.faces.cells import cell_text, key_text, letters_text, line_text, sides
 from tdv.faces.keys import rows_told_apart
 from tdv.faces.text import cut, folded
-from tdv.model.cell import Document, json_form
+from tdv.model.cell import Document, Mark, json_form
 from tdv.model.diff import TableChange
 from tdv.model.diff_report import DiffReport, ReportOptions, RowChange, TableReport
 from tdv.model.schema import Column, TableSchema
@@ -111,6 +111,35 @@ def test_both_sides_of_a_changed_cell_look_different_however_long_they_are(
     one, other = sides(*found[1], widest)
     assert folded(one) != folded(other)
     assert cut(one, widest) != cut(other, widest)
+
+
+MARK = Mark("<private: email>")
+
+
+@given(st.sampled_from([*TEXTS, *STRANGE]) | values(LogicalType("string")))
+def test_no_text_reads_as_the_mark_of_a_private_value(text: str) -> None:
+    assert told_apart(cell_text(MARK), cell_text(text))
+    assert told_apart(letters_text(MARK), letters_text(text))
+    assert told_apart(*(line_text([("c", value)]) for value in (MARK, text)))
+    assert told_apart(*(key_text({"c": value}) for value in (MARK, text)))
+
+
+def test_public_text_is_in_quotes_where_it_reads_as_a_private_value(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns = (column("id", "int64"), column("mail", "string", privacy="email"), column("note", "string"))
+    schema = TableSchema("t", columns, key=("id",))
+    old, new = (
+        snapshot(tmp_path / str(number), {schema: {"id": ids, "mail": ["a"] * number, "note": [MARK] * number}})
+        for number, ids in enumerate(([], [1]))
+    )
+    told = report(old, new, ("a", "b"), ReportOptions())
+    print_report(told)
+    for text in (capsys.readouterr().out, rendered(markdown([told])).text, Page(page([told])).text):
+        assert text.count(MARK) == 2
+        assert text.count(f'"{MARK}"') == 1
+    (row,) = told.to_plain()["tables"]["t"]["rows"]
+    assert row["after"] == {"id": 1, "mail": MARK, "note": MARK}
 
 
 @given(different())
