@@ -110,7 +110,9 @@ def test_directory_that_no_tag_can_name_is_said_before_the_first_tag(tmp_path: P
     inner.tdv("build", expect=0)
     top.commit("Begin")
     before = top.git("rev-parse", "HEAD")
-    assert f"{said}. {mended}" in inner.tdv("release", "shop", "1.0.0", "-m", "First", expect=0).stderr
+    told = inner.tdv("release", "shop", "1.0.0", "-m", "First", expect=0).stderr
+    assert f"{said}. {mended}" in told
+    assert "`tdv tag`" not in told
     broken = [
         item for item in inner.tdv("check", "--base", before, "--json", expect=1).json()["subjects"] if not item["ok"]
     ]

@@ -48,4 +48,4 @@ def command(
     for warning in released.warnings:
         terminal.note(terminal.clean(warning))
     done = f"committed {released.commit[:10]}" if released.commit else "not committed"
-    terminal.note(f"{done}; `tdv tag` tags it on the main branch")
+    terminal.note(f"{done}; `tdv tag` tags it on the main branch" if released.taggable else done)

@@ -74,7 +74,9 @@ def release(steps: Steps, options: ReleaseOptions) -> Released:
     files = _write(steps, record, change.findings, standing)
     paths = tuple(dict.fromkeys((*files, *candidate.files, *pushed.paths)))
     commit = steps.git.commit_only(paths, _message(record), head) if options.commit else None
-    return Released(record, change, paths, commit, pushed, (*_warnings(steps.git, pushed), *tags.notes))
+    untaggable = tag_place.warning(steps.git)
+    warnings = (*_warnings(untaggable, pushed), *tags.notes)
+    return Released(record, change, paths, commit, pushed, warnings, taggable=not untaggable)
 
 
 def require_settled(git: Git) -> None:
@@ -321,8 +323,8 @@ def _message(record: Record) -> str:
     return f"Release {record.dataset} v{record.version}{notes}\n"
 
 
-def _warnings(git: Git, pushed: Pushed) -> tuple[str, ...]:
-    found = [tag_place.warning(git)]
+def _warnings(untaggable: str, pushed: Pushed) -> tuple[str, ...]:
+    found = [untaggable]
     if pushed.remote is None:
         found.append("No DVC remote is configured: the data of this release exists on this machine only.")
     if pushed.made:

@@ -81,7 +81,8 @@ class ReleaseOptions:
 
 @dataclass(frozen=True, slots=True)
 class Released:
-    """A release that was made. `commit` is None under --no-commit; `files` are the paths that belong to it."""
+    """A release that was made. `commit` is None under --no-commit; `files` are the paths that belong to it; it is not
+    `taggable` where Git takes no tag with the directory's name."""
 
     record: Record
     change: DatasetChange
@@ -89,6 +90,7 @@ class Released:
     commit: str | None
     pushed: Pushed
     warnings: tuple[str, ...] = ()
+    taggable: bool = True
 
     def to_plain(self) -> dict[str, Any]:
         return {
