@@ -44,6 +44,26 @@ def fitted(table: TableSchema, theirs: Iterable[Theirs], holds: Callable[[Theirs
     return tuple(column for column in table.columns if not found[column.name].generated)
 
 
+def all_fitting(tables: Mapping[str, Callable[[], tuple[Column, ...]]]) -> dict[str, tuple[Column, ...]]:
+    """What each of these gives for its table; raises one `Refused` with the differences of all tables."""
+    found, problems = {}, []
+    for name, fit in tables.items():
+        try:
+            found[name] = fit()
+        except Refused as problem:
+            problems.append(problem)
+    if len(problems) > 1:
+        raise Refused(
+            "; ".join(problem.message for problem in problems),
+            hint=problems[0].hint,
+            table=problems[0].facts["table"],
+            misfits=[misfit for problem in problems for misfit in cast(Misfits, problem.facts[MISFITS])],
+        )
+    if problems:
+        raise problems[0]
+    return found
+
+
 def other_schema(table: str, differences: Iterable[str], columns: Iterable[str]) -> Refused:
     """The error for a table of these differences, which lie in these columns."""
     return Refused(

@@ -14,7 +14,7 @@ from typing import Final
 from tdv.errors import Refused, TdvError, Unfit
 from tdv.frozen import dataclass
 from tdv.targets.fitting import MISFITS
-from tdv.targets.protocol import MIGRATED, AppSchema, Held, Item, Load
+from tdv.targets.protocol import MIGRATED, AppSchema, Held, Item, Load, TableContent
 
 _DIGITS: Final = 32
 REFERENCES: Final = "references"
@@ -79,6 +79,13 @@ def in_app_schema(held: Iterable[Held], schema: AppSchema, found: Survey) -> tup
 def all_objects(found: Survey) -> str:
     """One digest of all objects: those of the application's schema are nobody's to drop one by one."""
     return definition("\n".join(f"{name} {sql}" for name, sql in sorted(found.objects.items())))
+
+
+def kept_of(found: Survey, load: Load) -> list[TableContent]:
+    """The tables of the load that are there and that are not as tdv made them; opens the releases."""
+    recorded = found.recorded(load)
+    there = (table for item in load.items for table in item.content().tables if found.has_table(table.name))
+    return [table for table in there if not found.is_own(f"table {table.name}", recorded)]
 
 
 def migrates(load: Load) -> tuple[str, ...]:

@@ -175,6 +175,19 @@ def test_every_difference_of_a_schema_is_named(place: MysqlPlace) -> None:
         assert part in caught.value.message
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_differences_of_all_tables_are_named_at_once(place: MysqlPlace, dry_run: bool) -> None:
+    place.sql(
+        "CREATE TABLE users (id bigint PRIMARY KEY, email int, age smallint, at datetime(6))",
+        "CREATE TABLE orders (id bigint PRIMARY KEY, user_id bigint)",
+    )
+    with pytest.raises(Refused) as caught:
+        place.checkout_tables(shop(), dry_run=dry_run)
+    for part in ("table 'users' of the target has another schema: 'email' is int(11)", "table 'orders' of the target"):
+        assert part in caught.value.message
+    assert caught.value.facts["misfits"] == [("users", "email"), ("orders", "parent")]
+
+
 @pytest.mark.parametrize(
     ("rule", "said"),
     [("CONSTRAINT not_two CHECK (id <> 2)", "not_two"), ("UNIQUE ages (age)", "twice")],

@@ -156,6 +156,19 @@ def test_every_difference_of_a_schema_is_named(place: Place) -> None:
         assert part in caught.value.message
 
 
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_differences_of_all_tables_are_named_at_once(place: Place, dry_run: bool) -> None:
+    place.sql(
+        "CREATE TABLE users (id bigint PRIMARY KEY, email int, age smallint, at timestamp)",
+        "CREATE TABLE orders (id bigint PRIMARY KEY, user_id bigint)",
+    )
+    with pytest.raises(Refused) as caught:
+        place.checkout_tables(shop(), dry_run=dry_run)
+    for part in ("table 'users' of the target has another schema: 'email' is integer", "table 'orders' of the target"):
+        assert part in caught.value.message
+    assert caught.value.facts["misfits"] == [("users", "email"), ("orders", "parent")]
+
+
 def test_rows_that_break_a_rule_of_the_table_are_refused_without_their_values(place: Place) -> None:
     place.sql(
         "CREATE TABLE users (id bigint PRIMARY KEY, email text, age smallint, at timestamp,"
@@ -176,6 +189,22 @@ def test_trigger_that_changes_rows_is_noticed(place: Place) -> None:
     with pytest.raises(IntegrityError, match="came back"):
         place.checkout()
     assert place.ids() == []
+
+
+def test_texts_of_one_length_and_domains_are_filled(place: Place) -> None:
+    place.sql(
+        "CREATE DOMAIN age AS smallint NOT NULL",
+        "CREATE TABLE users (id bigint PRIMARY KEY, email char(18), age age, at timestamp)",
+    )
+    with pytest.raises(Refused, match="'age' takes no NULL"):
+        place.checkout()
+    assert [c.nullable for c in place.target.inspect().table("users").columns] == [False, True, False, True]
+    place.sql("ALTER DOMAIN age DROP NOT NULL")
+    place.checkout()
+    assert place.holds(5)
+    place.sql("ALTER TABLE users ALTER email TYPE char(40)")
+    with pytest.raises(IntegrityError, match="'email' has other values"):
+        place.checkout(3, "2.0.0")
 
 
 def test_composite_type_is_refused_by_name(place: Place) -> None:

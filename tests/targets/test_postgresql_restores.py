@@ -147,6 +147,21 @@ def test_settings_and_rights_of_a_database_outlive_its_clone(place: Place) -> No
     assert after[3] != before[3]
 
 
+def test_tablespace_of_a_database_outlives_its_clone(place: Place, postgresql_server: Server) -> None:
+    name = name_of(place.url)
+    try:
+        run_sql(postgresql_server.url, "SET allow_in_place_tablespaces = on", "CREATE TABLESPACE elsewhere LOCATION ''")
+    except psycopg.errors.UndefinedObject:
+        pytest.skip("this PostgreSQL has no tablespaces in place")
+    run_sql(postgresql_server.url, f"ALTER DATABASE {name} SET TABLESPACE elsewhere")
+    place.owned().checkout()
+    place.sql("DELETE FROM users")
+    assert place.checkout().action == "cloned"
+    query = "SELECT spcname::text FROM pg_tablespace t JOIN pg_database d ON d.dattablespace = t.oid"
+    assert place.sql(f"{query} WHERE datname = '{name}'") == [("elsewhere",)]
+    run_sql(postgresql_server.url, f"DROP DATABASE {name}", "DROP TABLESPACE elsewhere")
+
+
 def test_user_may_have_any_name(place: Place, postgresql_server: Server) -> None:
     run_sql(postgresql_server.url, 'DROP ROLE IF EXISTS "Ada L."', 'CREATE ROLE "Ada L." LOGIN CREATEDB')
     place.sql(f'ALTER DATABASE {name_of(place.url)} OWNER TO "Ada L."')
@@ -242,6 +257,41 @@ def test_wrong_password_is_said_in_a_sentence(postgresql_server: Server, tmp_pat
         target(tmp_path, place.url.replace("postgres@", "nobody@")).held()
 
 
+def test_user_who_may_make_no_schema_needs_one_called_tdv(place: Place, postgresql_server: Server) -> None:
+    run_sql(postgresql_server.url, "DROP ROLE IF EXISTS plain", "CREATE ROLE plain LOGIN")
+    place.sql("CREATE SCHEMA app AUTHORIZATION plain")
+    url = place.url.replace("postgres@", "plain@")
+    there = target(place.directory, f"{url}&options=-csearch_path%3Dapp")
+    found = snapshot(place.directory, {USERS: users(3)})
+    with pytest.raises(TargetError, match="permission denied for database") as caught:
+        checkout(place.directory, there, found)
+    assert "CREATE SCHEMA _tdv AUTHORIZATION" in str(caught.value.hint)
+    place.sql("CREATE SCHEMA _tdv AUTHORIZATION plain")
+    for _ in range(2):
+        checkout(place.directory, there, found)
+        assert target_digest(there, found.manifest.schema) == found.manifest.content
+        place.sql("DELETE FROM app.users")
+
+
+@pytest.mark.parametrize(
+    ("reason", "hint"),
+    [
+        ('FATAL:  database "app" does not exist', "owns: database"),
+        ('FATAL:  role "nobody" does not exist', "Check user and password"),
+        ('root certificate file "/root/.postgresql/root.crt" does not exist', "sslrootcert="),
+        ('FATAL:  pg_hba.conf rejects connection for host "h", user "u", no encryption', "sslmode=require"),
+        ('FATAL:  no pg_hba.conf entry for host "h", user "u", database "d", no encryption', "sslmode=require"),
+        ('FATAL:  pg_hba.conf rejects connection for host "h", user "u", database "d", SSL encryption', "pg_hba.conf"),
+    ],
+)
+def test_server_that_lets_nobody_in_is_told_with_what_helps(reason: str, hint: str) -> None:
+    from tdv.targets.postgresql.session import failures
+
+    with pytest.raises(TargetError, match="cannot be reached") as caught, failures("postgresql://h/app"):
+        raise psycopg.OperationalError(f"connection failed: {reason}")
+    assert hint in str(caught.value.hint)
+
+
 def test_read_only_user_is_told(place: Place) -> None:
     place.checkout()
     place.target = target(place.directory, f"{place.url}&options=-cdefault_transaction_read_only%3Don")
@@ -330,12 +380,19 @@ def test_server_without_an_encoding_keeps_every_character(
 
 
 def test_clients_time_zone_and_style_do_not_matter(place: Place) -> None:
-    schema = table("t", {"id": "int64", "at": "timestamptz", "on": "date", "b": "binary", "f": "float64"})
-    rows = pa.table({"id": [1], "at": [NOW], "on": [NOW.date()], "b": [b"\0\xff"], "f": [0.1]})
+    kinds = {"id": "int64", "at": "timestamptz", "on": "date", "b": "binary", "f": "float64", "l": "list<string>"}
+    schema = table("t", kinds)
+    row = {"id": [1], "at": [NOW], "on": [NOW.date()], "b": [b"\0\xff"], "f": [0.1], "l": [["a", None]]}
+    rows = pa.table(row)
     styles = "-cTimeZone%3DAsia/Tokyo%20-cDateStyle%3DGerman%20-cbytea_output%3Descape%20-cextra_float_digits%3D-5"
-    place.target = target(place.directory, f"{place.url}&options={styles}")
+    more = "-cquote_all_identifiers%3Don%20-carray_nulls%3Doff"
+    place.target = target(place.directory, f"{place.url}&options={styles}%20{more}")
     place.checkout_tables({schema: rows})
     digest = snapshot(place.directory, {schema: rows}).manifest
+    assert target_digest(place.target, digest.schema) == digest.content
+    assert place.target.inspect().table("t").columns == schema.columns
+    place.sql("ALTER TABLE t ADD more int")
+    place.checkout_tables({schema: rows})
     assert target_digest(place.target, digest.schema) == digest.content
 
 

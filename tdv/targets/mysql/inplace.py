@@ -24,7 +24,7 @@ from tdv.targets.mysql.rows import fill
 from tdv.targets.mysql.session import execute
 from tdv.targets.mysql.state import write_state
 from tdv.targets.mysql.swap import drop
-from tdv.targets.mysql.tables import as_held, fitting, refuse_dangling, types_of_parents
+from tdv.targets.mysql.tables import as_held, columns_to_fill, refuse_dangling, types_of_parents
 from tdv.targets.mysql.wire import Connection
 from tdv.targets.protocol import Held, Load, TableContent
 from tdv.targets.sql import quote
@@ -79,11 +79,7 @@ def replace_rows(connection: Connection, found: Found, staying: Staying) -> Sequ
     whose engine has no transactions."""
     names = {table.name: found.name_of(table.name) for table in staying.tables}
     missing = {table.name for table in staying.missing}
-    columns = {
-        table.name: fitting(connection, names[table.name], table.schema)
-        for table in staying.tables
-        if table.name not in missing
-    }
+    columns = columns_to_fill(connection, found, (table for table in staying.tables if table.name not in missing))
     cleared = _without_transactions(connection, found, staying.emptied)
     marks = staying.unmarked if cleared and found.survey.held else found.survey.held
     with _undone_on_error(connection, _Undoing([names[name] for name in missing], cleared, marks)):

@@ -25,7 +25,7 @@ from tdv.targets.mysql.inplace import Staying, replace_rows, unmarked
 from tdv.targets.mysql.rows import takes_files
 from tdv.targets.mysql.session import Given, execute
 from tdv.targets.mysql.swap import NEW, Swap, swap, sweep
-from tdv.targets.mysql.tables import fitting
+from tdv.targets.mysql.tables import columns_to_fill, fitting
 from tdv.targets.mysql.types import LOSSES
 from tdv.targets.mysql.wire import Connection
 from tdv.targets.protocol import Content, Held, Item, Load, TableContent
@@ -34,6 +34,7 @@ from tdv.targets.survey import (
     definition,
     foreign_references,
     is_whole,
+    kept_of,
     owners_of,
     refuse_foreign,
     refuse_missing,
@@ -56,11 +57,16 @@ def looked(connection: Connection, load: Load, also_empty: Iterable[str]) -> Fou
     return found
 
 
-def counts(connection: Connection, load: Load, also_empty: Iterable[str]) -> list[tuple[str, int]]:
-    """The tables of the load that are there, each with its rows; raises `Refused` as the load would."""
+def counts(
+    connection: Connection, load: Load, also_empty: Iterable[str], *, whole: bool = False
+) -> list[tuple[str, int]]:
+    """The tables of the load that are there, each with its rows; raises `Refused` as the load would, which replaces the
+    `whole` database or fills its tables."""
     found = looked(connection, load, also_empty)
     if _must_go(connection, found, load):
         _refuse_referenced(_referenced(found, load))
+    elif not (whole or load.replace):
+        columns_to_fill(connection, found, kept_of(found.survey, load))
     return [
         (name, execute(connection, f"SELECT COUNT(*) FROM {found.qualified(name)}")[0][0])
         for name in owners_of(load)

@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from tdv.content.arrow import one_chunk
 from tdv.errors import DataError
 from tdv.model.schema import Column, TableSchema
-from tdv.targets.fitting import Theirs, fitted, is_as_wide
+from tdv.targets.fitting import Theirs, all_fitting, fitted, is_as_wide
+from tdv.targets.mysql.catalogue import Found
 from tdv.targets.mysql.codec import UUID_TYPES, UuidForm, uuids_as
 from tdv.targets.mysql.session import execute
 from tdv.targets.mysql.types import length_of, logical
@@ -62,6 +64,15 @@ def fitting(connection: Connection, name: str, table: TableSchema) -> tuple[Colu
     """The columns to fill in the table that the server calls `name`, generated ones left out; raises `Refused` with
     all differences."""
     return fitted(table, columns_of(connection, name), _holds)
+
+
+def columns_to_fill(
+    connection: Connection, found: Found, tables: Iterable[TableContent]
+) -> dict[str, tuple[Column, ...]]:
+    """`fitting` of tables that are there; raises `Refused` with the differences of all that do not fit."""
+    return all_fitting(
+        {table.name: partial(fitting, connection, found.name_of(table.name), table.schema) for table in tables}
+    )
 
 
 def uuid_forms(connection: Connection) -> dict[tuple[str, str], UuidForm]:

@@ -67,7 +67,7 @@ class MysqlTarget(OnServer):
                     return Plan((f"create the database of {self.shown}", *migrates(load), *restores(load)))
             with self._connected() as connection:
                 way = self._whole(connection).plan(load) if self.settings.owns == "database" else None
-                deleted = counts(connection, load, self.settings.also_empty)
+                deleted = counts(connection, load, self.settings.also_empty, whole=way is not None)
                 made = migrates(load) if way is not None or is_empty(connection) else ()
             way = way or f"replace the rows of the datasets' tables: {self.shown}"
             return Plan((way, *deletions(deleted), *made, *restores(load)))

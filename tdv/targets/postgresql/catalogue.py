@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from tdv.errors import TargetError
-from tdv.targets.postgresql.ddl import STATE, STATE_DDL, STATE_SCHEMA
+from tdv.targets.postgresql.ddl import STATE, STATE_DDL, STATE_SCHEMA, STATE_SCHEMA_DDL
 from tdv.targets.postgresql.statements import NOT_ALLOWED, Speaking, execute, tolerating
 from tdv.targets.protocol import STATE_COLUMNS, Held
 from tdv.targets.sql import quote
@@ -161,8 +161,9 @@ def held_in(connection: Speaking) -> tuple[Held, ...]:
 def write_state(connection: Speaking, held: Iterable[Held], gone: Iterable[str] = ()) -> None:
     """Replaces the rows of these datasets, and removes those of `gone`."""
     items = list(held)
-    for statement in () if has_state(connection) else STATE_DDL:
-        execute(connection, statement)
+    if not has_state(connection):
+        _make_state_schema(connection)
+        execute(connection, STATE_DDL)
     datasets = [*(item.dataset for item in items), *gone]
     execute(connection, f"DELETE FROM {STATE} WHERE dataset = ANY(%s)", datasets)
     marks = ", ".join(["%s"] * len(STATE_COLUMNS))
@@ -170,6 +171,21 @@ def write_state(connection: Speaking, held: Iterable[Held], gone: Iterable[str] 
         plain = item.to_plain()
         values = [_stored(plain[name]) for name in STATE_COLUMNS]
         execute(connection, f"INSERT INTO {STATE} ({', '.join(STATE_COLUMNS)}) VALUES ({marks})", *values)
+
+
+def _make_state_schema(connection: Speaking) -> None:
+    """Where it is there already, nobody needs the right to make it, which `IF NOT EXISTS` would ask for."""
+    if execute(connection, "SELECT 1 FROM pg_namespace WHERE nspname = %s", STATE_SCHEMA):
+        return
+    try:
+        execute(connection, STATE_SCHEMA_DDL)
+    except Exception as exc:
+        if getattr(exc, "sqlstate", None) != NOT_ALLOWED:
+            raise
+        raise TargetError(
+            f"permission denied for database: its schema {STATE_SCHEMA}, for what tdv says of it, cannot be made",
+            hint=f"Grant CREATE on the database, or have CREATE SCHEMA {STATE_SCHEMA} AUTHORIZATION … run.",
+        ) from exc
 
 
 @contextmanager

@@ -96,9 +96,10 @@ class Cloning:
             with self._connect(self._name) as old:
                 return databases.belongings(old, self._name, new) if may_go(old) else None
 
+        tablespace = databases.tablespace_of(self._admin, self._name)
         looking = Beside(looked)
         try:
-            self._templates.clone(template, new)
+            self._templates.clone(template, new, tablespace)
         finally:
             looking.wait()
         return looking.result()

@@ -2,7 +2,7 @@
 
 In: a connection to a database that is nobody's, and names. Out: databases. Always holds: the old database has the name
 until the new one has it, in one transaction; what belongs to a database beside its content (owner, rights, settings,
-locale) goes over to the new one.
+locale, tablespace) goes over to the new one.
 """
 
 from __future__ import annotations
@@ -91,9 +91,22 @@ def create(admin: Speaking, name: str, locale: Locale) -> None:
     execute(admin, f"CREATE DATABASE {quote(name)} TEMPLATE template0 {locale.options}")
 
 
-def clone(admin: Speaking, template: str, name: str) -> None:
+def tablespace_of(admin: Speaking, name: str) -> str | None:
+    """The tablespace of a database; None for the server's default, and where there is no such database."""
+    rows = execute(
+        admin,
+        "SELECT spcname FROM pg_tablespace t JOIN pg_database d ON d.dattablespace = t.oid "
+        "WHERE datname = %s AND spcname <> 'pg_default'",
+        name,
+    )
+    return str(rows[0][0]) if rows else None
+
+
+def clone(admin: Speaking, template: str, name: str, tablespace: str | None = None) -> None:
     """Makes a copy of a database that nobody is connected to, by the cheaper of the server's ways."""
     statement = f"CREATE DATABASE {quote(name)} TEMPLATE {quote(template)}"
+    if tablespace is not None:
+        statement += f" TABLESPACE {quote(tablespace)}"
     if admin.info.server_version >= _STRATEGIES_SINCE:
         ((size, fsync),) = execute(admin, "SELECT pg_database_size(%s), current_setting('fsync')", template)
         as_files = size > _SMALL or fsync == "off"

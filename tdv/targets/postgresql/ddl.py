@@ -17,12 +17,12 @@ from tdv.targets.sql import index_name, indexed, keys_of, listed, quote
 
 STATE_SCHEMA: Final = "_tdv"
 STATE: Final = f"{quote(STATE_SCHEMA)}.{quote(STATE_TABLE)}"
-_STATE_TABLE_DDL: Final = (
+STATE_SCHEMA_DDL: Final = f"CREATE SCHEMA {quote(STATE_SCHEMA)}"
+STATE_DDL: Final = (
     f"CREATE TABLE IF NOT EXISTS {STATE} (dataset text PRIMARY KEY, version text NOT NULL, digest text NOT NULL, "
     "loaded_at text NOT NULL, execution_id text NOT NULL, tables text NOT NULL, scenarios text NOT NULL, "
     "objects text NOT NULL, whole boolean NOT NULL)"
 )
-STATE_DDL: Final = (f"CREATE SCHEMA IF NOT EXISTS {quote(STATE_SCHEMA)}", _STATE_TABLE_DDL)
 _INTEGERS: Final = frozenset({"int16", "int32", "int64"})
 _LONGEST_NAME: Final = 63
 """Bytes of an identifier; PostgreSQL cuts longer ones without an error."""

@@ -17,7 +17,7 @@ from tdv.targets.postgresql.catalogue import schema_of
 from tdv.targets.postgresql.session import Connection
 from tdv.targets.postgresql.statements import execute
 from tdv.targets.postgresql.tables import columns_of
-from tdv.targets.postgresql.types import length_of, logical
+from tdv.targets.postgresql.types import is_of_one_length, length_of, logical
 from tdv.targets.sql import quote
 
 _TABLES: Final = """
@@ -152,7 +152,7 @@ def _column(connection: Connection, place: str, their: Theirs) -> Column | None:
         return Column(their.name, LogicalType("string"), not their.not_null, Rules(enum=labels))
     if their.type == "numeric":
         kind: LogicalType | None = _of_values(connection, place, their.name)
-    elif their.type.startswith("character("):
+    elif is_of_one_length(their.type):
         kind = LogicalType("string")
     else:
         kind = logical(their.type)

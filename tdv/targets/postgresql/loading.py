@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from psycopg import errors
 
 from tdv.errors import Refused
+from tdv.model.schema import Column
+from tdv.targets.fitting import all_fitting
 from tdv.targets.losses import accepted
 from tdv.targets.postgresql import catalogue
 from tdv.targets.postgresql.catalogue import Found
@@ -29,6 +32,7 @@ from tdv.targets.survey import (
     definition,
     foreign_references,
     is_whole,
+    kept_of,
     owners_of,
     refuse_foreign,
     refuse_missing,
@@ -51,15 +55,29 @@ def looked(connection: Connection, load: Load, also_empty: Iterable[str]) -> Fou
     return found
 
 
-def counts(connection: Connection, load: Load, also_empty: Iterable[str]) -> list[tuple[str, int]]:
-    """The tables of the load that are there, each with its rows; raises `Refused` as the load would."""
+def counts(
+    connection: Connection, load: Load, also_empty: Iterable[str], *, whole: bool = False
+) -> list[tuple[str, int]]:
+    """The tables of the load that are there, each with its rows; raises `Refused` as the load would, which replaces the
+    `whole` database or fills its tables."""
     found = looked(connection, load, also_empty)
+    if not (whole or load.replace):
+        columns_to_fill(connection, found, kept_of(found.survey, load))
     query = "SELECT count(*) FROM {}"
     return [
         (name, execute(connection, query.format(found.qualified(name)))[0][0])
         for name in owners_of(load)
         if found.survey.has_table(name)
     ]
+
+
+def columns_to_fill(
+    connection: Connection, found: Found, tables: Iterable[TableContent]
+) -> dict[str, tuple[Column, ...]]:
+    """The columns to fill in tables that are there; raises `Refused` with the differences of all that do not fit."""
+    return all_fitting(
+        {table.name: partial(fitting, connection, found.qualified(table.name), table.schema) for table in tables}
+    )
 
 
 @dataclass(slots=True)
@@ -166,9 +184,7 @@ class Loading:
 
     def _empty(self, steps: _Steps) -> None:
         """Deletes the rows of what stays; raises `Refused` for tables that the new rows do not fit into."""
-        self._columns = {
-            table.name: fitting(self._connection, self._place(table.name), table.schema) for table in steps.kept
-        }
+        self._columns = columns_to_fill(self._connection, self._found, steps.kept)
         if not steps.emptied:
             return
         places = [self._place(table) for table in steps.emptied]

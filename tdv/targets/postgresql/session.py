@@ -33,8 +33,11 @@ _IN_COPY: Final = re.compile(r"COPY (.+), line \d+(?:, column ([^:]+))?")
 _REFUSALS: Final = (
     (r"password authentication failed|no password supplied|authentication failed", "Check user and password."),
     (r"too many clients|too many connections|connection slots", "Close other connections, or raise max_connections."),
-    (r"does not exist", "Create it, or set `owns: database` for the target in tdv.yaml, so that tdv may."),
-    (r"no pg_hba.conf entry", "The server lets nobody in from here; look at its pg_hba.conf."),
+    (r'role ".*" does not exist', "Check user and password."),
+    (r'database ".*" does not', "Create it, or set `owns: database` for the target in tdv.yaml, so that tdv may."),
+    (r"root certificate file", "Name the file of the server's authority in the URL: ?sslrootcert=/path/root.crt."),
+    (r"pg_hba.conf.*no encryption", "Add ?sslmode=require to the URL, or look at the server's pg_hba.conf."),
+    (r"pg_hba.conf", "The server lets nobody in from here; look at its pg_hba.conf."),
     (r"the database system is", "The server starts or stops; try again in a moment."),
     (r"locale is incompatible", "The server's system no longer has the locale that the database was made with."),
     (r"", "Look whether the server runs, and at host and port of the URL; `tdv serve-db postgresql` starts one."),

@@ -21,6 +21,8 @@ _SETTINGS: Final = (
     ("statement_timeout", "0"),
     ("idle_in_transaction_session_timeout", "0"),
     ("synchronize_seqscans", "off"),
+    ("quote_all_identifiers", "off"),
+    ("array_nulls", "on"),
     ("jit", "off"),
     ("row_security", "off"),
     ("maintenance_work_mem", "256MB"),

@@ -14,13 +14,14 @@ from tdv.model.schema import Column, TableSchema
 from tdv.targets.fitting import Theirs, fitted, is_as_wide
 from tdv.targets.postgresql.session import Connection
 from tdv.targets.postgresql.statements import execute
-from tdv.targets.postgresql.types import logical
+from tdv.targets.postgresql.types import is_of_one_length, logical
 from tdv.targets.sql import quote
 
 _COLUMNS: Final = """
 SELECT a.attname, format_type(CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE a.atttypid END,
       CASE t.typtype WHEN 'd' THEN t.typtypmod ELSE a.atttypmod END),
-    t.typtype::text, a.attnotnull, a.attidentity <> '' OR e.adbin IS NOT NULL, a.attgenerated <> ''
+    t.typtype::text, a.attnotnull OR t.typnotnull, a.attidentity <> '' OR coalesce(e.adbin::text, t.typdefault) <> '',
+    a.attgenerated <> ''
   FROM pg_attribute a JOIN pg_type t ON t.oid = a.atttypid
   LEFT JOIN pg_attrdef e ON e.adrelid = a.attrelid AND e.adnum = a.attnum
   WHERE a.attrelid = %s::regclass AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
@@ -83,8 +84,10 @@ def set_sequences(connection: Connection, place: str) -> None:
 def _holds(their: Theirs, column: Column) -> bool:
     if their.kind in _AS_TEXT:
         return column.type.name == "string"
-    kind = logical(their.type)
     wanted = column.type
+    if is_of_one_length(their.type):
+        return wanted.name == "string"
+    kind = logical(their.type)
     if their.type in ("json", "jsonb"):
         return wanted.name in ("json", "struct", "list")
     if their.type == "numeric":

@@ -71,7 +71,7 @@ class PostgresqlTarget(OnServer):
                 if connection is None and way is not None:
                     return Plan((way, *migrates(load), *restores(load)))
             with self._connected() as connection:
-                deleted = counts(connection, load, self.settings.also_empty)
+                deleted = counts(connection, load, self.settings.also_empty, whole=way is not None)
                 made = migrates(load) if way is not None or is_empty(connection) else ()
             way = way or f"replace the rows of the datasets' tables in one transaction: {self.shown}"
             return Plan((way, *deletions(deleted), *made, *restores(load)))

@@ -76,9 +76,9 @@ class Templates:
         finally:
             unlock(self._admin, name)
 
-    def clone(self, template: Template, name: str) -> None:
+    def clone(self, template: Template, name: str, tablespace: str | None = None) -> None:
         """Makes the database `name`, and notes that the template is in use."""
-        databases.clone(self._admin, template.name, name)
+        databases.clone(self._admin, template.name, name, tablespace)
         now = int(time.time())
         if now - template.used_at > _USED_EVERY:
             # Only its owner may write on a template; that of somebody else is cloned all the same.

@@ -94,6 +94,11 @@ def logical(text: str) -> LogicalType | None:
     return LogicalType(name) if name else None
 
 
+def is_of_one_length(text: str) -> bool:
+    """True for ``character(n)``, which gives shorter texts back with spaces at the end."""
+    return text.startswith("character(")
+
+
 def length_of(text: str) -> int | None:
     """The n of ``character varying(n)``."""
     found = _LENGTH.fullmatch(text)
