@@ -181,6 +181,37 @@ def test_seed_in_yaml_merges_by_key() -> None:
     assert "<<<<<<< ours: users id=2.name\n- {id: 2, name: rob}\n=======\n- {id: 2, name: Bob}\n" in found.data.decode()
 
 
+@pytest.mark.parametrize("head", ["---\n", "# Users\n\n---\n", "--- # Users\n", "---\r\n"])
+def test_what_begins_a_document_stays(head: str) -> None:
+    path = SEED.replace(".csv", ".yaml")
+    base = head + "- {id: 1, name: ada, age: 1}\n"
+    ours, theirs = base.replace("ada", "Ada"), base.replace("age: 1", "age: 2")
+    assert text(merged(path, base, ours, theirs)) == head + "- {id: 1, name: Ada, age: 2}\n"
+    assert merged(path, base, ours, base.replace("ada", "bob")).data.decode().startswith(f"{head}<<<<<<< ours: ")
+    bare = base.removeprefix(head)
+    assert text(merged(path, bare, ours.removeprefix(head), theirs)) == head + "- {id: 1, name: Ada, age: 2}\n"
+    scenario = head + "scenario: retry\nrows:\n  users:\n    ada: {id: 1, age: 1}\n"
+    both = merged(SCENARIO, scenario, scenario.replace("retry", "again"), scenario.replace("age: 1", "age: 2"))
+    assert text(both) == scenario.replace("retry", "again").replace("age: 1", "age: 2")
+
+
+@pytest.mark.parametrize(
+    ("head", "tail"), [("%YAML 1.1\n---\n", ""), ("# Old\n%TAG ! tag:x,2026:\n---\n", ""), ("", "...\n"), ("", "---\n")]
+)
+def test_file_of_more_than_a_document_is_left_to_the_merge_of_lines(head: str, tail: str) -> None:
+    base, ours, theirs = (f"{head}- {{id: 1, name: {name}, age: {age}}}\n{tail}" for name, age in ("a1", "b1", "a2"))
+    versions = Versions(base.encode(), ours.encode(), theirs.encode())
+    options = MergeOptions(SEED.replace(".csv", ".yaml"), lambda dataset, table: ("id",), lambda versions: None)
+    assert merge(versions, options) is None
+
+
+def test_heads_of_documents_that_both_sides_changed_are_left_to_the_merge_of_lines() -> None:
+    base, ours, theirs = (f"{head}- {{id: 1}}\n" for head in ("", "# A\n---\n", "# B\n---\n"))
+    versions = Versions(base.encode(), ours.encode(), theirs.encode())
+    options = MergeOptions(SEED.replace(".csv", ".yaml"), lambda dataset, table: ("id",), lambda versions: None)
+    assert merge(versions, options) is None
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [('"x"', "null"), ('"7"', "7"), ("7", '"7"'), ("null", "text"), ("true", '"true"'), ("|\n    x", "~")],

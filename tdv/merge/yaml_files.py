@@ -24,6 +24,10 @@ from tdv.merge.tree import ABSENT, Path, TreeMerge, signature
 _PLAIN: Final = ("bool", "int", "float", "null", "timestamp")
 _MARK: Final = "TDV-CLASH-{}-HERE"
 _LONG: Final = 1 << 16
+_HEAD: Final = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*---[ \t]*(?:#[^\n]*)?\r?\n")
+"""What stands before a document, and the line that begins it, which ruamel.yaml drops."""
+_OF_FILES: Final = re.compile(r"^(?:---|\.\.\.)(?:\s|$)|\A(?:[ \t]*(?:#[^\n]*)?\r?\n)*%", re.MULTILINE)
+"""Ends of documents, others after the first, and directives."""
 _INDENTED: Final = re.compile(r"^[^\s#-][^\n]*:[ ]*\n[ ]+- ", re.MULTILINE)
 
 
@@ -74,7 +78,9 @@ def merge_yaml(versions: Versions, options: MergeOptions, name: str, key: tuple[
     Raises `Unmergeable` for text that is no such YAML.
     """
     yaml = _yaml(versions.ours)
-    base, ours, theirs = (_load(yaml, data) for data in (versions.base, versions.ours, versions.theirs))
+    parts = [_parts(data) for data in (versions.base, versions.ours, versions.theirs)]
+    head = _head_of(*(head for head, _ in parts))
+    base, ours, theirs = (_load(yaml, document) for _, document in parts)
 
     def identify(path: Path, item: Any) -> Hashable:
         if path == () and key and isinstance(item, Mapping):
@@ -88,14 +94,36 @@ def merge_yaml(versions: Versions, options: MergeOptions, name: str, key: tuple[
     result = mine.merged((base, ours, theirs))
     if not mine.clashes:
         lines = options.texts(versions)
-        if lines is not None and signature(_load(yaml, lines)) == signature(result):
+        if lines is not None and signature(_load(yaml, _parts(lines)[1])) == signature(result):
             return Merged(lines)
-        written = _dump(yaml, result).encode("utf-8")
+        written = _dump(yaml, result)
         if signature(_load(yaml, written)) != signature(result):
             raise Unmergeable("values that cannot be written beside each other")
-        return Merged(written)
+        return Merged(f"{head}{written}".encode())
     other = TreeMerge("theirs", identify, is_value).merged((base, ours, theirs))
-    return _with_markers(yaml, (result, other), _Clashes(mine.clashes, identify, name, key), options.size)
+    found = _with_markers(yaml, (result, other), _Clashes(mine.clashes, identify, name, key), options.size)
+    return Merged(head.encode("utf-8") + found.data, found.conflicts)
+
+
+def _parts(data: bytes) -> tuple[str, str]:
+    """A file as what stands up to its document, and the document; raises `Unmergeable` for a file of more than that."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise Unmergeable("no YAML") from exc
+    found = _HEAD.match(text)
+    head = found[0] if found else ""
+    if _OF_FILES.search(text, len(head)):
+        raise Unmergeable("directives or several documents")
+    return head, text[len(head) :]
+
+
+def _head_of(base: str, ours: str, theirs: str) -> str:
+    if theirs in (base, ours):
+        return ours
+    if ours == base:
+        return theirs
+    raise Unmergeable("what stands before the document")
 
 
 class _Clashes:
@@ -221,10 +249,10 @@ def _yaml(sample: bytes) -> YAML:
     return yaml
 
 
-def _load(yaml: YAML, data: bytes) -> Any:
+def _load(yaml: YAML, document: str) -> Any:
     try:
-        loaded = yaml.load(data.decode("utf-8"))
-    except (YAMLError, UnicodeDecodeError) as exc:
+        loaded = yaml.load(document)
+    except YAMLError as exc:
         raise Unmergeable("no YAML") from exc
     return ABSENT if loaded is None else loaded
 
