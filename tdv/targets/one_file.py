@@ -182,7 +182,7 @@ class OneFile(ABC):
 
     @abstractmethod
     def quiet(self) -> None:
-        """Proves exclusive access and leaves no log; raises `TargetBusy`."""
+        """Proves exclusive access and empties the logs; raises `TargetBusy`."""
 
     @abstractmethod
     def merge(self, image: Image, load: Load) -> None:
@@ -273,6 +273,9 @@ class OneFile(ABC):
         self.quiet()
         with disk.alone(self.path) as alone:
             if alone:
+                # Of a file that is no database any more, they stay, and would be taken for those of the new one.
+                for suffix in (*self.logs, "-shm"):
+                    self.beside(suffix).unlink(missing_ok=True)
                 self._rename(image, load)
             return alone
 

@@ -119,7 +119,6 @@ class DuckdbTarget(OneFile):
         except duckdb.Error as exc:
             if not self.is_none(exc):
                 raise
-        self.beside(".wal").unlink(missing_ok=True)
 
     def merge(self, image: Image, load: Load) -> None:
         from tdv.targets.duckdb.loading import merge, opened

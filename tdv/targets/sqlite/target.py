@@ -150,8 +150,6 @@ class SqliteTarget(OneFile):
             except sqlite3.DatabaseError as exc:
                 if not self.is_none(exc):
                     raise
-        for suffix in (*self.logs, "-shm"):
-            self.beside(suffix).unlink(missing_ok=True)
 
     def merge(self, image: Image, load: Load) -> None:
         from tdv.targets.sqlite.merge import Merge
