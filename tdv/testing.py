@@ -143,7 +143,7 @@ class TargetContract:
 
     def test_what_a_checkout_declares_takes_all_that_the_release_allows(self, tmp_path: Path, place: Target) -> None:
         if isinstance(place, Schemaless):
-            return
+            pytest.skip("tables of this target declare nothing")
         schema, rows = edges(place)
         coded = table("codes", {"code": "string"}, key=("code",))
         checkout(tmp_path, place, snapshot(tmp_path, {schema: rows, coded: pa.table({"code": ["g"]})}))
@@ -214,7 +214,7 @@ class TargetContract:
 
     def test_table_is_looked_up_as_it_is(self, tmp_path: Path, place: Target) -> None:
         if not isinstance(place, Queryable):
-            return  # files tell no rows of anybody else's table
+            pytest.skip("this target looks into no table but those of a release")
         assert place.look_up("users") is None
         checkout(tmp_path, place, snapshot(tmp_path, {USERS: users(2)}))
         assert place.look_up("flyway_schema_history") is None
@@ -223,7 +223,7 @@ class TargetContract:
 
     def test_reference_has_an_index(self, tmp_path: Path, place: Target) -> None:
         if not isinstance(place, Indexed):
-            return
+            pytest.skip("this target gives references no index, or does not tell which")
         reference = Reference(("user_id",), "users", ("id",))
         orders = table("orders", {"id": "int64", "user_id": "int64"}, references=(reference,))
         rows = pa.table({"id": [1], "user_id": [1]})
@@ -233,7 +233,7 @@ class TargetContract:
 
     def test_query_is_answered_and_changes_nothing(self, tmp_path: Path, place: Target) -> None:
         if not isinstance(place, Answering):
-            return
+            pytest.skip("this target has no SQL")
         found = snapshot(tmp_path, {USERS: users(5)})
         checkout(tmp_path, place, found)
         assert [len(place.answer(f"SELECT id FROM users WHERE id <= {count}")) for count in (0, 1, 2, 5)] == [
