@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Thread
@@ -14,13 +15,14 @@ from threading import Thread
 import pytest
 
 import tdv
+from tdv.checkout import CheckoutOptions, load_of
 from tdv.cleanup import CleanupOptions, cleanup
-from tdv.project import Project
+from tdv.project import Project, restores
 from tdv.project.databases import DatabaseWish
 from tdv.servers.server import Server
 from tdv.targets.postgresql.session import connect, parameters
 from tdv.targets.postgresql.statements import lock
-from tdv.targets.throwaway import throwaways_of
+from tdv.targets.throwaway import Name, throwaways_of
 from tdv.testing import NOW
 from tests.repository import Repository
 from tests.shop import released_shop
@@ -156,6 +158,25 @@ def test_template_of_a_killed_build_goes_with_the_next_one(project: Project, url
         throwaways.drop(name)
     assert run_sql(url, query) == [("tdv_building_mine",)]
     run_sql(url, "DROP DATABASE tdv_building_mine")
+
+
+def test_template_that_another_run_removes_meanwhile_is_made_anew(project: Project, url: str) -> None:
+    name = Name(NOW, "late", "a")
+    throwaways = throwaways_of(target(project.ports.root, url))
+    load = load_of(
+        restores.choose(project.ports, restores.CheckoutWish(target=url)).wanted,
+        CheckoutOptions(project.ports.state, NOW, "late"),
+    )
+    with ThreadPoolExecutor(1) as pool:
+        with closing(connect(parameters(url), "postgres")) as other:
+            lock(other, str(name), "it")
+            made = pool.submit(throwaways.create, name, load)
+            until(lambda: run_sql(url, "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"))
+            for leaving in throwaways.found():
+                if leaving.kind == "image":
+                    throwaways.drop(leaving.name)
+        assert run_sql(made.result().url, "SELECT count(*) > 0 FROM users") == [(True,)]
+    throwaways.drop(str(name))
 
 
 def test_database_that_the_server_makes_for_a_killed_process_goes_with_the_next_run(

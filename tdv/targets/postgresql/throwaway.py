@@ -25,8 +25,8 @@ from tdv.targets.postgresql.catalogue import write_state
 from tdv.targets.postgresql.proof import SINCE
 from tdv.targets.postgresql.resets import Resetting, resetting
 from tdv.targets.postgresql.session import Connection, connect, database_of, maintenance, named, parameters
-from tdv.targets.postgresql.statements import execute, lock
-from tdv.targets.postgresql.templates import Templates, key_of
+from tdv.targets.postgresql.statements import NO_SUCH_DATABASE, execute, lock, tolerating
+from tdv.targets.postgresql.templates import Template, Templates, key_of
 from tdv.targets.postgresql.whole import made, schema_options
 from tdv.targets.protocol import Load
 from tdv.targets.sql import quote
@@ -63,13 +63,7 @@ class PostgresqlThrowaways:
     def create(self, name: Name, load: Load) -> Throwaway:
         throwaway = Throwaway(str(name), named(self._settings, str(name)))
         with self._failures(), self._server() as (admin, given):
-            templates = Templates(admin)
-            locale = databases.locale_of(admin, database_of(given))
-            key = key_of(load.image_key, locale, schema_options(given))
-            template = templates.find(key) or made(templates, Filling(self._settings, load, self._scratch), key, locale)
-            # Whoever drops it waits for the end of this session: the server goes on when this process is killed.
-            lock(admin, throwaway.name, f"the database {throwaway.name}")
-            templates.clone(template, throwaway.name)
+            template = self._cloned(admin, given, throwaway.name, load)
             try:
                 with closing(connect(given, throwaway.name)) as connection:
                     write_state(connection, load.stamped(template.held))
@@ -128,6 +122,24 @@ class PostgresqlThrowaways:
             connection.close()
             return False
         return found.undo(*_renewed(connection))
+
+    def _cloned(self, admin: Connection, given: dict[str, Any], name: str, load: Load) -> Template:
+        """Makes the database `name` a clone of the template of a load, which is made where it is not there."""
+        templates, filling = Templates(admin), Filling(self._settings, load, self._scratch)
+        locale = databases.locale_of(admin, database_of(given))
+        key = key_of(load.image_key, locale, schema_options(given))
+        template = templates.find(key) or made(templates, filling, key, locale)
+        # Whoever drops it waits for the end of this session: the server goes on when this process is killed.
+        lock(admin, name, f"the database {name}")
+        is_cloned = False
+        with tolerating(NO_SUCH_DATABASE):
+            templates.clone(template, name)
+            is_cloned = True
+        if not is_cloned:
+            # Another run has just removed the template, as one that was not used for longest.
+            template = made(templates, filling, key, locale)
+            templates.clone(template, name)
+        return template
 
     def _resetting(self, name: str) -> Resetting | None:
         connection = connect(parameters(self._settings.url), name)
