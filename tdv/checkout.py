@@ -18,7 +18,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Final
 
-from tdv.durable import LOCK_WAIT, locked
+from tdv.durable import LOCK_WAIT, locked, refusal
 from tdv.errors import IntegrityError, NotFound, TargetError
 from tdv.frozen import dataclass
 from tdv.model.receipt import Action, Receipt, ReceiptRelease
@@ -40,7 +40,7 @@ class Wanted:
     """One dataset to restore; `version` is without ``v``, "workspace" or a Git revision.
 
     `open` finds the snapshot, fetching or rebuilding it when it must; its manifest is already verified. `tables` are
-    the rows of each table as the record promises them, for a plan that opens nothing.
+    the rows of each table as the record promises them, for a plan.
     """
 
     dataset: str
@@ -104,16 +104,28 @@ def _restored(wanted: Sequence[Wanted], target: Target, options: CheckoutOptions
 @contextmanager
 def _alone(target: Target, options: CheckoutOptions) -> Iterator[None]:
     """Holds the lock of the target."""
+    _refuse_unlockable(target, options)
     path = state.lock_file(options.work, target)
     with ExitStack() as stack:
         try:
             stack.enter_context(locked(path, f"the target {target.shown}", wait=options.wait))
         except OSError as exc:
-            raise TargetError(
-                f"cannot write {exc.filename or path}: {exc.strerror or exc}",
-                hint="Look at the rights and the free space of .tdv in the repository.",
-            ) from exc
+            raise _unlockable(exc, path) from exc
         yield
+
+
+def _refuse_unlockable(target: Target, options: CheckoutOptions) -> None:
+    """Raises `TargetError` where this user may not write the lock of the target."""
+    path = state.lock_file(options.work, target)
+    if (refused := refusal(path)) is not None:
+        raise _unlockable(refused, path)
+
+
+def _unlockable(exc: OSError, path: Path) -> TargetError:
+    return TargetError(
+        f"cannot write {exc.filename or path}: {exc.strerror or exc}",
+        hint="Look at the rights and the free space of .tdv in the repository.",
+    )
 
 
 def _unchanged(wanted: Sequence[Wanted], target: Target, options: CheckoutOptions) -> Receipt | None:
@@ -240,6 +252,7 @@ def _sha256(path: Path) -> str | None:
 
 
 def _planned(load: Load, wanted: Sequence[Wanted], target: Target, options: CheckoutOptions) -> Receipt:
+    _refuse_unlockable(target, options)
     plan = target.plan(load)
     tables = {item.dataset: item.tables for item in wanted}
     if options.scenarios:

@@ -6,6 +6,7 @@ holds: a file is written beside its place, flushed to the disk and renamed; a lo
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import glob
 import os
@@ -62,8 +63,18 @@ def write_text(path: Path, text: str) -> None:
 
 def is_writable(path: Path) -> bool:
     """Whether something can be written at `path`, or made there where it does not exist yet."""
-    existing = next(place for place in (path, *path.parents) if place.exists())
-    return os.access(existing, os.W_OK)
+    return refusal(path) is None
+
+
+def refusal(path: Path) -> OSError | None:
+    """What keeps something from being written at `path`, or made there where it does not exist yet; it names the file
+    or directory that is in the way. None where it is allowed, whatever else may then fail."""
+    existing = next(place for place in (path, *path.parents) if os.path.lexists(place))
+    reason = errno.ENOTDIR if existing != path and not existing.is_dir() else 0
+    if not reason and not os.access(existing, os.W_OK):
+        is_read_only = bool(os.statvfs(existing).f_flag & os.ST_RDONLY)
+        reason = errno.EROFS if is_read_only else errno.EACCES
+    return OSError(reason, os.strerror(reason), str(existing)) if reason else None
 
 
 def sync_file(path: Path) -> None:

@@ -26,7 +26,7 @@ import pytest
 from tdv.checkout import CheckoutOptions, Wanted, restore
 from tdv.content.arrow import arrow_schema
 from tdv.content.snapshot import Snapshot
-from tdv.errors import DataError, Refused, TargetError
+from tdv.errors import DataError, IntegrityError, NotFound, Refused, RemoteError, TargetError, TdvError
 from tdv.model.receipt import Receipt
 from tdv.model.schema import Column, Reference, TableSchema
 from tdv.model.types import LogicalType
@@ -34,7 +34,7 @@ from tdv.project.narrower import Narrower
 from tdv.snapshot import SnapshotOptions, TableRows, write
 from tdv.targets.dialect import dialect_of
 from tdv.targets.losses import loss_of
-from tdv.targets.protocol import Answering, Indexed, Queryable, Schemaless, Target
+from tdv.targets.protocol import STATE_TABLE, Answering, Findable, Indexed, Queryable, Schemaless, Target
 from tdv.targets.verification import target_digest
 
 FIRST: Final = datetime.min.replace(tzinfo=UTC)
@@ -70,6 +70,18 @@ def checkout(directory: Path, place: Target, *found: Snapshot | Wanted, **option
     """Restores snapshots, as version 1.0.0, into a target; `directory`/.tdv keeps what tdv remembers."""
     items = [item if isinstance(item, Wanted) else wanted(item) for item in found]
     return restore(items, place, CheckoutOptions(directory / ".tdv", NOW, "execution-1", **options))
+
+
+def foreseen(directory: Path, place: Target, *found: Snapshot | Wanted, **options: Any) -> TdvError:
+    """The error that a checkout ends in, which its dry run has to end in, too: the same in every word."""
+    errors = []
+    for dry_run in (True, False):
+        with pytest.raises(TdvError) as caught:
+            checkout(directory, place, *found, dry_run=dry_run, **options)
+        errors.append(caught.value)
+    planned, real = ((type(error), error.message, error.hint, error.facts) for error in errors)
+    assert planned == real
+    return errors[0]
 
 
 USERS: Final = table(
@@ -191,16 +203,74 @@ class TargetContract:
         for found in (first, second):
             assert target_digest(place, found.manifest.schema) == found.manifest.content
 
-    def test_table_of_two_datasets_is_refused(self, tmp_path: Path, place: Target) -> None:
-        checkout(tmp_path, place, snapshot(tmp_path, {USERS: users(7)}))
-        with pytest.raises(Refused, match="belongs to shop"):
-            checkout(tmp_path, place, snapshot(tmp_path, {USERS: users(2)}, "film"), replace=True)
+    def test_table_of_two_datasets_is_refused_and_foreseen(self, tmp_path: Path, place: Target) -> None:
+        first, second = snapshot(tmp_path, {USERS: users(7)}), snapshot(tmp_path, {USERS: users(2)}, "film")
+        problem = foreseen(tmp_path, place, first, second)
+        assert isinstance(problem, Refused)
+        assert "'users' is in two datasets, film and shop" in problem.message
+        checkout(tmp_path, place, first)
+        problem = foreseen(tmp_path, place, second, replace=True)
+        assert isinstance(problem, Refused)
+        assert "belongs to shop" in problem.message
+
+    def test_release_that_cannot_be_had_is_foreseen(self, tmp_path: Path, place: Target) -> None:
+        def gone() -> Snapshot:
+            raise RemoteError("it is not in the cache", hint="Pull it.")
+
+        found, other = (snapshot(tmp_path, {USERS: users(count)}) for count in (11, 2))
+        absent = Wanted("shop", "1.0.0", found.manifest.digest, gone, {"users": 11})
+        assert isinstance(foreseen(tmp_path, place, absent), RemoteError)
+        unknown = foreseen(tmp_path, place, found, scenarios=("nowhere",))
+        assert isinstance(unknown, NotFound)
+        part = found.locate(found.manifest.tables[0].parts[0].file)
+        part.chmod(0o644)
+        part.write_bytes(b"others")
+        assert isinstance(foreseen(tmp_path, place, found), IntegrityError)
+        assert not place.held()
+        checkout(tmp_path, place, other)
+        assert isinstance(foreseen(tmp_path, place, absent), RemoteError)
+
+    def test_dry_run_needs_no_more_data_than_the_checkout(self, tmp_path: Path, place: Target) -> None:
+        def gone() -> Snapshot:
+            raise RemoteError("it is not in the cache", hint="Pull it.")
+
+        found, other = (snapshot(tmp_path, {USERS: users(count)}) for count in (7, 3))
+        checkout(tmp_path, place, found)
+        checkout(tmp_path, place, wanted(other, "2.0.0"))
+        absent = Wanted("shop", "1.0.0", found.manifest.digest, gone, {"users": 7})
+        try:
+            checkout(tmp_path, place, absent, dry_run=True)
+        except RemoteError:
+            foreseen(tmp_path, place, absent)
+        else:
+            assert checkout(tmp_path, place, absent).action == "cloned"
+
+    @pytest.mark.parametrize("name", [f"{STATE_TABLE}", "a" * 70])
+    def test_name_that_is_not_taken_is_foreseen(self, tmp_path: Path, place: Target, name: str) -> None:
+        other, odd = table("movies", {"id": "int64"}), table(name, {"id": "int64"})
+        found = snapshot(tmp_path, {odd: pa.table({"id": [1]})})
+        for _ in range(2):
+            try:
+                checkout(tmp_path, place, found, dry_run=True)
+            except DataError:
+                foreseen(tmp_path, place, found)
+                checkout(tmp_path, place, snapshot(tmp_path, {other: pa.table({"id": [1]})}, "film"))
+            else:
+                checkout(tmp_path, place, found)
 
     def test_dry_run_changes_nothing(self, tmp_path: Path, place: Target) -> None:
-        receipt = checkout(tmp_path, place, snapshot(tmp_path, {USERS: users(7)}), dry_run=True)
-        assert receipt.action == "planned"
-        assert receipt.plan
-        assert not place.held()
+        first, second = (snapshot(tmp_path, {USERS: users(count)}) for count in (7, 3))
+        for _ in range(2):
+            receipt = checkout(tmp_path, place, first, dry_run=True)
+            assert receipt.action == "planned"
+            assert receipt.plan
+            assert not place.held()
+            assert not isinstance(place, Findable) or not isinstance(place, Schemaless) or not place.exists()
+        checkout(tmp_path, place, first)
+        held = place.held()
+        assert checkout(tmp_path, place, wanted(second, "2.0.0"), dry_run=True).action == "planned"
+        assert place.held() == held
+        assert target_digest(place, first.manifest.schema) == first.manifest.content
 
     def test_names_that_break_out_are_only_names(self, tmp_path: Path, place: Target) -> None:
         found = snapshot(tmp_path, {USERS: users(2), HOSTILE: HOSTILE_ROWS})

@@ -51,6 +51,15 @@ def test_what_only_looks_works_in_a_read_only_repository(locked: Locked) -> None
     assert locked("verify", "--rebuild").exit_code == 0
 
 
+def test_checkout_that_cannot_write_is_foreseen(locked: Locked, shop: Repository, tmp_path: Path) -> None:
+    for target in (f"sqlite:///{tmp_path}/app.db", "sqlite:///app.db", "out/"):
+        for more in ((), ("--dry-run",)):
+            outcome = locked("checkout", "shop@v1.0.0", "--target", target, *more)
+            assert (outcome.exit_code, outcome.stdout) == (15, ""), outcome
+            assert f"cannot write {shop.root}" in outcome.stderr
+            assert "Read-only file system" in outcome.stderr
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -17,6 +17,7 @@ from urllib.parse import unquote, urlsplit
 
 from tdv.config import TargetSettings
 from tdv.config.address import file_url
+from tdv.durable import refusal
 from tdv.errors import DataError, IntegrityError, Refused, TargetError, UsageError
 from tdv.model.schema import TableSchema
 from tdv.targets import disk
@@ -86,26 +87,37 @@ class OneFile(ABC):
             return self.survey().held
 
     def require_writable(self) -> None:
-        """Raises `TargetError` where the engine cannot write for a character of the path, whoever may."""
+        """Raises `TargetError` where the engine cannot write for a character of the path, whoever may, and for a file
+        or a directory that this user cannot write to."""
         for path in (str(self.path), os.path.realpath(self.work)):
             if self.unwritable and self.unwritable in path:
                 raise TargetError(
                     f"the library of {self.engine} cannot write to {path}: a name has {self.unwritable} in it",
                     hint="Rename that directory or file, or use SQLite.",
                 )
+        with self.failures():
+            for place in (self.path, self.path.parent):
+                if (refused := refusal(place)) is not None:
+                    raise refused
 
     def plan(self, load: Load) -> Plan:
         self.require_writable()
-        if not self.exists():
-            return Plan((f"create {self.path}", *migrates(load), *restores(load)))
         with self.failures():
             tables = self._tables(load)
-            found = self.survey()
-            whole = self._may_replace(found, load, tables)
-            way = "replace the whole file" if whole else "replace the rows of the datasets' tables in one transaction"
-            present = [table for table in tables if found.has_table(table)]
-            deleted = deletions(self.counts(present))
-            return Plan((f"{way}: {self.path}", *deleted, *(migrates(load) if whole else ()), *restores(load)))
+            steps: tuple[str, ...] = (f"create {self.path}",)
+            whole = True
+            if self.exists():
+                found = self._surveyed(load)
+                whole = self._may_replace(found, load, tables)
+                rows = "replace the rows of the datasets' tables in one transaction"
+                way = "replace the whole file" if whole else rows
+                present = [table for table in tables if found.has_table(table)]
+                steps = (f"{way}: {self.path}", *deletions(self.counts(present)))
+            if not whole or self.images.find(load.image_key) is None:
+                self.accept([table.schema for item in load.items for table in item.content().tables])
+            if not whole:
+                self.decide(load)
+            return Plan((*steps, *(migrates(load) if whole else ()), *restores(load)))
 
     def load(self, load: Load) -> Outcome:
         self.require_writable()
@@ -167,6 +179,14 @@ class OneFile(ABC):
     @abstractmethod
     def counts(self, tables: Iterable[str]) -> list[tuple[str, int]]:
         """Each table with its number of rows."""
+
+    @abstractmethod
+    def accept(self, tables: Sequence[TableSchema]) -> None:
+        """Raises `DataError` for tables that the engine cannot hold, as `build` does."""
+
+    @abstractmethod
+    def decide(self, load: Load) -> None:
+        """Raises what `merge` would refuse with before it writes."""
 
     @abstractmethod
     def build(self, path: Path, load: Load) -> tuple[Held, ...]:

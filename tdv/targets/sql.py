@@ -36,6 +36,15 @@ def text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def too_wide(table: TableSchema, engine: str, most: int) -> DataError:
+    """The error for a table of more than the `most` columns that an engine takes."""
+    return DataError(
+        f"{table.name!r} has {len(table.columns):,} columns, and {engine} takes {most:,}",
+        hint="Name another engine with --target or --dialect, or split the table.",
+        table=table.name,
+    )
+
+
 def keys_of(table: TableSchema) -> list[tuple[str, ...]]:
     """The unique column sets besides the primary key, each once."""
     return [unique for unique in dict.fromkeys(table.uniques) if unique != table.key]

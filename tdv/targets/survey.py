@@ -14,7 +14,7 @@ from typing import Final
 from tdv.errors import Refused, TdvError, Unfit
 from tdv.frozen import dataclass
 from tdv.targets.fitting import MISFITS
-from tdv.targets.protocol import MIGRATED, AppSchema, Held, Item, Load, TableContent
+from tdv.targets.protocol import MIGRATED, AppSchema, Held, Item, Load
 
 _DIGITS: Final = 32
 REFERENCES: Final = "references"
@@ -36,6 +36,11 @@ class Survey:
     def has_table(self, name: str) -> bool:
         """True if there is such a table."""
         return f"table {name}" in self.objects
+
+    def here(self, tables: Iterable[str]) -> list[str]:
+        """`tables`, or those that tdv loaded where there are none of them, as far as they are there."""
+        names = list(tables) or [table for held in self.held for table in held.tables]
+        return [name for name in names if self.has_table(name)]
 
     def of_load(self, load: Load) -> list[Held]:
         """What is held of the datasets that `load` restores."""
@@ -79,13 +84,6 @@ def in_app_schema(held: Iterable[Held], schema: AppSchema, found: Survey) -> tup
 def all_objects(found: Survey) -> str:
     """One digest of all objects: those of the application's schema are nobody's to drop one by one."""
     return definition("\n".join(f"{name} {sql}" for name, sql in sorted(found.objects.items())))
-
-
-def kept_of(found: Survey, load: Load) -> list[TableContent]:
-    """The tables of the load that are there and that are not as tdv made them; opens the releases."""
-    recorded = found.recorded(load)
-    there = (table for item in load.items for table in item.content().tables if found.has_table(table.name))
-    return [table for table in there if not found.is_own(f"table {table.name}", recorded)]
 
 
 def migrates(load: Load) -> tuple[str, ...]:
@@ -142,6 +140,44 @@ def _written(version: str) -> str:
     return f"v{version}" if version[:1].isdigit() else version
 
 
+def refuse_taken(
+    found: Survey, tables: Iterable[str], kinds: Iterable[str] = ("view",), *, folded: bool = False
+) -> None:
+    """Raises `Refused` for tables to make whose names others gave to something else.
+
+    `kinds` are the kinds of objects that share their names with tables; where names are `folded`, a table in another
+    spelling is something else, too.
+    """
+    fold = str.lower if folded else str
+    there = {fold(f"{kind} {name}"): (kind, name) for kind, name in _named(found, ("table", *kinds))}
+    for table in tables:
+        for kind in kinds:
+            if fold(f"{kind} {table}") in there:
+                raise taken(table, kind)
+        _, spelled = there.get(fold(f"table {table}"), ("table", table))
+        if spelled != table and not found.has_table(table):
+            raise Refused(
+                f"table {table!r} is called {spelled!r} in the target, which does not tell the two apart",
+                hint="Rename one of them, or name another --target.",
+                table=table,
+            )
+
+
+def _named(found: Survey, kinds: Iterable[str]) -> list[tuple[str, str]]:
+    """The objects of these kinds, each with its name."""
+    return [
+        (kind, name.removeprefix(f"{kind} ")) for name in found.objects for kind in kinds if name.startswith(f"{kind} ")
+    ]
+
+
+def taken(name: str, kind: str) -> Refused:
+    """The error for a name of a table that is that of another kind of object."""
+    return Refused(
+        f"{name!r} of the target is a {kind}, which cannot hold the rows of a table",
+        hint="Rename it or the table, or name another --target.",
+    )
+
+
 def is_whole(found: Survey, load: Load) -> bool:
     """True if the database, once `load` replaced its rows, still holds nothing but what tdv made the whole of."""
     return bool(found.held) and all(held.whole and held.dataset in load.datasets for held in found.held)
@@ -193,6 +229,22 @@ def refuse_references(references: Mapping[str, str], also_empty: Iterable[str]) 
                 table=table,
                 **{REFERENCES: referenced},
             )
+
+
+def referenced(found: Survey, load: Load, tables: Iterable[str]) -> dict[str, str]:
+    """Which of the datasets' tables others reference: its name to one of the others; `tables` are those to load."""
+    ours = {*tables, *(table for held in found.of_load(load) for table in held.tables)}
+    return {to: table for table, to in found.references if to in ours and table not in ours}
+
+
+def refuse_referenced(others: Mapping[str, str]) -> None:
+    """Raises `Refused` for tables that have to be made anew while others reference them, as `referenced` has them."""
+    for table, other in sorted(others.items()):
+        raise Refused(
+            f"table {table!r} cannot be made anew: table {other!r} references it",
+            hint="Migrate the target to the schema of this version, or drop that reference.",
+            table=table,
+        )
 
 
 def refuse_foreign(found: Survey, load: Load, also_empty: Iterable[str]) -> None:

@@ -17,7 +17,7 @@ from tdv.model.schema import Column, Reference, Rules, TableSchema
 from tdv.model.types import LogicalType
 from tdv.targets.protocol import Queryable
 from tdv.targets.verification import target_digest
-from tdv.testing import USERS, checkout, snapshot, table, users
+from tdv.testing import USERS, checkout, foreseen, snapshot, table, users
 from tests.targets.builders import target
 
 
@@ -198,8 +198,8 @@ def test_file_that_is_no_database_is_kept_unless_replaced(tmp_path: Path, path: 
     path.write_text("these are somebody's notes, not a database" * 100)
     place = target(tmp_path, f"sqlite:///{path}", owns="database")
     found = snapshot(tmp_path, {USERS: users(5)})
-    with pytest.raises(TargetError, match="not a database"):
-        checkout(tmp_path, place, found)
+    assert "not a database" in foreseen(tmp_path, place, found).message
+    assert checkout(tmp_path, place, found, replace=True, dry_run=True).action == "planned"
     assert path.read_text().startswith("these are")
     assert checkout(tmp_path, place, found, replace=True).action == "loaded"
 
@@ -209,20 +209,22 @@ def test_database_in_another_encoding_is_told_and_stays(tmp_path: Path, path: Pa
     with closing(sqlite3.connect(path)) as connection:
         connection.execute(f"PRAGMA encoding = '{encoding}'")
         connection.execute("CREATE TABLE mine AS SELECT 'é€😀' AS x")
-    with pytest.raises(TargetError, match="keeps its text in UTF-16") as caught:
-        checkout(tmp_path, target(tmp_path, f"sqlite:///{path}"), snapshot(tmp_path, {USERS: users(3)}))
-    assert "sqlite3 old.db .dump" in str(caught.value.hint)
+    place = target(tmp_path, f"sqlite:///{path}")
+    problem = foreseen(tmp_path, place, snapshot(tmp_path, {USERS: users(3)}))
+    assert isinstance(problem, TargetError)
+    assert "keeps its text in UTF-16" in problem.message
+    assert "sqlite3 old.db .dump" in str(problem.hint)
     with closing(sqlite3.connect(path)) as connection:
         assert connection.execute("SELECT name FROM sqlite_master").fetchall() == [("mine",)]
         assert connection.execute("SELECT x FROM mine").fetchall() == [("é€😀",)]
 
 
-def test_table_that_is_too_wide_is_told_as_such(tmp_path: Path, path: Path) -> None:
+def test_table_that_is_too_wide_is_foreseen(tmp_path: Path, path: Path) -> None:
     wide = table("wide", {"id": "int64"} | {f"c{number}": "int64" for number in range(2000)})
     found = snapshot(tmp_path, {wide: pa.table([[1]] * 2001, arrow_schema(wide))})
-    with pytest.raises(TargetError, match="cannot hold so wide a table: too many columns on wide") as caught:
-        checkout(tmp_path, target(tmp_path, f"sqlite:///{path}"), found)
-    assert "2,000 columns" in str(caught.value.hint)
+    problem = foreseen(tmp_path, target(tmp_path, f"sqlite:///{path}"), found)
+    assert isinstance(problem, DataError)
+    assert problem.message == "'wide' has 2,001 columns, and SQLite takes 2,000"
 
 
 def test_directory_and_memory_are_no_databases(tmp_path: Path) -> None:

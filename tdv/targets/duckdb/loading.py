@@ -6,9 +6,9 @@ are read back and right before a file is finished or a transaction ends.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -31,7 +31,16 @@ from tdv.targets.fitting import other_schema
 from tdv.targets.images import Image
 from tdv.targets.protocol import STATE_TABLE, Content, Held, Item, Load, TableContent
 from tdv.targets.sql import listed, quote, text
-from tdv.targets.survey import Survey, definition, foreign_references, is_whole, refuse_missing
+from tdv.targets.survey import (
+    Survey,
+    definition,
+    foreign_references,
+    is_whole,
+    referenced,
+    refuse_missing,
+    refuse_referenced,
+    refuse_taken,
+)
 from tdv.targets.verification import check
 
 _BATCH: Final = 65_536
@@ -95,8 +104,7 @@ def merge(connection: duckdb.DuckDBPyConnection, image: Image, load: Load, scrat
     connection.sql(f"ATTACH {text(str(image.path))} AS {_IMAGE} (READ_ONLY)")
     connection.begin()
     try:
-        found = survey(connection)
-        _replace_rows(connection, image, load, found)
+        found = _replace_rows(connection, load)
         _mark(connection, image, load, found)
         tables = [table for item in load.items for table in item.content().tables]
         check(lambda schema: ordered_stream(rows(connection, schema), schema, scratch), tables, "DuckDB")
@@ -143,29 +151,54 @@ def _held(item: Item, content: Content, load: Load, made: Mapping[str, str]) -> 
     return replace(load.mark(item, content.tables), objects=objects, whole=True)
 
 
-def _replace_rows(connection: duckdb.DuckDBPyConnection, image: Image, load: Load, found: Survey) -> None:
-    recorded = found.recorded(load)
-    tables = [table for held in image.held for table in held.tables]
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What becomes of the tables that are there: those of `columns`, which others made, altered or reference, are
+    filled in these columns; all others may be dropped, but for those that are `referenced`."""
+
+    found: Survey
+    columns: Mapping[str, Sequence[str]]
+    referenced: Mapping[str, str]
+
+
+def decided(connection: duckdb.DuckDBPyConnection, load: Load) -> Steps:
+    """What the load would do, which changes nothing; raises `Refused` as it does."""
+    tables = {table.name: table.schema for item in load.items for table in item.content().tables}
+    found = survey(connection)
     refuse_missing(found, load, tables)
+    refuse_taken(found, tables, folded=True)
+    recorded = found.recorded(load)
+    others = referenced(found, load, tables)
+    columns = {}
+    for name in filter(found.has_table, tables):
+        if name in others or not found.is_own(f"table {name}", recorded):
+            columns[name] = _shared(connection, tables[name], may_drop=load.replace)
+    refuse_referenced({name: others[name] for name, fitting in columns.items() if fitting is None and name in others})
+    return Steps(found, {name: fitting for name, fitting in columns.items() if fitting is not None}, others)
+
+
+def _replace_rows(connection: duckdb.DuckDBPyConnection, load: Load) -> Survey:
+    steps = decided(connection, load)
+    found, recorded = steps.found, steps.found.recorded(load)
+    tables = {table.name: table.schema for item in load.items for table in item.content().tables}
     for table in foreign_references(found, load, tables):
         connection.sql(f"DELETE FROM main.{quote(table)}")
     for table in (table for held in found.of_load(load) for table in held.tables):
         if table not in tables and found.has_table(table):
-            gone = "DROP TABLE" if found.is_own(f"table {table}", recorded) else "DELETE FROM"
-            connection.sql(f"{gone} main.{quote(table)}")
+            is_free = found.is_own(f"table {table}", recorded) and table not in steps.referenced
+            connection.sql(f"{'DROP TABLE' if is_free else 'DELETE FROM'} main.{quote(table)}")
     query = f"SELECT table_name, sql FROM duckdb_tables() WHERE database_name = {text(_IMAGE)}"
     wanted = dict(rows_of(connection, query))
-    for table in tables:
+    for table, schema in tables.items():
         present = found.objects.get(f"table {table}")
-        own = present is not None and present != wanted[table] and found.is_own(f"table {table}", recorded)
-        columns = None if present is None or own else _shared(connection, table, may_drop=load.replace)
-        if columns is not None:
-            _refill(connection, table, listed(columns))
+        if table in steps.columns or present == wanted[table]:
+            _refill(connection, table, listed(steps.columns.get(table, schema.column_names)))
             continue
         if present is not None:
             connection.sql(f"DROP TABLE main.{quote(table)}")
         connection.sql(wanted[table])
         connection.sql(f"INSERT INTO main.{quote(table)} SELECT * FROM {_IMAGE}.main.{quote(table)}")
+    return found
 
 
 def _refill(connection: duckdb.DuckDBPyConnection, table: str, columns: str) -> None:
@@ -175,17 +208,17 @@ def _refill(connection: duckdb.DuckDBPyConnection, table: str, columns: str) -> 
     connection.sql(f"INSERT INTO main.{name} ({columns}) SELECT {columns} FROM {_IMAGE}.main.{name}")
 
 
-def _shared(connection: duckdb.DuckDBPyConnection, table: str, *, may_drop: bool) -> list[str] | None:
+def _shared(connection: duckdb.DuckDBPyConnection, table: TableSchema, *, may_drop: bool) -> Sequence[str] | None:
     """The columns to fill in a table that stays, which may be somebody else's.
 
     Where these rows do not fit into it: None if it may be made anew, else raises `Refused`.
     """
     query = (
         "SELECT column_name, is_nullable, column_default FROM duckdb_columns() "
-        "WHERE database_name = {} AND schema_name = 'main' AND table_name = {}"
+        f"WHERE database_name = current_database() AND schema_name = 'main' AND table_name = {text(table.name)}"
     )
-    theirs = {row[0].lower(): row for row in rows_of(connection, query.format("current_database()", text(table)))}
-    ours = [row[0] for row in rows_of(connection, query.format(text(_IMAGE), text(table)))]
+    theirs = {row[0].lower(): row for row in rows_of(connection, query)}
+    ours = table.column_names
     lowered = {name.lower() for name in ours}
     missing = [name for name in ours if name.lower() not in theirs]
     needed = [row[0] for name, row in theirs.items() if name not in lowered and not row[1] and row[2] is None]
@@ -193,7 +226,7 @@ def _shared(connection: duckdb.DuckDBPyConnection, table: str, *, may_drop: bool
         return None
     if missing or needed:
         lacks = f"it lacks {', '.join(missing)}" if missing else f"it needs values for {', '.join(needed)}"
-        raise other_schema(table, [lacks], [*missing, *needed])
+        raise other_schema(table.name, [lacks], [*missing, *needed])
     return ours
 
 

@@ -91,6 +91,17 @@ class DuckdbTarget(OneFile):
             query = "SELECT count(*) FROM main.{}"
             return [(table, connection.sql(query.format(quote(table))).fetchall()[0][0]) for table in tables]
 
+    def accept(self, tables: Sequence[TableSchema]) -> None:
+        from tdv.targets.duckdb.catalogue import refuse_names
+
+        refuse_names(tables)
+
+    def decide(self, load: Load) -> None:
+        from tdv.targets.duckdb.loading import decided
+
+        with closing(self._read()) as connection:
+            decided(connection, load)
+
     def build(self, path: Path, load: Load) -> tuple[Held, ...]:
         from tdv.targets.duckdb.loading import build
 

@@ -15,6 +15,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
+from tdv.errors import Refused
+
 _EXCHANGE: Final = 2  # RENAME_EXCHANGE of linux/fs.h
 _HERE: Final = -100  # AT_FDCWD
 _NOT_POSSIBLE: Final = frozenset({errno.ENOSYS, errno.EINVAL, errno.EBUSY, errno.EXDEV})
@@ -48,6 +50,29 @@ def foreign(directory: Path, own: Iterable[str]) -> list[str]:
             if is_foreign and (base / inner).as_posix() not in parents:
                 found.append((base / inner).as_posix())
     return sorted(found)
+
+
+def refuse_blocked(directory: Path, own: Iterable[str], files: Iterable[str]) -> None:
+    """Raises `Refused` where files of others, which are not among `own`, keep `files` from being put into `directory`:
+    they are in a directory that has the name of one, or have the name of a directory of one."""
+    known = set(own)
+    for name in sorted(files):
+        above = [parent.as_posix() for parent in Path(name).parents if parent.name]
+        as_file = [place for place in above if _is_file(directory / place) and place not in known]
+        place = directory / name
+        inside = {other.removeprefix(f"{name}/") for other in known}
+        within = foreign(place, inside) if place.is_dir() and not place.is_symlink() else []
+        blocking = as_file or [f"{name}/{file}" for file in within]
+        if blocking:
+            raise Refused(
+                f"files that tdv did not write are where {name} belongs: {', '.join(blocking)}",
+                hint="Move them away, or name another --target.",
+                files=blocking,
+            )
+
+
+def _is_file(path: Path) -> bool:
+    return os.path.lexists(path) and not path.is_dir()
 
 
 def move_into(new: Path, directory: Path, files: Iterable[str], last: str) -> None:

@@ -21,8 +21,9 @@ from urllib.parse import unquote, urlsplit
 
 from tdv.config import TargetSettings
 from tdv.content.names import directory_of
-from tdv.durable import write_bytes
+from tdv.durable import refusal, write_bytes
 from tdv.errors import Refused, TargetError, UsageError
+from tdv.frozen import dataclass
 from tdv.model.release import MANIFEST
 from tdv.model.schema import DatasetSchema, TableSchema
 from tdv.targets import disk
@@ -38,6 +39,18 @@ if TYPE_CHECKING:
 FORMATS: Final = ("parquet", "csv", "jsonl", "sql")
 _OF_OTHERS: Final = FORMATS[:-1]
 """The formats in which files of others are looked for: to read SQL is to run it, and has to be asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """The rows by dataset; what the directory says `before` and `after`; whether files of others are there, among which
+    files are replaced `one_by_one`; the directory `beside` in which they are built."""
+
+    contents: Mapping[str, Content]
+    before: Mark
+    after: Mark
+    one_by_one: bool
+    beside: Path
 
 
 class FilesTarget:
@@ -91,23 +104,20 @@ class FilesTarget:
         return mark.read(self.path).held
 
     def plan(self, load: Load) -> Plan:
-        contents = _contents(load)
-        self._admit(load, mark.read(self.path), self._names(contents))
-        count = sum(len(names) for names in self._names(contents).values())
-        action = "replace the files of the dataset in" if self.path.exists() else "create"
-        return Plan((f"{action} {self.path}: {count} {self._format} files", *_restores(load)))
+        with self._failures():
+            steps = self._decided(load)
+            count = sum(len(names) for names in self._names(steps.contents).values())
+            action = "replace the files of the dataset in" if self.path.exists() else "create"
+            return Plan((f"{action} {self.path}: {count} {self._format} files", *_restores(load)))
 
     def load(self, load: Load) -> Outcome:
-        contents = _contents(load)
         with self._failures():
             self._sweep()
-            before = mark.read(self.path)
-            names = self._names(contents)
-            self._admit(load, before, names)
-            after = self._marked(load, contents, before, names)
-            self._replace(contents, before, after)
-        copied = self._format == "parquet" and all(t.files for c in contents.values() for t in c.tables)
-        return Outcome("cloned" if copied else "loaded", after.held)
+            steps = self._decided(load)
+            self._replace(steps)
+        tables = [table for content in steps.contents.values() for table in content.tables]
+        copied = self._format == "parquet" and all(table.files for table in tables)
+        return Outcome("cloned" if copied else "loaded", steps.after.held)
 
     def read(self, table: TableSchema) -> Iterator[pa.Table]:
         with self._failures():
@@ -131,16 +141,30 @@ class FilesTarget:
             hint="Use `tdv new --from` with the URL of a database.",
         )
 
-    def _replace(self, contents: Mapping[str, Content], before: Mark, after: Mark) -> None:
-        """Builds the new files in a directory of their own and puts them in place."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+    def _decided(self, load: Load) -> _Steps:
+        """What a load would do; raises what it refuses with before it writes."""
+        contents = _contents(load)
+        before = mark.read(self.path)
+        names = self._names(contents)
+        self._admit(load, before, names)
+        after = self._marked(load, contents, before, names)
         strangers = swap.foreign(self.path, before.names | after.names) if self.path.is_dir() else []
+        if strangers:
+            swap.refuse_blocked(self.path, before.names, after.names)
         beside = self._build_place(within=bool(strangers))
+        if (refused := refusal(beside)) is not None:
+            raise refused
+        return _Steps(contents, before, after, bool(strangers), beside)
+
+    def _replace(self, steps: _Steps) -> None:
+        """Builds the new files in a directory of their own and puts them in place."""
+        contents, before, after, beside = steps.contents, steps.before, steps.after, steps.beside
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         beside.mkdir()
         try:
             self._build(beside, contents)
             kept = after.names - {name for c in contents for name in after.files[c]} - {mark.NAME}
-            if strangers:
+            if steps.one_by_one:
                 self._put_one_by_one(beside, before, after, kept)
                 return
             for name in sorted(kept):

@@ -13,11 +13,11 @@ from typing import Any, Final
 
 from pymongo.database import Database
 
-from tdv.errors import Refused, TargetError, UsageError
+from tdv.errors import TargetError, UsageError
 from tdv.model.schema import DatasetSchema, TableSchema
 from tdv.targets.mongodb.names import STATE, collection_of, is_own
 from tdv.targets.protocol import Content, Held
-from tdv.targets.survey import Survey
+from tdv.targets.survey import Survey, taken
 
 _AS_TEXT: Final = ("tables", "objects")
 """Their keys are names of tables, which fields cannot always have."""
@@ -58,10 +58,7 @@ def refuse_views(found: Mapping[str, Found], collections: Iterable[str]) -> None
     for name in collections:
         kind = found[name].options.get("type") if name in found else None
         if kind is not None:
-            raise Refused(
-                f"{name!r} of the target is a {kind}, which cannot hold the rows of a table",
-                hint="Rename it or the table, or name another --target.",
-            )
+            raise taken(name, kind)
 
 
 def held_in(database: Database[dict[str, Any]], *, complete: bool = True) -> tuple[Held, ...]:

@@ -67,8 +67,11 @@ class Images:
             for table, rows in held.tables.items()
         ):
             return None
-        self._database[_LABELS].update_one({"_id": image.name}, {"$set": {"used_at": int(time.time())}})
         return image
+
+    def use(self, image: Image) -> None:
+        """Notes that an image is in use."""
+        self._database[_LABELS].update_one({"_id": image.name}, {"$set": {"used_at": int(time.time())}})
 
     def make(self, load: Load, work: Work) -> Image:
         """The image of a load; `work` is that of the target. Raises what `Target.load` raises for its rows."""

@@ -42,14 +42,17 @@ class MongodbTarget(OnServer):
         with self.failures():
             from tdv.targets.mongodb.loading import looked, wanted_of
             from tdv.targets.mongodb.names import collection_of
-            from tdv.targets.mongodb.whole import may_go
+            from tdv.targets.mongodb.whole import may_go, ready
 
-            wanted = wanted_of(load)
             with self._connected() as session:
+                kept = ready(session, load) if self._owned else None
+                wanted = kept or wanted_of(load)
                 there = looked(session.database, load, wanted)
+                whole = self._owned and may_go(there.survey, load)
+                if kept and not whole:
+                    wanted_of(load)
                 names = [name for item in wanted for name in item.schemas if collection_of(name) in there.found]
                 counts = [(name, session.database[collection_of(name)].count_documents({})) for name in names]
-            whole = self._owned and may_go(there.survey, load)
             way = "replace everything by copies of an image" if whole else "replace the datasets' collections"
             return Plan((f"{way}, each in one step: {self.shown}", *deletions(counts), *restores(load)))
 

@@ -13,7 +13,7 @@ from pymongo.database import Database
 
 from tdv.targets.mongodb import catalogue
 from tdv.targets.mongodb.images import Images
-from tdv.targets.mongodb.loading import Replacing, Work, looked, wanted_of
+from tdv.targets.mongodb.loading import Replacing, Wanted, Work, looked, wanted_of
 from tdv.targets.mongodb.names import collection_of
 from tdv.targets.mongodb.session import UNAUTHORIZED, Session
 from tdv.targets.protocol import Held, Load
@@ -27,6 +27,17 @@ def may_go(found: Survey, load: Load) -> bool:
     return is_all_ours(found, load, owned=True)
 
 
+def ready(session: Session, load: Load) -> list[Wanted] | None:
+    """The datasets of the load as an image on the server has them; None where there is none, or none may be read."""
+    try:
+        image = Images(session).find(load)
+    except errors.OperationFailure as exc:
+        if exc.code != UNAUTHORIZED:
+            raise
+        return None
+    return image.wanted(load) if image is not None else None
+
+
 def replace_whole(session: Session, load: Load, work: Work) -> Done | None:
     """Puts copies in place; None where others have collections of their own, or the user may not keep images."""
     images = Images(session)
@@ -37,6 +48,7 @@ def replace_whole(session: Session, load: Load, work: Work) -> Done | None:
         if not may_go(there.survey, load):
             return None
         image = image or images.make(load, work)
+        images.use(image)
     except errors.OperationFailure as exc:
         if exc.code != UNAUTHORIZED:
             raise

@@ -15,7 +15,7 @@ from typing import Final
 from tdv.errors import DataError
 from tdv.model.schema import TableSchema
 from tdv.targets.mysql.types import MOST_SCALE, declared
-from tdv.targets.sql import indexed, keys_of, listed, quote
+from tdv.targets.sql import indexed, keys_of, listed, quote, too_wide
 
 STATE_PREFIX: Final = "_tdv_"
 """What tdv keeps beside the dataset's tables begins like this."""
@@ -28,6 +28,7 @@ _INTEGERS: Final = frozenset({"int16", "int32", "int64"})
 _LONGEST_NAME: Final = 64
 _LONGEST_NUMBERED: Final = _LONGEST_NAME - len("_ibfk_99")
 """The longest name of a table after which the server itself can call its references."""
+_MOST_COLUMNS: Final = 1_017
 _KEY_BYTES: Final = 3072
 _BYTES: Final = {"string": 4, "binary": 1}
 """Bytes of a character of the types whose room in a key has to be shared out."""
@@ -91,7 +92,7 @@ def counts_on(table: TableSchema, name: str) -> bool:
 
 
 def refuse_columns(tables: Iterable[TableSchema]) -> None:
-    """Raises `DataError` for names and decimals that MySQL has no room for, all at once."""
+    """Raises `DataError` for names, decimals and tables that MySQL has no room for."""
     tables = list(tables)
     long = [
         repr(name)
@@ -106,10 +107,20 @@ def refuse_columns(tables: Iterable[TableSchema]) -> None:
         if column.type.name == "decimal" and column.type.scale > MOST_SCALE
     ]
     taken = [repr(table.name) for table in tables if table.name.lower().startswith(STATE_PREFIX)]
+    alike = [
+        f"{table.name}.{name}"
+        for table in tables
+        for name in table.column_names
+        if sum(other.lower() == name.lower() for other in table.column_names) > 1
+    ]
+    for table in tables:
+        if len(table.columns) > _MOST_COLUMNS:
+            raise too_wide(table, "MySQL", _MOST_COLUMNS)
     for what, found in (
         ("names of more than 64 characters, with spaces at the end or beyond the basic plane:", long),
         ("more than 30 digits after the point:", wide),
         ("tables whose name begins as those of tdv:", taken),
+        ("names of columns that differ in case alone:", alike),
     ):
         if found:
             raise DataError(f"MySQL cannot hold {what} {', '.join(found)}", hint="Change them in the spec.")

@@ -8,7 +8,7 @@ the old rows or the new ones, which the next one replaces.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import Final
 
 from pymysql import err
 
+from tdv.model.schema import Column
 from tdv.targets.mysql import sequences
 from tdv.targets.mysql.catalogue import Found
 from tdv.targets.mysql.checking import check_rows
@@ -24,7 +25,7 @@ from tdv.targets.mysql.rows import fill
 from tdv.targets.mysql.session import execute
 from tdv.targets.mysql.state import write_state
 from tdv.targets.mysql.swap import drop
-from tdv.targets.mysql.tables import as_held, columns_to_fill, refuse_dangling, types_of_parents
+from tdv.targets.mysql.tables import as_held, refuse_dangling, types_of_parents
 from tdv.targets.mysql.wire import Connection
 from tdv.targets.protocol import Held, Load, TableContent
 from tdv.targets.sql import quote
@@ -42,12 +43,13 @@ _WITHOUT_TRANSACTIONS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Staying:
-    """`tables` are to be filled, `emptied` lose their rows; those that are `missing` are made. `unmarked` is what the
-    state says meanwhile, `marks` makes what it says at last; `as_file` and `scratch` are for the rows."""
+    """`tables` are to be filled, those that are there in the `columns` of each, the others are made; `emptied` lose
+    their rows. `unmarked` is what the state says meanwhile, `marks` makes what it says at last; `as_file` and `scratch`
+    are for the rows."""
 
     tables: Sequence[TableContent]
+    columns: Mapping[str, tuple[Column, ...]]
     emptied: Sequence[str]
-    missing: Sequence[TableContent]
     unmarked: Sequence[Held]
     marks: Callable[[], Sequence[Held]]
     collation: str
@@ -78,14 +80,14 @@ def replace_rows(connection: Connection, found: Found, staying: Staying) -> Sequ
     """Does all of it and returns what was marked; after an error the database is as it was, without the rows of tables
     whose engine has no transactions."""
     names = {table.name: found.name_of(table.name) for table in staying.tables}
-    missing = {table.name for table in staying.missing}
-    columns = columns_to_fill(connection, found, (table for table in staying.tables if table.name not in missing))
+    columns = staying.columns
+    missing = [table for table in staying.tables if table.name not in columns]
     cleared = _without_transactions(connection, found, staying.emptied)
     marks = staying.unmarked if cleared and found.survey.held else found.survey.held
-    with _undone_on_error(connection, _Undoing([names[name] for name in missing], cleared, marks)):
-        types = types_of_parents(connection, names, [table.schema for table in staying.missing])
+    with _undone_on_error(connection, _Undoing([names[table.name] for table in missing], cleared, marks)):
+        types = types_of_parents(connection, names, [table.schema for table in missing])
         making = Making(names, staying.collation, types=types)
-        for table in staying.missing:
+        for table in missing:
             execute(connection, create_table(table.schema, making))
         write_state(connection, staying.unmarked)
         execute(connection, "START TRANSACTION")

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from pymysql import err
 
-from tdv.errors import Refused
+from tdv.model.schema import Column
+from tdv.targets.fitting import fits
 from tdv.targets.losses import accepted
 from tdv.targets.mysql import catalogue
 from tdv.targets.mysql.building import Beside, build, large
@@ -25,22 +26,25 @@ from tdv.targets.mysql.inplace import Staying, replace_rows, unmarked
 from tdv.targets.mysql.rows import takes_files
 from tdv.targets.mysql.session import Given, execute
 from tdv.targets.mysql.swap import NEW, Swap, swap, sweep
-from tdv.targets.mysql.tables import columns_to_fill, fitting
+from tdv.targets.mysql.tables import columns_to_fill
 from tdv.targets.mysql.types import LOSSES
 from tdv.targets.mysql.wire import Connection
-from tdv.targets.protocol import Content, Held, Item, Load, TableContent
+from tdv.targets.protocol import Content, Held, Item, Load
 from tdv.targets.sql import quote
 from tdv.targets.survey import (
     definition,
     foreign_references,
     is_whole,
-    kept_of,
     owners_of,
+    referenced,
     refuse_foreign,
     refuse_missing,
+    refuse_referenced,
+    refuse_taken,
 )
 
 _ENGINE: Final = "MySQL"
+_SAME_NAMES: Final = ("view", "sequence")
 
 
 def contents_of(load: Load) -> list[tuple[Item, Content]]:
@@ -57,52 +61,42 @@ def looked(connection: Connection, load: Load, also_empty: Iterable[str]) -> Fou
     return found
 
 
-def counts(
-    connection: Connection, load: Load, also_empty: Iterable[str], *, whole: bool = False
-) -> list[tuple[str, int]]:
-    """The tables of the load that are there, each with its rows; raises `Refused` as the load would, which replaces the
-    `whole` database or fills its tables."""
-    found = looked(connection, load, also_empty)
-    if _must_go(connection, found, load):
-        _refuse_referenced(_referenced(found, load))
-    elif not (whole or load.replace):
-        columns_to_fill(connection, found, kept_of(found.survey, load))
+def counts(connection: Connection, found: Found, tables: Iterable[str] = ()) -> list[tuple[str, int]]:
+    """The tables of the load that are there, or else those of tdv, each with its rows."""
     return [
         (name, execute(connection, f"SELECT COUNT(*) FROM {found.qualified(name)}")[0][0])
-        for name in owners_of(load)
-        if found.survey.has_table(name)
+        for name in found.survey.here(tables)
     ]
 
 
-def _referenced(found: Found, load: Load) -> dict[str, str]:
-    """Which tables of the load others reference: its name to one of the others."""
-    ours = {*owners_of(load), *(table for held in found.survey.of_load(load) for table in held.tables)}
-    return {to: table for table, to in found.survey.references if to in ours and table not in ours}
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What becomes of the tables that are `present`: new ones take their place, or they are `kept` and filled, in the
+    `columns` of each."""
+
+    found: Found
+    present: Sequence[str]
+    kept: bool
+    columns: Mapping[str, tuple[Column, ...]]
 
 
-def _must_go(connection: Connection, found: Found, load: Load) -> bool:
-    """True under ``--replace`` where rows do not fit into somebody else's table."""
-    if not load.replace:
-        return False
-    tables = (table for item in load.items for table in item.content().tables)
-    return any(_is_unfit(connection, found, table) for table in tables if found.survey.has_table(table.name))
-
-
-def _is_unfit(connection: Connection, found: Found, table: TableContent) -> bool:
-    try:
-        fitting(connection, found.name_of(table.name), table.schema)
-    except Refused:
-        return True
-    return False
-
-
-def _refuse_referenced(others: Mapping[str, str]) -> None:
-    for table, other in sorted(others.items()):
-        raise Refused(
-            f"table {table!r} cannot be made anew: table {other!r} references it",
-            hint="Migrate the target to the schema of this version, or drop that reference.",
-            table=table,
-        )
+def decided(connection: Connection, load: Load, also_empty: Iterable[str]) -> Steps:
+    """What a load would do, which changes nothing; raises `Refused` as the load does."""
+    tables = {table.name: table for item in load.items for table in item.content().tables}
+    found = looked(connection, load, also_empty)
+    survey = found.survey
+    refuse_missing(survey, load, tables)
+    refuse_taken(survey, map(found.name_of, tables), _SAME_NAMES)
+    old = [table for held in survey.of_load(load) for table in held.tables]
+    present = [name for name in dict.fromkeys((*tables, *old)) if survey.has_table(name)]
+    others = referenced(survey, load, tables)
+    there = [tables[name] for name in present if name in tables]
+    if load.replace and not fits(lambda: columns_to_fill(connection, found, there)):
+        refuse_referenced(others)
+        return Steps(found, present, kept=False, columns={})
+    recorded = survey.recorded(load)
+    kept = bool(others) or not all(survey.is_own(TABLE + name, recorded) for name in present)
+    return Steps(found, present, kept, columns_to_fill(connection, found, there) if kept else {})
 
 
 class Loading:
@@ -124,20 +118,9 @@ class Loading:
     def run(self) -> tuple[Held, ...]:
         """Does all of it; after an error the database is as it was."""
         sweep(self._connection)
-        self._found = looked(self._connection, self._load, self._also_empty)
-        survey = self._found.survey
-        old = [table for held in survey.of_load(self._load) for table in held.tables]
-        names = [table.name for table in self._tables]
-        refuse_missing(survey, self._load, names)
-        present = [name for name in dict.fromkeys((*names, *old)) if survey.has_table(name)]
-        others = _referenced(self._found, self._load)
-        if _must_go(self._connection, self._found, self._load):
-            _refuse_referenced(others)
-            marked = self._swapped(present)
-        elif others or not all(survey.is_own(TABLE + name, survey.recorded(self._load)) for name in present):
-            marked = self._stayed(present)
-        else:
-            marked = self._swapped(present)
+        steps = decided(self._connection, self._load, self._also_empty)
+        self._found = steps.found
+        marked = self._stayed(steps) if steps.kept else self._swapped(steps.present)
         return tuple(held for held in marked if held.dataset in self._load.datasets)
 
     def _swapped(self, present: Sequence[str]) -> Sequence[Held]:
@@ -157,15 +140,15 @@ class Loading:
             raise
         return held
 
-    def _stayed(self, present: Sequence[str]) -> Sequence[Held]:
+    def _stayed(self, steps: Steps) -> Sequence[Held]:
         """Replaces the rows of tables that stay, in one transaction."""
-        survey = self._found.survey
+        survey, present = self._found.survey, steps.present
         emptied = [*foreign_references(survey, self._load, [table.name for table in self._tables]), *present]
         tables = {item.dataset: [table.name for table in content.tables] for item, content in self._contents}
         staying = Staying(
             tables=self._tables,
+            columns=steps.columns,
             emptied=emptied,
-            missing=[table for table in self._tables if table.name not in present],
             unmarked=unmarked(survey.held, self._load, tables),
             marks=lambda: self._marks(self._made(present)),
             collation=self._collation,

@@ -18,7 +18,7 @@ from tdv.targets.driver import Driver
 from tdv.targets.mysql.types import LOSSES
 from tdv.targets.on_server import OnServer
 from tdv.targets.protocol import Capabilities, Held, Load, Loss, Outcome, Plan
-from tdv.targets.survey import deletions, migrates, restores
+from tdv.targets.survey import deletions, migrates, owners_of, restores
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,18 +59,31 @@ class MysqlTarget(OnServer):
 
     def plan(self, load: Load) -> Plan:
         with self.failures():
-            from tdv.targets.mysql.catalogue import is_empty
-            from tdv.targets.mysql.loading import counts
-
             with self._connected_if_there() as connection:
-                if connection is None and self.settings.owns == "database":
-                    return Plan((f"create the database of {self.shown}", *migrates(load), *restores(load)))
-            with self._connected() as connection:
-                way = self._whole(connection).plan(load) if self.settings.owns == "database" else None
-                deleted = counts(connection, load, self.settings.also_empty, whole=way is not None)
-                made = migrates(load) if way is not None or is_empty(connection) else ()
-            way = way or f"replace the rows of the datasets' tables: {self.shown}"
-            return Plan((way, *deletions(deleted), *made, *restores(load)))
+                if connection is not None and self._is_same(connection, load):
+                    return Plan((f"leave all as it is, which was read: {self.shown}",))
+            way = None
+            if self.settings.owns == "database":
+                with self._admin() as admin:
+                    way = self._whole(admin).plan(load)
+            return Plan((*self._steps(way, load), *restores(load)))
+
+    def _steps(self, way: str | None, load: Load) -> tuple[str, ...]:
+        """What comes before the rows; `way` says how the whole database is replaced, None that its rows are."""
+        from tdv.targets.mysql.catalogue import is_empty, survey
+        from tdv.targets.mysql.loading import contents_of, counts, decided
+
+        if way is not None:
+            with self._connected_if_there() as connection:
+                deleted = counts(connection, survey(connection, ())) if connection is not None else []
+            return (way, *deletions(deleted), *migrates(load))
+        contents_of(load)
+        way = f"replace the rows of the datasets' tables: {self.shown}"
+        with self._connected() as connection:
+            if load.schema is not None and is_empty(connection):
+                return (way, *migrates(load))
+            found = decided(connection, load, self.settings.also_empty).found
+            return (way, *deletions(counts(connection, found, owners_of(load))))
 
     def load(self, load: Load) -> Outcome:
         with self.failures(), self._locked() as admin:
@@ -172,12 +185,16 @@ class MysqlTarget(OnServer):
             with self._connected_if_there() as connection:
                 return select(connection, table) if connection is not None else None
 
-    def _unchanged(self, load: Load) -> Outcome | None:
-        """None where rows have to be replaced, or where looking at all of them would take longer."""
+    def _is_same(self, connection: Connection, load: Load) -> bool:
+        """False where rows have to be replaced, or where looking at all of them would take longer."""
         from tdv.targets.mysql.same import is_same
 
+        return is_same(connection, load, self.fresh_scratch())
+
+    def _unchanged(self, load: Load) -> Outcome | None:
+        """None where rows have to be replaced."""
         with self._connected_if_there() as connection:
-            if connection is None or not is_same(connection, load, self.fresh_scratch()):
+            if connection is None or not self._is_same(connection, load):
                 return None
             from tdv.targets.mysql.state import held_in
             from tdv.targets.mysql.swap import sweep
@@ -209,10 +226,18 @@ class MysqlTarget(OnServer):
     @contextmanager
     def _locked(self) -> Iterator[Connection]:
         """A connection to no database, which holds the lock of the target."""
-        from tdv.targets.mysql.session import connect, lock, parameters
+        from tdv.targets.mysql.session import lock
+
+        with self._admin() as admin:
+            lock(admin, self.identity, f"the target {self.shown}")
+            yield admin
+
+    @contextmanager
+    def _admin(self) -> Iterator[Connection]:
+        """A connection to no database."""
+        from tdv.targets.mysql.session import connect, parameters
 
         with closing(connect(parameters(self.settings.url), None)) as admin:
-            lock(admin, self.identity, f"the target {self.shown}")
             yield admin
 
     @contextmanager

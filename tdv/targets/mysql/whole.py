@@ -21,6 +21,7 @@ from tdv.config import TargetSettings
 from tdv.targets.mysql import sequences
 from tdv.targets.mysql.catalogue import TABLE, Found, survey
 from tdv.targets.mysql.definitions import TRIGGER, definitions, drop, make
+from tdv.targets.mysql.loading import contents_of
 from tdv.targets.mysql.session import connected, execute, number_of, parameters
 from tdv.targets.mysql.state import write_state
 from tdv.targets.mysql.swap import Swap, swap, sweep
@@ -63,10 +64,18 @@ class Whole:
             return None
 
     def plan(self, load: Load) -> str | None:
-        """What `replace` would do to a database that is there; None where rows have to be replaced instead."""
-        with connected(parameters(self.settings.url)) as connection:
-            found = self._looked(connection, load, None)
-        return f"replace all of the database {self.name} by copies" if _may_go(found, load) else None
+        """What `replace` would do, in a sentence; None where rows have to be replaced instead. Raises what it refuses
+        with."""
+        templates = Templates(self.admin)
+        template = templates.find(templates.name_of(load))
+        there = self.exists()
+        if there:
+            with connected(parameters(self.settings.url)) as connection:
+                if not _may_go(self._looked(connection, load, template), load):
+                    return None
+        if template is None:
+            contents_of(load)
+        return f"replace all of the database {self.name} by copies" if there else f"create the database {self.name}"
 
     def exists(self) -> bool:
         """Whether the server has the database."""

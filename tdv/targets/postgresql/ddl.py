@@ -13,7 +13,7 @@ from tdv.errors import DataError
 from tdv.model.schema import TableSchema
 from tdv.targets.postgresql.types import declared_column
 from tdv.targets.protocol import STATE_TABLE
-from tdv.targets.sql import index_name, indexed, keys_of, listed, quote
+from tdv.targets.sql import index_name, indexed, keys_of, listed, quote, too_wide
 
 STATE_SCHEMA: Final = "_tdv"
 STATE: Final = f"{quote(STATE_SCHEMA)}.{quote(STATE_TABLE)}"
@@ -28,6 +28,7 @@ _LONGEST_NAME: Final = 63
 """Bytes of an identifier; PostgreSQL cuts longer ones without an error."""
 _SYSTEM_COLUMNS: Final = frozenset({"ctid", "tableoid", "xmin", "xmax", "cmin", "cmax"})
 """Columns that every table has, without being asked."""
+_MOST_COLUMNS: Final = 1_600
 
 
 def has_identity(table: TableSchema, name: str) -> bool:
@@ -84,7 +85,8 @@ def _columns(table: TableSchema) -> list[str]:
 
 
 def refuse_names(tables: Iterable[TableSchema]) -> None:
-    """Raises `DataError` for names that PostgreSQL would cut, or that all its tables have."""
+    """Raises `DataError` for names that PostgreSQL would cut, or that all its tables have,
+    and for tables of more columns than it takes."""
     for table in tables:
         taken = [f"{table.name}.{name}" for name in table.column_names if name in _SYSTEM_COLUMNS]
         if taken:
@@ -93,6 +95,8 @@ def refuse_names(tables: Iterable[TableSchema]) -> None:
                 hint="Rename them in the spec.",
                 table=table.name,
             )
+        if len(table.columns) > _MOST_COLUMNS:
+            raise too_wide(table, "PostgreSQL", _MOST_COLUMNS)
         for name in (table.name, *table.column_names):
             if len(name.encode()) > _LONGEST_NAME:
                 raise DataError(

@@ -8,16 +8,14 @@ they are but their rows, and rows are read back before the commit.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
-from psycopg import errors
-
 from tdv.errors import Refused
 from tdv.model.schema import Column
-from tdv.targets.fitting import all_fitting
+from tdv.targets.fitting import all_fitting, fits
 from tdv.targets.losses import accepted
 from tdv.targets.postgresql import catalogue
 from tdv.targets.postgresql.catalogue import Found
@@ -25,20 +23,21 @@ from tdv.targets.postgresql.ddl import create_indexes, create_keys, create_refer
 from tdv.targets.postgresql.rows import fill, fill_new, verify
 from tdv.targets.postgresql.session import Connection
 from tdv.targets.postgresql.statements import execute
-from tdv.targets.postgresql.tables import ForeignKey, fitting, foreign_keys, set_sequences
+from tdv.targets.postgresql.tables import ForeignKey, depending, fitting, foreign_keys, set_sequences
 from tdv.targets.postgresql.types import LOSSES
 from tdv.targets.protocol import Content, Held, Item, Load, TableContent
 from tdv.targets.survey import (
     definition,
     foreign_references,
     is_whole,
-    kept_of,
     owners_of,
     refuse_foreign,
     refuse_missing,
+    refuse_taken,
 )
 
 _TABLE: Final = "table "
+_SAME_NAMES: Final = ("view", "foreign table", "sequence", "type")
 
 
 def contents_of(load: Load) -> list[tuple[Item, Content]]:
@@ -55,19 +54,11 @@ def looked(connection: Connection, load: Load, also_empty: Iterable[str]) -> Fou
     return found
 
 
-def counts(
-    connection: Connection, load: Load, also_empty: Iterable[str], *, whole: bool = False
-) -> list[tuple[str, int]]:
-    """The tables of the load that are there, each with its rows; raises `Refused` as the load would, which replaces the
-    `whole` database or fills its tables."""
-    found = looked(connection, load, also_empty)
-    if not (whole or load.replace):
-        columns_to_fill(connection, found, kept_of(found.survey, load))
+def counts(connection: Connection, found: Found, tables: Iterable[str] = ()) -> list[tuple[str, int]]:
+    """The tables of the load that are there, or else those of tdv, each with its rows."""
     query = "SELECT count(*) FROM {}"
     return [
-        (name, execute(connection, query.format(found.qualified(name)))[0][0])
-        for name in owners_of(load)
-        if found.survey.has_table(name)
+        (name, execute(connection, query.format(found.qualified(name)))[0][0]) for name in found.survey.here(tables)
     ]
 
 
@@ -80,20 +71,57 @@ def columns_to_fill(
     )
 
 
-@dataclass(slots=True)
-class _Steps:
-    """What becomes of each table: `fresh` ones are made here, `kept` ones are filled as they are, `obsolete` ones are
-    left empty; `aside` are references that are dropped meanwhile."""
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """What becomes of each table: those that are `gone` are dropped, `fresh` ones are made, `kept` ones are filled as
+    they are, in the `columns` of each, `obsolete` ones are left empty."""
 
-    fresh: list[TableContent] = field(default_factory=list)
-    kept: list[TableContent] = field(default_factory=list)
-    obsolete: list[str] = field(default_factory=list)
-    aside: list[ForeignKey] = field(default_factory=list)
+    found: Found
+    gone: Sequence[str]
+    fresh: Sequence[TableContent]
+    kept: Sequence[TableContent]
+    obsolete: Sequence[str]
+    columns: Mapping[str, tuple[Column, ...]]
 
     @property
     def emptied(self) -> list[str]:
         """The tables that stay and lose their rows."""
         return [*(table.name for table in self.kept), *self.obsolete]
+
+
+def decided(connection: Connection, load: Load, also_empty: Iterable[str]) -> Steps:
+    """What a load would do, which changes nothing; raises `Refused` as the load does.
+
+    Tables that tdv made and nobody altered go, unless others depend on them; so do, under ``--replace``, those that the
+    rows do not fit into. All others are kept.
+    """
+    tables = {table.name: table for item in load.items for table in item.content().tables}
+    found = looked(connection, load, also_empty)
+    survey = found.survey
+    refuse_missing(survey, load, tables)
+    refuse_taken(survey, tables, _SAME_NAMES)
+    recorded = survey.recorded(load)
+    old = [table for held in survey.of_load(load) for table in held.tables]
+    present = [name for name in dict.fromkeys((*tables, *old)) if survey.has_table(name)]
+    there = [tables[name] for name in present if name in tables]
+    unfit = [t.name for t in there if load.replace and not fits(partial(columns_to_fill, connection, found, [t]))]
+    gone = [name for name in present if name in unfit or survey.is_own(_TABLE + name, recorded)]
+    reason = depending(connection, [found.qualified(name) for name in gone])
+    if reason and not set(gone).isdisjoint(unfit):
+        raise Refused(
+            f"the tables cannot be made anew: {reason}",
+            hint="Migrate the target to the schema of this version, or drop what depends on them.",
+        )
+    gone = [] if reason else gone
+    kept = [name for name in present if name not in gone]
+    return Steps(
+        found=found,
+        gone=gone,
+        fresh=[table for name, table in tables.items() if name not in kept],
+        kept=[tables[name] for name in kept if name in tables],
+        obsolete=[name for name in kept if name not in tables],
+        columns=columns_to_fill(connection, found, (table for table in there if table.name in kept)),
+    )
 
 
 class Loading:
@@ -110,56 +138,27 @@ class Loading:
     def run(self) -> tuple[Held, ...]:
         """Does the whole transaction; after an error the database is as it was."""
         with self._connection.transaction():
-            self._found = looked(self._connection, self._load, self._also_empty)
-            refuse_missing(self._found.survey, self._load, (table.name for table in self._tables))
-            steps = self._decide()
-            self._empty(steps)
+            steps = self._steps = decided(self._connection, self._load, self._also_empty)
+            self._found = steps.found
+            aside = self._put_aside(steps.emptied)
+            if steps.gone:
+                self._do(f"DROP TABLE {', '.join(map(self._place, steps.gone))}")
+            self._empty()
             for table in steps.fresh:
                 self._do(create_table(table.schema, self._found.schema))
             sent = {t.name: fill_new(self._connection, self._place(t.name), t) for t in steps.fresh}
             for table in steps.kept:
                 self._fill_kept(table)
-            self._finish(steps)
+            self._finish(aside)
             for table in self._tables:
                 verify(self._connection, self._place(table.name), table, sent.get(table.name), self._scratch)
-            return self._mark(steps)
+            return self._mark()
 
     def _do(self, statement: str) -> None:
         execute(self._connection, statement)
 
     def _place(self, table: str) -> str:
         return self._found.qualified(table)
-
-    def _decide(self) -> _Steps:
-        """Drops the tables that tdv made and nobody altered, and under ``--replace`` those that the rows do not fit
-        into; all others are kept."""
-        survey = self._found.survey
-        recorded = survey.recorded(self._load)
-        names = {table.name: table for table in self._tables}
-        old = [table for held in survey.of_load(self._load) for table in held.tables]
-        present = [name for name in dict.fromkeys((*names, *old)) if survey.has_table(name)]
-        own = [n for n in present if survey.is_own(_TABLE + n, recorded) or (n in names and self._must_go(names[n]))]
-        kept = [name for name in present if name not in own]
-        aside = self._put_aside(kept)
-        if own and not self._drop(own):
-            aside += self._put_aside(own)
-            kept, own = present, []
-        return _Steps(
-            fresh=[table for table in self._tables if table.name not in kept],
-            kept=[names[name] for name in kept if name in names],
-            obsolete=[name for name in kept if name not in names],
-            aside=aside,
-        )
-
-    def _must_go(self, table: TableContent) -> bool:
-        """True for somebody else's table that the rows do not fit into, where it may be made anew."""
-        if not self._load.replace:
-            return False
-        try:
-            fitting(self._connection, self._place(table.name), table.schema)
-        except Refused:
-            return True
-        return False
 
     def _put_aside(self, tables: Iterable[str]) -> list[ForeignKey]:
         """Drops the references that these tables declare, so that the order of tables is free."""
@@ -168,30 +167,16 @@ class Loading:
             self._do(f"ALTER TABLE {key.place} DROP CONSTRAINT {key.name}")
         return found
 
-    def _drop(self, tables: Sequence[str]) -> bool:
-        """Drops tables that reference each other at will; False when something else depends on one of them."""
-        try:
-            with self._connection.transaction():
-                execute(self._connection, f"DROP TABLE {', '.join(map(self._place, tables))}")
-        except errors.DependentObjectsStillExist as exc:
-            if any(self._must_go(table) for table in self._tables if table.name in tables):
-                raise Refused(
-                    f"the tables cannot be made anew: {(exc.diag.message_detail or '').splitlines()[0]}",
-                    hint="Migrate the target to the schema of this version, or drop what depends on them.",
-                ) from exc
-            return False
-        return True
-
-    def _empty(self, steps: _Steps) -> None:
-        """Deletes the rows of what stays; raises `Refused` for tables that the new rows do not fit into."""
-        self._columns = columns_to_fill(self._connection, self._found, steps.kept)
-        if not steps.emptied:
+    def _empty(self) -> None:
+        """Deletes the rows of what stays."""
+        emptied = self._steps.emptied
+        if not emptied:
             return
-        places = [self._place(table) for table in steps.emptied]
+        places = [self._place(table) for table in emptied]
         self._do(f"LOCK TABLE {', '.join(places)} IN ACCESS EXCLUSIVE MODE")
         survey = self._found.survey
-        ours = {table.name for table in self._tables} | set(steps.emptied)
-        referencing = sorted({t for t, to in survey.references if to in steps.emptied and t not in ours})
+        ours = {table.name for table in self._tables} | set(emptied)
+        referencing = sorted({t for t, to in survey.references if to in emptied and t not in ours})
         for table in referencing:
             self._do(f"LOCK TABLE {self._place(table)} IN SHARE ROW EXCLUSIVE MODE")
         for table in foreign_references(survey, self._load, ours):
@@ -204,12 +189,13 @@ class Loading:
             self._do(f"TRUNCATE {', '.join(places)}")
 
     def _fill_kept(self, table: TableContent) -> None:
-        columns = self._columns[table.name]
+        columns = self._steps.columns[table.name]
         filled = replace(table, schema=replace(table.schema, columns=columns))
         fill(self._connection, self._place(table.name), filled)
 
-    def _finish(self, steps: _Steps) -> None:
+    def _finish(self, aside: Iterable[ForeignKey]) -> None:
         """Keys, then references, then sequences; what stood aside comes back as it was."""
+        steps = self._steps
         schema, known = self._found.schema, [table.name for table in self._tables]
         for table in steps.fresh:
             for statement in (*create_keys(table.schema, schema), *create_indexes(table.schema, schema, known)):
@@ -217,17 +203,17 @@ class Loading:
         for table in steps.fresh:
             for statement in create_references(table.schema, schema, known):
                 self._do(statement)
-        for key in steps.aside:
+        for key in aside:
             self._do(f"ALTER TABLE {key.place} ADD CONSTRAINT {key.name} {key.definition}")
         for table in self._tables:
             set_sequences(self._connection, self._place(table.name))
 
-    def _mark(self, steps: _Steps) -> tuple[Held, ...]:
+    def _mark(self) -> tuple[Held, ...]:
         """Writes `_tdv_state`: what tdv made here is recorded, tables that others made are not."""
         survey = self._found.survey
         now = catalogue.survey(self._connection, ()).survey.objects
         recorded = survey.recorded(self._load)
-        made = definitions(now, steps.fresh)
+        made = definitions(now, self._steps.fresh)
         kept = {name: digest for name, digest in recorded.items() if definition(now.get(name)) == digest}
         whole = is_whole(survey, self._load) if survey.held else not survey.objects
         held = marked(self._load, self._contents, {**kept, **made}, whole=whole)

@@ -43,6 +43,28 @@ SELECT s.oid::regclass::text, a.attname, q.seqmin, q.seqmax, q.seqincrement, q.s
   JOIN pg_sequence q ON q.seqrelid = s.oid
   WHERE a.attrelid = %s::regclass AND a.attnum > 0 AND NOT a.attisdropped GROUP BY 1, 2, 3, 4, 5, 6
 """
+_DEPENDING: Final = """
+WITH RECURSIVE first AS (SELECT 'pg_class'::regclass::oid AS classid, oid AS objid FROM pg_class
+    WHERE oid = ANY(%s::regclass[])),
+  gone AS (SELECT * FROM first
+    UNION SELECT d.classid, d.objid FROM gone JOIN pg_depend d ON d.refclassid = gone.classid
+      AND d.refobjid = gone.objid AND d.deptype IN ('a', 'i', 'P', 'S')),
+  others AS (
+    SELECT d.*, (d.refclassid, d.refobjid) IN (SELECT * FROM first) AS is_direct
+      FROM gone JOIN pg_depend d ON d.refclassid = gone.classid AND d.refobjid = gone.objid
+      WHERE d.deptype = 'n' AND (d.classid, d.objid) NOT IN (SELECT * FROM gone))
+(SELECT concat_ws(' depends on ',
+    coalesce((SELECT pg_describe_object(o.refclassid, o.refobjid, 0) FROM pg_depend o
+      WHERE o.classid = d.classid AND o.objid = d.objid AND o.deptype = 'i' LIMIT 1),
+      pg_describe_object(d.classid, d.objid, d.objsubid)),
+    pg_describe_object(d.refclassid, d.refobjid, 0))
+  FROM others d ORDER BY NOT is_direct, d.classid, d.objid LIMIT 1)
+UNION ALL
+(SELECT concat_ws(' requires ', pg_describe_object(d.refclassid, d.refobjid, 0),
+    pg_describe_object(d.classid, d.objid, 0))
+  FROM first JOIN pg_depend d USING (classid, objid) WHERE d.deptype = 'e' LIMIT 1)
+"""
+"""What keeps tables from being dropped. All that is bound to them goes with them; a view depends by its rule."""
 _AS_TEXT: Final = frozenset({"e"})
 """Enumerations hold text, or refuse it by themselves."""
 
@@ -69,6 +91,12 @@ def fitting(connection: Connection, place: str, table: TableSchema) -> tuple[Col
 def foreign_keys(connection: Connection, places: Sequence[str]) -> list[ForeignKey]:
     """The references that these tables and their partitions declare."""
     return [ForeignKey(*row) for row in execute(connection, _FOREIGN_KEYS, list(places))]
+
+
+def depending(connection: Connection, places: Sequence[str]) -> str | None:
+    """What depends on these tables and would not go with them, such as ``view ids depends on table users``."""
+    found = execute(connection, _DEPENDING, list(places))
+    return str(found[0][0]) if found else None
 
 
 def set_sequences(connection: Connection, place: str) -> None:

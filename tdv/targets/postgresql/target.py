@@ -19,7 +19,7 @@ from tdv.targets.driver import Driver
 from tdv.targets.on_server import OnServer
 from tdv.targets.postgresql.types import LOSSES
 from tdv.targets.protocol import Capabilities, Held, Load, Loss, Outcome, Plan
-from tdv.targets.survey import deletions, migrates, restores
+from tdv.targets.survey import deletions, migrates, owners_of, restores
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,19 +62,27 @@ class PostgresqlTarget(OnServer):
 
     def plan(self, load: Load) -> Plan:
         with self.failures():
-            from tdv.targets.postgresql.catalogue import is_empty
-            from tdv.targets.postgresql.loading import counts
-
             with self._maintained() as whole:
                 way = whole.plan(load) if whole is not None else None
+            return Plan((*self._steps(way, load), *restores(load)))
+
+    def _steps(self, way: str | None, load: Load) -> tuple[str, ...]:
+        """What comes before the rows; `way` says how the whole database is replaced, None that its tables are
+        filled."""
+        from tdv.targets.postgresql.catalogue import is_empty, survey
+        from tdv.targets.postgresql.loading import contents_of, counts, decided
+
+        if way is not None:
             with self._connected_if_there() as connection:
-                if connection is None and way is not None:
-                    return Plan((way, *migrates(load), *restores(load)))
-            with self._connected() as connection:
-                deleted = counts(connection, load, self.settings.also_empty, whole=way is not None)
-                made = migrates(load) if way is not None or is_empty(connection) else ()
-            way = way or f"replace the rows of the datasets' tables in one transaction: {self.shown}"
-            return Plan((way, *deletions(deleted), *made, *restores(load)))
+                deleted = counts(connection, survey(connection, ())) if connection is not None else []
+            return (way, *deletions(deleted), *migrates(load))
+        contents_of(load)
+        way = f"replace the rows of the datasets' tables in one transaction: {self.shown}"
+        with self._connected() as connection:
+            if load.schema is not None and is_empty(connection):
+                return (way, *migrates(load))
+            found = decided(connection, load, self.settings.also_empty).found
+            return (way, *deletions(counts(connection, found, owners_of(load))))
 
     def load(self, load: Load) -> Outcome:
         from tdv.targets.postgresql.cloning import cloned_without_driver

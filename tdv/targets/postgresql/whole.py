@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import closing
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from threading import Thread
@@ -66,6 +67,17 @@ def _made_in(schema: AppSchema, settings: TargetSettings, filling: Filling) -> t
         return in_app_schema(held, schema, survey(connection, ()).survey)
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """Whether a database is `there`, the template that would take its place, and whether it `may_go`."""
+
+    there: bool
+    locale: databases.Locale
+    key: str
+    template: Template | None
+    may_go: bool
+
+
 class Whole:
     """One database `name` on the server of `admin`; `settings` reach it."""
 
@@ -83,27 +95,39 @@ class Whole:
 
         Raises `Refused` for rows that are not tdv's.
         """
-        there = databases.exists(self._admin, self._name)
-        locale = databases.locale_of(self._admin, self._name)
-        key = key_of(load.image_key, locale, schema_options(self._given))
-        template = self._templates.find(key)
-        if there and not self._may_go(load, template):
+        look = self._look(load)
+        if not look.may_go:
             return None
+        template = look.template
         action: Any = "cloned" if template is not None else "loaded"
         try:
             if template is None:
-                template = made(self._templates, Filling(self._settings, load, self._scratch), key, locale)
-            return self._cloning.put(template, load, action, there=there)
+                filling = Filling(self._settings, load, self._scratch)
+                template = made(self._templates, filling, look.key, look.locale)
+            return self._cloning.put(template, load, action, there=look.there)
         except errors.InsufficientPrivilege:
-            if not there:
+            if not look.there:
                 raise
             return None
 
     def plan(self, load: Load) -> str | None:
-        """What `replace` would do, in a sentence; None where the tables have to be filled instead."""
-        if not databases.exists(self._admin, self._name):
-            return f"create the database {self._name}"
-        return f"replace the whole database {self._name}" if self._may_go(load, None) else None
+        """What `replace` would do, in a sentence; None where the tables have to be filled instead. Raises what it
+        refuses with."""
+        from tdv.targets.postgresql.loading import contents_of
+
+        look = self._look(load)
+        if not look.may_go:
+            return None
+        if look.template is None:
+            contents_of(load)
+        return f"replace the whole database {self._name}" if look.there else f"create the database {self._name}"
+
+    def _look(self, load: Load) -> _Look:
+        there = databases.exists(self._admin, self._name)
+        locale = databases.locale_of(self._admin, self._name)
+        key = key_of(load.image_key, locale, schema_options(self._given))
+        template = self._templates.find(key)
+        return _Look(there, locale, key, template, may_go=not there or self._may_go(load, template))
 
     def drop(self) -> None:
         """Removes the database, and what killed runs left of it."""

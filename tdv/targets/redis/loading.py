@@ -54,8 +54,11 @@ def looked(session: Session, load: Load, tables: Iterable[tuple[TableSchema, str
 
 
 def present(session: Session, load: Load) -> list[tuple[str, int]]:
-    """The tables of the load that have rows, with their numbers."""
-    tables = [table for table, _ in tables_of(load)]
+    """The tables that the datasets of the load have there, with the numbers of their rows; of those that tdv did not
+    load, the tables of the load."""
+    known = schemas_in(session)
+    names = [name for held in held_in(session) if held.dataset in load.datasets for name in held.tables]
+    tables = [known[name] for name in names if name in known] or [table for table, _ in tables_of(load)]
     found = zip(tables, counts(session, [rows_of(table) for table in tables]), strict=True)
     return [(table.name, count) for table, count in found if count]
 

@@ -63,11 +63,12 @@ class RedisTarget(OnServer):
             from tdv.targets.redis.loading import looked, present, tables_of
 
             with self._connected() as session:
-                found = looked(session, load, tables_of(load))
-                deleted = deletions(present(session, load))
                 whole = self._whole(session)
-                is_whole = whole is not None and whole.may_go(found, load)
-            way = "empty the database and copy an image" if is_whole else "replace the rows of the datasets' tables"
+                way = "empty the database and copy an image"
+                if whole is None or not whole.plan(load, session):
+                    looked(session, load, tables_of(load))
+                    way = "replace the rows of the datasets' tables"
+                deleted = deletions(present(session, load))
             return Plan((f"{way} in one step: {self.shown}", *deleted, *restores(load)))
 
     def load(self, load: Load) -> Outcome:

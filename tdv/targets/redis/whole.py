@@ -38,6 +38,12 @@ class Whole:
         """True for a database that is empty, or was made by tdv as a whole for these datasets."""
         return is_all_ours(found, load, owned=True)
 
+    def plan(self, load: Load, session: Session) -> bool:
+        """Whether `replace` would put a copy in place of what `session` sees; raises what it refuses with."""
+        with closing(Session(self.url, self.shelf)) as shelf:
+            image = Images(shelf).find(load)
+        return self.may_go(looked(session, load, image.tables() if image else tables_of(load)), load)
+
     def replace(self, load: Load, work: Work) -> Done | None:
         """Puts a copy in place; None where others have keys of their own there. Raises as `Target.load`."""
         with closing(Session(self.url, self.shelf)) as session:

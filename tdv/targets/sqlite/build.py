@@ -18,11 +18,11 @@ import pyarrow as pa
 from tdv.content.order import ordered_stream
 from tdv.errors import DataError
 from tdv.model.schema import TableSchema
-from tdv.targets.losses import refuse_types
 from tdv.targets.protocol import Content, Held, Item, Load, TableContent
 from tdv.targets.sql import listed, quote
 from tdv.targets.sqlite import ddl, pages, rows, state
 from tdv.targets.sqlite.codec import encode
+from tdv.targets.sqlite.deciding import refuse_tables
 from tdv.targets.survey import definition
 from tdv.targets.verification import check
 
@@ -34,8 +34,7 @@ def build(path: Path, load: Load) -> tuple[Held, ...]:
     contents = [item.content() for item in load.items]
     tables = [table for content in contents for table in content.tables]
     schemas = [table.schema for table in tables]
-    refuse_types(schemas, ddl.LOSSES, "SQLite")
-    ddl.refuse_names(schemas)
+    refuse_tables(schemas)
     names = {schema.name for schema in schemas}
     with closing(state.private(path)) as connection:
         for schema in schemas:

@@ -13,7 +13,7 @@ from tdv.errors import DataError
 from tdv.model.schema import Column, Reference, TableSchema
 from tdv.model.types import LogicalType
 from tdv.targets.protocol import STATE_TABLE, Loss
-from tdv.targets.sql import index_name, indexed, keys_of, listed, quote
+from tdv.targets.sql import index_name, indexed, keys_of, listed, quote, too_wide
 
 MOST_COLUMNS: Final = 2_000
 EXACT_DIGITS: Final = 15
@@ -84,6 +84,11 @@ def create_table(table: TableSchema, known: Iterable[str]) -> str:
     return f"CREATE TABLE {quote(table.name)} ({', '.join(parts)})"
 
 
+def declarations(table: TableSchema) -> dict[str, str]:
+    """What each column is declared as."""
+    return {column.name: "INTEGER" if is_rowid(table, column.name) else _type_name(column) for column in table.columns}
+
+
 def create_indexes(table: TableSchema, known: Iterable[str]) -> list[str]:
     """An index for each reference that no key serves."""
     names = set(known)
@@ -114,11 +119,7 @@ def refuse_columns(tables: Iterable[TableSchema]) -> None:
     """Raises `DataError` for tables of more columns than SQLite takes."""
     for table in tables:
         if len(table.columns) > MOST_COLUMNS:
-            raise DataError(
-                f"{table.name!r} has {len(table.columns):,} columns, and SQLite takes {MOST_COLUMNS:,}",
-                hint="Name another engine with --dialect, or split the table.",
-                table=table.name,
-            )
+            raise too_wide(table, "SQLite", MOST_COLUMNS)
 
 
 def _column(table: TableSchema, name: str) -> str:

@@ -16,10 +16,10 @@ from tdv.model.schema import Column, DatasetSchema, TableSchema
 from tdv.model.types import LogicalType
 from tdv.targets import sql
 from tdv.targets.dialect import Outline, Rebuilds, follow, holds, if_missing, known_tables, text_literal
-from tdv.targets.losses import refuse_types
 from tdv.targets.sql import quote
 from tdv.targets.sqlite import ddl
 from tdv.targets.sqlite.codec import storage
+from tdv.targets.sqlite.deciding import refuse_tables
 from tdv.targets.sqlite.literals import literals
 from tdv.targets.sqlite.theirs import Written
 
@@ -48,10 +48,7 @@ class SqliteDialect(Rebuilds):
         return replace(self, written=replace(self.written, declared=declared))
 
     def refuse(self, tables: Iterable[TableSchema]) -> None:
-        tables = list(tables)
-        ddl.refuse_names(tables)
-        ddl.refuse_columns(tables)
-        refuse_types(tables, ddl.LOSSES, "SQLite")
+        refuse_tables(list(tables))
 
     def literals(self, array: pa.Array, column: Column, table: str) -> list[str]:
         return list(literals(array, column, table, lambda t: _texts(self.written.texts(t, column, table))).to_pylist())

@@ -8,7 +8,7 @@ holds: only the datasets' tables are touched, and those that `also_empty` names;
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -16,14 +16,13 @@ from urllib.parse import quote as percent
 
 from tdv.content.order import ordered_stream
 from tdv.errors import DataError
-from tdv.targets.fitting import other_schema
 from tdv.targets.images import Image
 from tdv.targets.protocol import Load
 from tdv.targets.sql import listed, quote
 from tdv.targets.sqlite import state
+from tdv.targets.sqlite.deciding import Steps, decided, refuse_encoding
 from tdv.targets.sqlite.rows import of_connection
-from tdv.targets.sqlite.theirs import OF_SQLALCHEMY, value
-from tdv.targets.survey import Survey, definition, foreign_references, is_whole, refuse_missing
+from tdv.targets.survey import Survey, definition, foreign_references, is_whole, referenced
 from tdv.targets.verification import check
 
 if TYPE_CHECKING:
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
     from tdv.model.schema import TableSchema
 
 _IMAGE: Final = "tdv_image"
-_GENERATED: Final = (2, 3)
-_HIDDEN: Final = 1
 
 
 class Merge:
@@ -49,6 +46,7 @@ class Merge:
     def run(self) -> None:
         """Does the whole transaction; after an error the database is as it was."""
         execute = self._connection.execute
+        refuse_encoding(self._connection)
         execute("PRAGMA foreign_keys=OFF")
         execute(f"ATTACH DATABASE ? AS {_IMAGE}", [f"file:{percent(str(self._image.path))}?mode=ro&immutable=1"])
         execute("BEGIN IMMEDIATE")
@@ -72,11 +70,11 @@ class Merge:
             self._connection.execute("ROLLBACK")
 
     def _replace_rows(self) -> None:
-        self._found = state.survey(self._connection)
+        steps = decided(self._connection, self._load)
+        self._found = steps.found
         recorded = self._found.recorded(self._load)
         wanted = self._objects()
-        tables = [table for held in self._image.held for table in held.tables]
-        refuse_missing(self._found, self._load, tables)
+        tables = list(steps.statements)
         old = [table for held in self._found.of_load(self._load) for table in held.tables]
         for table in foreign_references(self._found, self._load, tables):
             self._connection.execute(f"DELETE FROM main.{quote(table)}")
@@ -84,7 +82,7 @@ class Merge:
             if table not in tables and self._found.has_table(table):
                 self._leave(table, recorded)
         for table in tables:
-            self._fill(table, wanted, recorded)
+            self._fill(table, steps, wanted)
 
     def _objects(self) -> dict[str, tuple[str, str]]:
         """Each object of the image: "table users" → its table and its statement."""
@@ -92,8 +90,10 @@ class Merge:
         return {f"{kind} {name}": (table, sql) for kind, name, table, sql in self._connection.execute(query)}
 
     def _leave(self, table: str, recorded: Mapping[str, str]) -> None:
-        """A table that the dataset no longer has: tdv's own goes, one that others made or altered is emptied."""
-        if self._found.is_own(f"table {table}", recorded) and not self._additions(table, recorded):
+        """A table that the dataset no longer has: tdv's own goes, one that others made, altered or reference is
+        emptied."""
+        needed = table in referenced(self._found, self._load, ()) or self._additions(table, recorded)
+        if self._found.is_own(f"table {table}", recorded) and not needed:
             self._connection.execute(f"DROP TABLE main.{quote(table)}")
         else:
             self._connection.execute(f"DELETE FROM main.{quote(table)}")
@@ -104,54 +104,29 @@ class Merge:
         found = self._connection.execute(query, [table]).fetchall()
         return [sql for kind, name, sql in found if not self._found.is_own(f"{kind} {name}", recorded)]
 
-    def _fill(self, table: str, wanted: Mapping[str, tuple[str, str]], recorded: Mapping[str, str]) -> None:
+    def _fill(self, table: str, steps: Steps, wanted: Mapping[str, tuple[str, str]]) -> None:
         execute = self._connection.execute
         name = quote(table)
-        statement = wanted[f"table {table}"][1]
-        present = self._found.objects.get(f"table {table}")
-        if present == statement:
+        if table in steps.same:
             execute(f"DELETE FROM main.{name}")
             execute(f"INSERT INTO main.{name} SELECT * FROM {_IMAGE}.{name}")
             return
-        own = self._found.is_own(f"table {table}", recorded)
-        columns = self._shared(table) if present is not None and not own else None
+        columns = steps.values.get(table)
         if columns is not None:
             execute(f"DELETE FROM main.{name}")
             values = ", ".join(columns.values())
             execute(f"INSERT INTO main.{name} ({listed(columns)}) SELECT {values} FROM {_IMAGE}.{name}")
             self._set_sequence(table)
             return
-        additions = self._additions(table, recorded) if present is not None else []
-        if present is not None:
+        present = self._found.has_table(table)
+        additions = self._additions(table, self._found.recorded(self._load)) if present else []
+        if present:
             execute(f"DROP TABLE main.{name}")
-        execute(statement)
+        execute(steps.statements[table])
         execute(f"INSERT INTO main.{name} SELECT * FROM {_IMAGE}.{name}")
         indexes = [sql for object_, (of, sql) in wanted.items() if of == table and not object_.startswith("table ")]
         for sql in [*indexes, *additions]:
             execute(sql)
-
-    def _shared(self, table: str) -> dict[str, str] | None:
-        """The columns to fill of somebody else's table, which keeps all that it has besides, and the value of each.
-
-        Where these rows do not fit into it: None to make it anew under ``--replace``, else raises `Refused`.
-        """
-        theirs = self._connection.execute(f"PRAGMA main.table_xinfo({quote(table)})").fetchall()
-        found = self._connection.execute(f"PRAGMA {_IMAGE}.table_info({quote(table)})")
-        ours = {row[1]: row[2] for row in found}
-        known = {row[1].lower(): row for row in theirs}
-        missing = [name for name in ours if name.lower() not in known]
-        lowered = {name.lower() for name in ours}
-        needed = [row[1] for row in theirs if row[1].lower() not in lowered and _needs_value(row)]
-        if (missing or needed) and self._load.replace:
-            return None
-        if missing or needed:
-            raise other_schema(table, _differences(missing, needed), [*missing, *needed])
-        by_sqlalchemy = OF_SQLALCHEMY in self._found.objects
-        return {
-            name: value(quote(name), declared, known[name.lower()][2], by_sqlalchemy=by_sqlalchemy)
-            for name, declared in ours.items()
-            if known[name.lower()][6] not in _GENERATED
-        }
 
     def _set_sequence(self, table: str) -> None:
         if self._found.has_table("sqlite_sequence") or self._has_sequences():
@@ -199,17 +174,6 @@ class Merge:
 
     def _read(self, table: TableSchema) -> Iterator[pa.Table]:
         return ordered_stream(of_connection(self._connection, table), table, self._scratch)
-
-
-def _needs_value(row: Sequence[object]) -> bool:
-    """A row of ``table_xinfo`` whose column must be given a value."""
-    _, _, _, not_null, default, key, hidden = row
-    return bool(not_null) and default is None and hidden not in (*_GENERATED, _HIDDEN) and not key
-
-
-def _differences(missing: list[str], needed: list[str]) -> list[str]:
-    lacks = [f"it lacks {', '.join(map(repr, missing))}"] if missing else []
-    return lacks + ([f"it needs values for {', '.join(map(repr, needed))}"] if needed else [])
 
 
 def _is(sql: str | None, digest: str) -> bool:

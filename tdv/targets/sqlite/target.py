@@ -18,7 +18,7 @@ from tdv.targets.images import Image
 from tdv.targets.one_file import OneFile
 from tdv.targets.protocol import Capabilities, Held, Load, Loss
 from tdv.targets.sql import quote
-from tdv.targets.sqlite.ddl import LOSSES, MOST_COLUMNS
+from tdv.targets.sqlite.ddl import LOSSES
 from tdv.targets.survey import Survey
 
 if TYPE_CHECKING:
@@ -32,24 +32,6 @@ BUSY_WAIT: Final = 5.0
 """Seconds to wait for somebody else's transaction."""
 _BUSY: Final = frozenset({"SQLITE_BUSY", "SQLITE_LOCKED", "SQLITE_BUSY_SNAPSHOT", "SQLITE_BUSY_RECOVERY"})
 _NO_DATABASE: Final = frozenset({"SQLITE_NOTADB", "SQLITE_CORRUPT"})
-_OF_TEXT: Final = (
-    (
-        "Could not decode to UTF-8",
-        "{path} holds text that is not UTF-8: {exc}",
-        "Rewrite those values as UTF-8, or make them BLOBs: UPDATE t SET c = CAST(c AS BLOB).",
-    ),
-    (
-        "attached databases must use the same text encoding",
-        "{path} keeps its text in UTF-16, and only a database in UTF-8 can be filled",
-        "Make it anew in UTF-8: sqlite3 old.db .dump | sqlite3 new.db",
-    ),
-    (
-        "too many columns on ",
-        "{path} cannot hold so wide a table: {exc}",
-        f"SQLite takes {MOST_COLUMNS:,} columns in a table: name another --target, or split the table.",
-    ),
-)
-"""How SQLite's message begins, and what is said instead."""
 _HINTS: Final = {
     "SQLITE_NOTADB": "This is no SQLite database: name another --target, or add --replace to overwrite it.",
     "SQLITE_FULL": "The disk is full: free some space, then run the command again.",
@@ -122,6 +104,18 @@ class SqliteTarget(OneFile):
             query = "SELECT count(*) FROM {}"
             return [(table, connection.execute(query.format(quote(table))).fetchone()[0]) for table in tables]
 
+    def accept(self, tables: Sequence[TableSchema]) -> None:
+        from tdv.targets.sqlite.deciding import refuse_tables
+
+        refuse_tables(tables)
+
+    def decide(self, load: Load) -> None:
+        from tdv.targets.sqlite.deciding import decided, refuse_encoding
+
+        with closing(self._connect("ro")) as connection:
+            refuse_encoding(connection)
+            decided(connection, load)
+
     def build(self, path: Path, load: Load) -> tuple[Held, ...]:
         from tdv.targets.sqlite.build import build
 
@@ -185,9 +179,11 @@ class SqliteTarget(OneFile):
                     f"another process uses {self.path}",
                     hint="Close the programs that have it open, then run the command again.",
                 ) from exc
-            for beginning, sentence, hint in _OF_TEXT:
-                if str(exc).startswith(beginning):
-                    raise TargetError(sentence.format(path=self.path, exc=exc), hint=hint) from exc
+            if str(exc).startswith("Could not decode to UTF-8"):
+                raise TargetError(
+                    f"{self.path} holds text that is not UTF-8: {exc}",
+                    hint="Rewrite those values as UTF-8, or make them BLOBs: UPDATE t SET c = CAST(c AS BLOB).",
+                ) from exc
             hint = _HINTS.get(name, "Look at the file's rights and free space, or name another --target.")
             raise TargetError(f"SQLite failed on {self.path}: {exc}", hint=hint) from exc
         except OSError as exc:
