@@ -168,7 +168,7 @@ def load_of(wanted: Sequence[Wanted], options: CheckoutOptions) -> Load:
     items = sorted(wanted, key=lambda item: item.dataset)
     opened = {item.dataset: cache(item.open) for item in items}
     if scenarios:
-        _refuse_unknown(scenarios, [opened[item.dataset]() for item in items])
+        _refuse_unknown(scenarios, items, [opened[item.dataset]() for item in items])
     content = json.dumps([[item.dataset, item.digest, scenarios] for item in items])
     return Load(
         items=tuple(
@@ -187,15 +187,16 @@ def _contents(opened: Callable[[], Snapshot], scenarios: Sequence[str]) -> Calla
     return cache(lambda: content_of(opened(), scenarios))
 
 
-def _refuse_unknown(scenarios: Sequence[str], snapshots: Sequence[Snapshot]) -> None:
+def _refuse_unknown(scenarios: Sequence[str], items: Sequence[Wanted], snapshots: Sequence[Snapshot]) -> None:
     """Every scenario must be in some dataset; a dataset that has none of them is loaded whole, for references."""
     known = sorted({scenario.name for snapshot in snapshots for scenario in snapshot.manifest.scenarios})
     for name in scenarios:
         if name not in known:
             from tdv.documents import did_you_mean
 
+            looked_into = ", ".join(f"{item.dataset} {item.version}" for item in items)
             raise NotFound(
-                f"there is no scenario {name!r}{did_you_mean(name, known)}",
+                f"there is no scenario {name!r} in {looked_into}{did_you_mean(name, known)}",
                 hint=f"Use one of {', '.join(known)}." if known else "Write it under scenarios/ of the dataset.",
                 scenario=name,
             )

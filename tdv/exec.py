@@ -32,12 +32,14 @@ class Command:
     environ: Mapping[str, str] = field(repr=False)
 
 
-def require(words: Sequence[str]) -> None:
-    """Raises `UsageError` where there is no command."""
+def require(words: Sequence[str], variable: str) -> None:
+    """Raises `UsageError` where there is no command, or where no variable can have that name."""
     if not words:
         raise UsageError(
             "there is no command to run", hint="Write it after two dashes: tdv exec movies@^1.1 -- pytest."
         )
+    if not variable or "=" in variable:
+        raise UsageError(f"{variable!r} is no name of a variable", hint="Write it as in --env SHOP_URL.")
 
 
 def run(command: Command) -> int:

@@ -219,9 +219,9 @@ def test_column_that_a_live_schema_needs_or_declares_otherwise_is_named_by_line(
     project: Repository, empty_postgresql: str
 ) -> None:
     project.write({**settings(empty_postgresql, owns="tables"), "datasets/shop/dataset.yaml": SPEC})
-    run_sql(empty_postgresql, "CREATE TABLE users (id BIGINT PRIMARY KEY, name INT, age INT NOT NULL)")
+    run_sql(empty_postgresql, "CREATE TABLE users (id BIGINT PRIMARY KEY, name INT, x INT NOT NULL, y INT NOT NULL)")
     answer = project.tdv("checkout", "v1.0.0", "--migration", "0001", expect=11)
-    assert "another schema: 'name' is integer, not string; it needs values for 'age'" in answer.stderr
+    assert "'name' is integer, not string; it needs values for 'x'; it needs values for 'y'" in answer.stderr
     place = "datasets/shop/dataset.yaml"
     assert f"{place}:7 (tables.users.columns.name), {place}:5 (tables.users.columns)." in answer.stderr
 
@@ -235,6 +235,8 @@ def test_release_that_does_not_fit_the_migrations_leaves_nothing(project: Reposi
     answer = project.tdv("checkout", "v1.0.0", "--ignore-compat", "--target", "new.db", expect=11)
     assert "shop@v1.0.0 does not fit the schema at migration 0003: table 'users'" in answer.stderr
     assert "it lacks 'name'" in answer.stderr
+    assert "as `tdv lock --upgrade` does" in answer.stderr
+    assert "carry its data there with `tdv upgrade shop`, or say" in answer.stderr
     assert "In the spec: datasets/shop/dataset.yaml:7 (tables.users.columns.name)." in answer.stderr
     assert not (project.root / "new.db").exists()
     assert not list((project.root / ".tdv/images").glob(".*.tmp"))

@@ -41,19 +41,34 @@ def test_rows_are_there_and_what_a_test_does_is_undone(number):
 """
 
 
+COMMITTING = """
+from models import Order
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("number", range(3))
+def test_rows_are_there_after_a_test_that_commits(number):
+    assert Order.objects.count() == 20
+    Order.objects.all()._raw_delete("default")
+    assert Order.objects.count() == 0
+"""
+
+
 def run(pytester: pytest.Pytester, settings: str, *options: str) -> pytest.RunResult:
-    """The tests with the recipe, on two workers."""
-    (recipe,) = re.findall(r"```python\n(import pytest\n.*?def django_db_setup.*?)```", PAGE.read_text("utf-8"), re.S)
+    """The tests with the recipes, on two workers."""
+    of_all, of_committing = re.findall(
+        r"```python\n(import pytest\n(?:(?!```).)*?def django_db_setup.*?)```", PAGE.read_text("utf-8"), re.S
+    )
     released_shop(pytester.path)
-    pytester.makeconftest(recipe)
-    pytester.makepyfile(shop_settings=settings, models=MODELS, test_orders=TESTS)
+    pytester.makeconftest(of_all)
+    committing = of_committing + COMMITTING
+    pytester.makepyfile(shop_settings=settings, models=MODELS, test_orders=TESTS, test_committing=committing)
     pytester.makeini("[pytest]\nDJANGO_SETTINGS_MODULE = shop_settings\npythonpath = .\n")
     return pytester.runpytest_subprocess("-n", "2", *options)
 
 
 def test_sqlite(pytester: pytest.Pytester) -> None:
     settings = SETTINGS.format(engine="sqlite3", more='"NAME": "nothing.db"')
-    run(pytester, settings).assert_outcomes(passed=2)
+    run(pytester, settings).assert_outcomes(passed=5)
     assert not (pytester.path / "nothing.db").exists()
 
 
@@ -61,4 +76,4 @@ def test_postgresql(pytester: pytest.Pytester, postgresql_server: Server) -> Non
     host = re.findall(r"host=([^&]+)", postgresql_server.url)[0].replace("%2F", "/")
     more = f'"NAME": "nothing", "USER": "postgres", "HOST": "{host}", "PORT": "5432"'
     settings = SETTINGS.format(engine="postgresql", more=more)
-    run(pytester, settings, "--tdv-target", postgresql_server.url).assert_outcomes(passed=2)
+    run(pytester, settings, "--tdv-target", postgresql_server.url).assert_outcomes(passed=5)

@@ -94,6 +94,13 @@ def test_no_program_is_an_error_that_leaves_nothing(shop: Repository, words: tup
     assert leavings(shop) == []
 
 
+@pytest.mark.parametrize("name", ["", "A=B", "="])
+def test_what_is_no_name_of_a_variable_is_refused_before_anything_is_made(shop: Repository, name: str) -> None:
+    outcome = shop.tdv("exec", "--env", name, "--", "true", expect=2)
+    assert f"{name!r} is no name of a variable" in outcome.stderr
+    assert "cloned" not in outcome.stderr
+
+
 def test_signal_reaches_the_command_and_the_database_is_removed(shop: Repository) -> None:
     code = "import pathlib, time; pathlib.Path('up').touch(); time.sleep(60)"
     process = subprocess.Popen(

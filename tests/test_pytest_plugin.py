@@ -207,6 +207,72 @@ def test_keep_leaves_the_database_of_a_failed_test(pytester: pytest.Pytester, sh
     assert leavings(shop) == []
 
 
+def test_keep_leaves_no_database_that_no_failed_test_had(pytester: pytest.Pytester, shop: Repository) -> None:
+    pytester.makepyfile(
+        """
+        def test_passes(tdv_module_database, tdv_session_database):
+            pass
+
+        def test_fails(tdv_database):
+            assert False
+        """
+    )
+    result = pytester.runpytest_subprocess("--tdv-keep")
+    result.assert_outcomes(passed=1, failed=1)
+    (name,) = leavings(shop)
+    result.stdout.fnmatch_lines([f"sqlite:///*{name}"])
+
+
+def test_database_that_a_fixture_asks_for_by_name_is_told(pytester: pytest.Pytester, shop: Repository) -> None:
+    pytester.makepyfile(
+        """
+        import pytest
+
+        @pytest.fixture(autouse=True)
+        def asks(request):
+            request.getfixturevalue("tdv_session_database")
+
+        @pytest.mark.parametrize("number", range(2))
+        def test_fails(number):
+            assert False
+        """
+    )
+    result = pytester.runpytest_subprocess("--tdv-keep", "--junitxml=report.xml")
+    result.assert_outcomes(failed=2)
+    (name,) = leavings(shop)
+    result.stdout.fnmatch_lines(["*test_fails?0?*", f"sqlite:///*{name}", "*test_fails?1?*", f"sqlite:///*{name}"])
+    properties = ElementTree.parse(pytester.path / "report.xml").findall(".//property")
+    assert [item.get("name") for item in properties] == ["tdv.shop", "tdv.shop"]
+
+
+AGAIN = """
+import pytest
+from _pytest.runner import runtestprotocol
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item, nextitem):
+    for attempt in range(2):
+        reports = runtestprotocol(item, nextitem=nextitem, log=False)
+        for report in reports:
+            if report.failed and not attempt:
+                report.outcome = "rerun"
+            item.ihook.pytest_runtest_logreport(report=report)
+        if all(report.outcome == "passed" for report in reports):
+            return True
+
+def pytest_report_teststatus(report):
+    return ("rerun", "R", "RERUN") if report.outcome == "rerun" else None
+"""
+
+
+def test_keep_tells_of_the_databases_of_repeated_tests(pytester: pytest.Pytester, shop: Repository) -> None:
+    pytester.makeconftest(AGAIN)  # as pytest-rerunfailures does
+    pytester.makepyfile("seen = []\ndef test_flaky(tdv_database):\n    seen.append(1)\n    assert len(seen) > 1\n")
+    result = pytester.runpytest_subprocess("--tdv-keep")
+    (name,) = leavings(shop)
+    result.stdout.fnmatch_lines(["*of *::test_flaky, which was run again: sqlite:///*" + name, "`tdv cleanup *"])
+
+
 def test_kept_database_beside_another_target_is_removed_by_what_is_said(
     pytester: pytest.Pytester, shop: Repository
 ) -> None:
@@ -282,7 +348,7 @@ def test_target_comes_from_the_marker_the_command_line_the_ini_file(
     ("marker", "message"),
     [
         ('"shop@v9.9.9"', "*There is no release shop@v9.9.9*"),
-        ('"shop@v1.1.0", scenario="retri"', "*there is no scenario 'retri'*"),
+        ('"shop@v1.1.0", scenario="retri"', "*there is no scenario 'retri' in shop 1.1.0*"),
         ('target="out/"', "*no throwaway databases*"),
         ('"shop@v1.1.0", scenario="mysql://ada:hush@host/x"', "*no scenario 'mysql://host/x'*"),
         ('targte="ci"', "*pytest.mark.tdv: got an unexpected keyword argument 'targte'*"),
@@ -475,5 +541,5 @@ def test_databases_left_on_a_server_that_is_gone_are_told_in_one_line(
         """
     )
     result = pytester.runpytest_subprocess("--tdv-target", server.url, *workers)
-    assert result.stdout.str().count("tdv: databases are left to the next run: ") == 1
+    assert result.stdout.str().count("tdv: databases that may be left go with the next run: ") == 1
     server.process.stop()

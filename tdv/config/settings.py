@@ -177,7 +177,7 @@ class Settings:
         if not url:
             raise ConfigError(
                 f"the variable {entry.url_env} is not set; it holds the URL of the target {entry.name!r}",
-                hint=f"Set it, as in {entry.url_env}=postgresql://…, or name another target with --target.",
+                hint=f"Set it, as in {entry.url_env}=postgresql://…, or name another target.",
                 variable=entry.url_env,
                 target=entry.name,
             )

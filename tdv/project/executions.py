@@ -56,7 +56,7 @@ def execute(ports: Ports, wish: ExecWish, execution_id: str, announce: Announce)
     """The exit code of the command; raises what a checkout raises, `NotFound` where there is no such program."""
     from tdv import exec as verb
 
-    verb.require(wish.words)
+    verb.require(wish.words, wish.variable)
     if wish.in_place:
         url, receipt = _in_place(ports, wish, execution_id)
         announce(receipt)

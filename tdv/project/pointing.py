@@ -38,7 +38,8 @@ def _places(ports: Ports, datasets: Iterable[str], misfits: Misfits) -> list[str
     if not misfits:
         return []
     specs = [spec for name in datasets if (spec := _spec(ports, name)) is not None]
-    return [place for table, column in misfits for spec in specs for place in _said(spec, table, column)]
+    found = (place for table, column in misfits for spec in specs for place in _said(spec, table, column))
+    return list(dict.fromkeys(found))  # columns that the spec lacks have one place
 
 
 def _spec(ports: Ports, dataset: str) -> Document | None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from tdv.pytest_plugin.lending import FAILED, DatabaseFactory, ask_of, factory_of, lent, run_of, used
+from tdv.pytest_plugin.lending import DatabaseFactory, ask_of, factory_of, lent, run_of, used
 from tdv.pytest_plugin.runs import EXECUTION, RUN, Run, told
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ tdv(*references, scenario=None, target=None, rollback=None): what the databases 
 "movies@^1.1"; only a scenario's rows; beside which target they are made; with rollback=True tests share \
 a database that each leaves as it was"""
 _KEPT: Final = "tdv_kept"
+_SECTION: Final = "tdv database kept"
 _NOT_DROPPED: Final = "tdv_not_dropped"
 
 
@@ -90,7 +91,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 def pytest_testnodedown(node: Any, error: object) -> None:
     """Notes that a worker of xdist kept a database, or may have, and why it could not drop one."""
     run, told = node.config.stash[RUN], getattr(node, "workeroutput", {})
-    if told.get(_KEPT, bool(node.config.getoption("--tdv-keep"))):
+    if told.get(_KEPT, run.keeps):
         run.kept = True
     run.not_dropped = run.not_dropped or told.get(_NOT_DROPPED, "")
 
@@ -109,10 +110,15 @@ def pytest_report_header(config: pytest.Config) -> list[str]:
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Says why databases of this run, its workers included, could not be dropped at the end."""
+    """Says which databases were kept of attempts that pytest-rerunfailures repeated, whose reports it does not show,
+    and why databases of this run, its workers included, could not be dropped at the end."""
+    for report in terminalreporter.getreports("rerun"):
+        for title, text in report.sections:
+            if title == _SECTION:
+                terminalreporter.write_line(f"{title} of {report.nodeid}, which was run again: {text}")
     left = config.stash[RUN].left
     if left:
-        terminalreporter.write_line(f"tdv: databases are left to the next run: {left}")
+        terminalreporter.write_line(f"tdv: databases that may be left go with the next run: {left}")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -120,17 +126,17 @@ def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Notes failures for the fixtures' ends, versions in the properties, and the URLs of what is kept."""
-    uses = [use for use in used(item) if use.fixture in getattr(item, "fixturenames", ())]
+    uses = used(item)
     for release in {release.dataset: release for use in uses for release in use.database.releases.values()}.values():
         entry = (f"tdv.{release.dataset}", f"{release.version} {release.digest}")
         if entry not in item.user_properties:
             item.user_properties.append(entry)
     report = yield
     if report.failed and call.when != "teardown":
-        for node in item.listchain():
-            node.stash[FAILED] = True
-        if item.config.getoption("--tdv-keep"):
-            report.sections += [("tdv database kept", use.kept()) for use in uses]
+        for use in uses:
+            use.has_failed = True
+        if item.config.stash[RUN].keeps:
+            report.sections += [(_SECTION, use.kept()) for use in uses]
     return report
 
 

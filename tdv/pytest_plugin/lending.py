@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from tdv.project.databases import Database
 
 _ALLOWED: Final = "It takes references, and the words scenario=, target= and rollback=."
-FAILED: Final = pytest.StashKey[bool]()
 USED: Final = pytest.StashKey[list["Use"]]()
 
 
@@ -33,13 +32,14 @@ class DatabaseFactory(Protocol):
     ) -> Database: ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Use:
-    """A database that a fixture gave, and the target that was asked for."""
+    """A database that a fixture gave, the target that was asked for, and whether a test that had it failed."""
 
     fixture: str
     database: Database
     target: str | None
+    has_failed: bool = False
 
     def kept(self) -> str:
         """Where the database is, and how it goes; `tdv cleanup` must be told of another target than the default."""
@@ -57,9 +57,10 @@ def lent(request: pytest.FixtureRequest, ask: Ask) -> Iterator[Database]:
     run = run_of(request)
     database = told(lambda: run.borrow(ask) if ask.rollback else run.create(ask))
     begun = told(lambda: run.begin(database)) if ask.rollback else None
-    _use(request, database, ask)
+    use = _used(request, database, ask)
     yield database
-    if _is_kept(request):
+    _returned(request, use)
+    if run.keeps and use.has_failed:
         _keep(run, database)
     elif ask.rollback:
         run.give_back(ask, database, begun)
@@ -70,35 +71,41 @@ def lent(request: pytest.FixtureRequest, ask: Ask) -> Iterator[Database]:
 @contextmanager
 def factory_of(request: pytest.FixtureRequest) -> Iterator[DatabaseFactory]:
     """Makes databases for the scope of a fixture."""
-    run, made = run_of(request), []
+    run = run_of(request)
+    made: list[Use] = []
 
     def make(*references: str, scenario: str | Sequence[str] | None = None, target: str | None = None) -> Database:
         ask = asked(*references, scenario=scenario, target=target).or_else(ask_of(request))
         database = told(lambda: run.create(ask))
-        made.append(database)
-        _use(request, database, ask)
+        made.append(_used(request, database, ask))
         return database
 
     yield make
     with ExitStack() as stack:  # each goes, whatever another one raises
-        for database in made:
-            if _is_kept(request):
-                _keep(run, database)
+        for use in made:
+            _returned(request, use)
+            if run.keeps and use.has_failed:
+                _keep(run, use.database)
             else:
-                stack.callback(run.databases.discard, database)
+                stack.callback(run.databases.discard, use.database)
 
 
-def _use(request: pytest.FixtureRequest, database: Database, ask: Ask) -> None:
-    request.node.stash.setdefault(USED, []).append(Use(str(request.fixturename), database, ask.target))
+def _used(request: pytest.FixtureRequest, database: Database, ask: Ask) -> Use:
+    use = Use(str(request.fixturename), database, ask.target)
+    request.node.stash.setdefault(USED, []).append(use)
+    return use
+
+
+def _returned(request: pytest.FixtureRequest, use: Use) -> None:
+    """Forgets a use, which a repetition of its test has no part in."""
+    request.node.stash[USED].remove(use)
 
 
 def used(item: pytest.Item) -> list[Use]:
-    """The databases that a test and the scopes around it were given."""
-    return [entry for node in item.listchain() for entry in node.stash.get(USED, [])]
-
-
-def _is_kept(request: pytest.FixtureRequest) -> bool:
-    return bool(request.config.getoption("--tdv-keep")) and request.node.stash.get(FAILED, False)
+    """The databases that a test has, its own and those of the scopes around it."""
+    # Of the fixtures that others ask for by name while the test runs, as pytest-django does, only the request knows.
+    names = getattr(getattr(item, "_request", None), "fixturenames", ())
+    return [use for node in item.listchain() for use in node.stash.get(USED, []) if use.fixture in names]
 
 
 def _keep(run: Run, database: Database) -> None:

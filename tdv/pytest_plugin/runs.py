@@ -44,6 +44,11 @@ class Run:
         self._shared: dict[DatabaseWish, Database] = {}
 
     @property
+    def keeps(self) -> bool:
+        """Whether the databases of failed tests are kept."""
+        return bool(self.config.getoption("--tdv-keep"))
+
+    @property
     def root(self) -> Path | None:
         """Where to look for the repository: the first of pytest's directories at or below a ``tdv.yaml``."""
         for start in (self.config.rootpath, self.config.invocation_params.dir):

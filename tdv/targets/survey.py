@@ -117,8 +117,8 @@ def unfit(load: Load, problem: TdvError) -> Unfit:
     """The error for rows that the schema of the application, made just now, does not take."""
     assert load.schema is not None
     named = " and ".join(f"{item.dataset}@{_written(item.version)}" for item in load.items)
-    ways = " or ".join(_served(item) for item in load.items)
-    hint = f"Name a version that fits, give its spec the types of the schema, or {ways}."
+    ways = ", ".join(_served(item) for item in load.items)
+    hint = f"Name a version that fits, as `tdv lock --upgrade` does, give its spec the types of the schema, {ways}."
     return Unfit(
         f"{named} does not fit the schema at migration {load.schema.revision}: {problem.message}",
         hint=problem.hint if REFERENCES in problem.facts else hint,
@@ -132,8 +132,8 @@ def _served(item: Item) -> str:
     """How to say where rows belong: of a release by an amendment, of sources when they are upgraded."""
     if item.version[:1].isdigit():
         amendment = f"tdv compat {item.dataset}@v{item.version} --until REVISION -m WHY"
-        return f"say what this one serves: `{amendment}`"
-    return f"say where its sources stand: `tdv upgrade {item.dataset} --from REVISION`"
+        return f"carry its data there with `tdv upgrade {item.dataset}`, or say what this one serves: `{amendment}`"
+    return f"or say where its sources stand: `tdv upgrade {item.dataset} --from REVISION`"
 
 
 def _written(version: str) -> str:
