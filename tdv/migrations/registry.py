@@ -31,14 +31,31 @@ TOOLS: Final[Mapping[str, tuple[str, str]]] = {
     "rails": ("tdv.migrations.numbered", "RAILS"),
     "sqitch": ("tdv.migrations.sqitch", "SQITCH"),
 }
+_IN_SQL: Final = frozenset({"dbmate", "flyway", "golang-migrate", "goose"})
+"""Tools whose migrations are files of SQL, known by their names alone."""
+_SHOWN: Final = 3
 
 
 def read(name: str, path: Path, source: str) -> History:
     """The history that the tool `name` has in `path`, which errors call `source`.
 
-    Raises `ConfigError` for an unknown tool, a path that is not there, and a history that the tool would refuse.
+    Raises `ConfigError` for an unknown tool, a path that is not there, a history that the tool would refuse, and files
+    with SQL of which none is named as the tool names them.
     """
-    return tool(name).read(path, source)
+    history = tool(name).read(path, source)
+    if name in _IN_SQL and not history.migrations and path.is_dir():
+        others = sorted(file.relative_to(path).as_posix() for file in path.rglob("*.sql") if not _is_no_step(file.name))
+        if others:
+            raise ConfigError(
+                f"None of the files in {source} is named as a migration of {name}: {', '.join(others[:_SHOWN])}",
+                hint="Name them as the tool does, or set migrations.tool and path in tdv.yaml right.",
+            )
+    return history
+
+
+def _is_no_step(name: str) -> bool:
+    """True for scripts that are no places a schema can stand at: Flyway's repeatable ones and those that undo."""
+    return name.startswith(("R__", "U"))
 
 
 def tool(name: str) -> MigrationTool:

@@ -58,7 +58,10 @@ def write_seed(batches: Iterable[pa.Table], schema: TableSchema, place: SeedPlac
     try:
         return _written(batches, schema, place)
     except IntegrityError as exc:
-        hint = "Give all values of that column one type in the database, or leave out --rows."
+        hint = (
+            "Give all values of that column one type in the database, without endless and zero dates and times from "
+            "24:00 on, or leave out --rows."
+        )
         raise DataError(f"The rows cannot be copied: {exc.message}", hint=hint, **exc.facts) from exc
 
 

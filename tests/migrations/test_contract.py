@@ -315,6 +315,20 @@ def test_a_path_that_is_not_there(name: str, tmp_path: Path) -> None:
     assert caught.value.hint
 
 
+@pytest.mark.parametrize("name", ["dbmate", "flyway", "golang-migrate", "goose"])
+def test_files_of_which_none_is_a_migration(name: str, tmp_path: Path) -> None:
+    assert not read(name, tmp_path, "db").migrations
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub" / "base.sql").write_text("CREATE TABLE t (id int)")
+    with pytest.raises(ConfigError, match=f"None of the files in db is named as a migration of {name}: sub/base.sql"):
+        read(name, tmp_path, "db")
+
+
+def test_scripts_that_are_no_steps_are_no_mistake(tmp_path: Path) -> None:
+    (tmp_path / "R__views.sql").write_text("CREATE VIEW v AS SELECT 1")
+    assert not read("flyway", tmp_path, "db").migrations
+
+
 def test_unknown_tool() -> None:
     with pytest.raises(ConfigError, match="No reader knows the migrations of 'alembik'") as caught:
         tool("alembik")

@@ -250,6 +250,18 @@ def test_what_a_spec_cannot_say_is_named(place: Place) -> None:
     )
 
 
+def test_what_is_in_other_schemas_is_named(place: Place) -> None:
+    place.sql(
+        'CREATE SCHEMA ref CREATE TABLE ports (code text PRIMARY KEY) CREATE TABLE "More" (id int)',
+        'CREATE TABLE legs (id int PRIMARY KEY, "from" text REFERENCES ref.ports, at date) PARTITION BY RANGE (id)',
+        "CREATE TABLE legs_1 PARTITION OF legs DEFAULT",
+    )
+    assert place.target.omitted() == (
+        "the reference of legs.from to ref.ports, which is in another schema",
+        "the tables of the schema ref: the URL says which schema is copied, as ?options=-csearch_path%3Dref",
+    )
+
+
 def test_long_check_is_named_in_part(place: Place) -> None:
     place.sql(f"CREATE TABLE t (id int PRIMARY KEY, n int CONSTRAINT few CHECK (n < 9 {'OR n > 9 ' * 30}))")
     (note,) = place.target.omitted()

@@ -9,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from typing import Final
+from urllib.parse import quote as percent
 
 from tdv.model.schema import Column, DatasetSchema, Reference, Rules, TableSchema
 from tdv.model.types import LogicalType
 from tdv.targets.fitting import Theirs, left_out, refuse_unknown, without_others
-from tdv.targets.postgresql.catalogue import schema_of
+from tdv.targets.postgresql.catalogue import schema_of, survey
 from tdv.targets.postgresql.session import Connection
 from tdv.targets.postgresql.statements import execute
 from tdv.targets.postgresql.tables import columns_of
@@ -47,6 +48,12 @@ _UNIQUE_INDEXES: Final = """
 SELECT i.relname FROM pg_index x JOIN pg_class i ON i.oid = x.indexrelid
   WHERE x.indrelid = %s::regclass AND x.indisunique
     AND NOT EXISTS (SELECT 1 FROM pg_constraint k WHERE k.conindid = x.indexrelid) ORDER BY i.relname
+"""
+_ELSEWHERE: Final = """
+SELECT (SELECT string_agg(a.attname, ', ' ORDER BY o) FROM unnest(k.conkey) WITH ORDINALITY AS u (n, o)
+      JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = u.n), tn.nspname, t.relname
+  FROM pg_constraint k JOIN pg_class t ON t.oid = k.confrelid JOIN pg_namespace tn ON tn.oid = t.relnamespace
+  WHERE k.conrelid = %s::regclass AND k.contype = 'f' AND k.conparentid = 0 AND tn.nspname <> %s ORDER BY k.conname
 """
 _INDEXES: Final = """
 SELECT (SELECT array_agg(a.attname::text ORDER BY o) FROM unnest(x.indkey) WITH ORDINALITY AS u (n, o)
@@ -104,7 +111,8 @@ def table_names(connection: Connection) -> list[str]:
 
 
 def omitted(connection: Connection) -> tuple[str, ...]:
-    """What a schema does not say of these tables: generated columns, constraints in SQL, unique indexes."""
+    """What a schema does not say of these tables: generated columns, constraints in SQL, unique indexes, and what is in
+    other schemas."""
     schema = schema_of(connection)
     found: list[str] = []
     for (name,) in execute(connection, _TABLES, schema):
@@ -114,7 +122,18 @@ def omitted(connection: Connection) -> tuple[str, ...]:
             found.append(left_out(f"{kind} constraint {rule}", name, sql, "PostgreSQL", has_place=kind == "CHECK"))
         for (index,) in execute(connection, _UNIQUE_INDEXES, place):
             found.append(f"the unique index {index} of {name}, which is no constraint; `unique:` takes columns")
+        for columns, other, table in execute(connection, _ELSEWHERE, place, schema):
+            found.append(f"the reference of {name}.{columns} to {other}.{table}, which is in another schema")
+    way = "the URL says which schema is copied, as ?options=-csearch_path%3D"
+    for other in _schemas_of_others(connection, schema):
+        found.append(f"the tables of the schema {other}: {way}{percent(other)}")
     return tuple(found)
+
+
+def _schemas_of_others(connection: Connection, schema: str) -> list[str]:
+    """The other schemas that have tables, without those of the server, of extensions and of tdv."""
+    places = survey(connection, ()).places.values()
+    return sorted({place for place, _ in places} - {schema})
 
 
 def indexes(connection: Connection, table: str) -> list[tuple[str, ...]]:
