@@ -7,12 +7,14 @@ new or provably all tdv's, and nobody has it open; otherwise the rows are replac
 from __future__ import annotations
 
 import os
+import re
+import stat
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import unquote, urlsplit
 
 from tdv.config import TargetSettings
@@ -42,6 +44,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from tdv.targets.throwaway import Throwaways
+
+
+_NEW: Final = 0o644
+"""The rights on a new file, but for those that the umask takes."""
 
 
 class OneFile(ABC):
@@ -302,25 +308,31 @@ class OneFile(ABC):
     def _rename(self, image: Image, load: Load) -> None:
         self._sweep()
         copy = self.path.with_name(f".{self.path.name}.{os.urandom(6).hex()}.tmp")
+        mode = self._mode()
         try:
-            disk.copy(image.path, copy, self._mode())
+            disk.copy(image.path, copy, _NEW if mode is None else mode | stat.S_IWUSR)
             self.stamp(copy, image, load)
+            if mode is not None:
+                # Whoever could use the file goes on to, whatever the umask is.
+                copy.chmod(mode)
             os.replace(copy, self.path)
         finally:
             copy.unlink(missing_ok=True)
 
     def _sweep(self) -> None:
-        """Removes copies that killed runs left; the lock of the target is held."""
-        start = f".{self.path.name}."
+        """Removes copies that killed runs left, with the logs beside them; the lock of the target is held."""
+        # Not those of another target, whose name begins as this one's.
+        left = re.compile(rf"\.{re.escape(self.path.name)}\.[0-9a-f]{{12}}\.tmp.*")
         for entry in self.path.parent.iterdir():
-            if entry.name.startswith(start) and ".tmp" in entry.name.removeprefix(start):
+            if left.fullmatch(entry.name):
                 entry.unlink(missing_ok=True)
 
-    def _mode(self) -> int:
+    def _mode(self) -> int | None:
+        """The rights on the file, None where there is none."""
         try:
-            return os.stat(self.path).st_mode & 0o777
+            return stat.S_IMODE(os.stat(self.path).st_mode)
         except FileNotFoundError:
-            return 0o644
+            return None
 
 
 def path_of(url: str, shown: str) -> Path:

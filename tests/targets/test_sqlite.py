@@ -97,6 +97,29 @@ def test_change_that_is_only_in_the_write_ahead_log_is_seen(tmp_path: Path, path
     assert sorted(entry.name for entry in tmp_path.iterdir() if "app.db" in entry.name) == ["app.db"]
 
 
+@pytest.mark.parametrize("engine", ["sqlite", "duckdb"])
+def test_rights_on_a_file_stay(tmp_path: Path, engine: str) -> None:
+    place = target(tmp_path, f"{engine}:///{tmp_path}/app")
+    checkout(tmp_path, place, snapshot(tmp_path, {USERS: users(5)}))
+    (tmp_path / "app").chmod(0o664)
+    assert checkout(tmp_path, place, snapshot(tmp_path, {USERS: users(3)})).action == "loaded"
+    assert (tmp_path / "app").stat().st_mode & 0o777 == 0o664
+
+
+@pytest.mark.parametrize("url", ["sqlite:///{}/app", "duckdb:///{}/app", "file://{}/app?format=csv"])
+def test_only_what_killed_runs_left_of_this_target_goes(tmp_path: Path, url: str) -> None:
+    place, found = target(tmp_path, url.format(tmp_path)), snapshot(tmp_path, {USERS: users(5)})
+    left, theirs = (tmp_path / name for name in (".app.0123456789ab.tmp", ".app.db.0123456789ab.tmp"))
+    for path in (left, theirs):
+        if url.startswith("file"):
+            path.mkdir()
+        else:
+            path.touch()
+    checkout(tmp_path, place, found)
+    assert not left.exists()
+    assert theirs.exists()
+
+
 def test_foreign_rows_are_refused_and_kept(tmp_path: Path, path: Path) -> None:
     change(
         path,

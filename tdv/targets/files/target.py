@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -279,11 +280,12 @@ class FilesTarget:
 
     def _sweep(self) -> None:
         """Removes what killed runs left; the lock of the target is held."""
-        places = [(self.path.parent, f".{self.path.name}."), (self.path, ".tdv-")]
-        for directory, prefix in places:
+        # Not those of another target, whose name begins as this one's.
+        for directory, prefix in ((self.path.parent, f".{self.path.name}."), (self.path, ".tdv-")):
+            left = re.compile(rf"{re.escape(prefix)}[0-9a-f]{{12}}\.tmp(\.old\.tmp)?")
             if directory.is_dir():
                 for entry in directory.iterdir():
-                    if entry.name.startswith(prefix) and entry.name.endswith(".tmp") and entry.is_dir():
+                    if left.fullmatch(entry.name) and entry.is_dir():
                         self._discard(entry)
 
     def _discard(self, directory: Path) -> None:
