@@ -92,6 +92,18 @@ def test_closed_streams_leave_the_answer_as_it_is(shop: Repository, closed: str,
     assert done.stderr == ("" if "2>&-" in closed else opened.stderr)
 
 
+@pytest.mark.parametrize(("words", "status"), [("tag", 0), ("show nothing", 10)])
+def test_what_cannot_be_said_changes_no_answer(shop: Repository, words: str, status: int) -> None:
+    call = [sys.executable, "-m", "tdv", *words.split()]
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open("/dev/full", "wb") as full:
+        for stderr in (full.fileno(), writer):
+            done = subprocess.run(call, cwd=shop.root, stdout=subprocess.PIPE, stderr=stderr, check=False)
+            assert done.returncode == status
+    os.close(writer)
+
+
 def test_nothing_that_is_opened_takes_the_place_of_a_closed_stream(tmp_path: Path) -> None:
     shell = ["sh", "-c", '"$@" 9>&1 <&- >&- 2>&-', "sh", sys.executable, "-c", _OPENED]
     done = subprocess.run(shell, cwd=tmp_path, capture_output=True, text=True, check=True)

@@ -37,7 +37,7 @@ def _for_any_reader() -> Iterator[None]:
     try:
         yield
     except BrokenPipeError as gone:
-        boundary.drop_output()
+        terminal.drop(sys.stdout)
         raise typer.Exit(0) from gone
 
 

@@ -47,11 +47,6 @@ def expect_interrupts() -> None:
         signal.signal(signal.SIGINT, interrupt)
 
 
-def drop_output() -> None:
-    """Lets results go nowhere: those not yet written would fail again."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def guard(call: Callable[[], Any], *, as_json: bool) -> int:
     """Runs `call`; its int result, or the exit code of what it raised, is returned."""
     try:
@@ -62,14 +57,14 @@ def guard(call: Callable[[], Any], *, as_json: bool) -> int:
         terminal.say(f"Interrupted. {_GO_ON}")
         return INTERRUPTED
     except BrokenPipeError:
-        drop_output()
+        terminal.drop(sys.stdout)
         return 0
     except Exception as problem:  # noqa: BLE001 - the last line before the shell
         error = _as_error(problem)
         try:
             report(error, as_json=as_json)
         except OSError:  # there is no room for results, as on a full disk
-            drop_output()
+            terminal.drop(sys.stdout)
             report(error, as_json=False)
         if terminal.is_verbose() and error.__cause__ is not None:
             terminal.say(without_passwords("".join(traceback.format_exception(error.__cause__)).rstrip()))

@@ -7,6 +7,7 @@ Always holds: control characters in data never reach the terminal; colour only w
 from __future__ import annotations
 
 import json as _json
+import os
 import re
 import shutil
 import sys
@@ -90,9 +91,17 @@ def note(text: str) -> None:
 
 
 def say(text: str) -> None:
-    """Prints a line on stderr, whatever the volume."""
+    """Prints a line on stderr, whatever the volume; where that cannot be written, nobody is told, and all goes on."""
     sys.stdout.flush()
-    sys.stderr.write(text + "\n")
+    try:
+        sys.stderr.write(text + "\n")
+    except OSError:
+        drop(sys.stderr)
+
+
+def drop(stream: TextIO) -> None:
+    """Lets what is printed on `stream` go nowhere: what is not yet written would fail again."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def error(message: str) -> None:
