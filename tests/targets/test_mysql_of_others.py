@@ -250,6 +250,24 @@ def test_types_of_others_are_understood(place: MysqlPlace) -> None:
     assert (row["j"], row["l"], row["u"][:8]) == ('{"a":2,"b":1}', "é", "aaaaaaaa")
 
 
+def test_single_bits_are_truths_and_the_year_zero_stays(place: MysqlPlace) -> None:
+    place.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, open bit(1), y year NOT NULL, s text)",
+        "INSERT INTO t VALUES (1, b'1', 0, '0'), (2, b'0', 2026, 'a,\"b\"'), (3, NULL, 1901, NULL)",
+    )
+    schema = place.target.inspect().table("t")
+    assert [str(column.type) for column in schema.columns] == ["int32", "bool", "int16", "string"]
+    (rows,) = place.target.read(schema)
+    assert rows.column("open").to_pylist() == [True, False, None]
+    place.sql("DELETE FROM t")
+    place.checkout_tables({schema: rows})
+    assert place.sql("SELECT id, open + 0, y, s FROM t ORDER BY id") == [
+        (1, 1, 0, "0"),
+        (2, 0, 2026, 'a,"b"'),
+        (3, None, 1901, None),
+    ]
+
+
 def test_type_without_a_match_is_refused_by_name(place: MysqlPlace) -> None:
     place.sql("CREATE TABLE t (id int PRIMARY KEY, g point, b bit(3))")
     with pytest.raises(DataError, match=re.escape("t.g (point), t.b (bit(3))")):

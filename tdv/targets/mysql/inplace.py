@@ -25,7 +25,7 @@ from tdv.targets.mysql.rows import fill
 from tdv.targets.mysql.session import execute
 from tdv.targets.mysql.state import write_state
 from tdv.targets.mysql.swap import drop
-from tdv.targets.mysql.tables import as_held, refuse_dangling, types_of_parents
+from tdv.targets.mysql.tables import as_held, needs_numbers, refuse_dangling, types_of_parents
 from tdv.targets.mysql.wire import Connection
 from tdv.targets.protocol import Held, Load, TableContent
 from tdv.targets.sql import quote
@@ -96,7 +96,8 @@ def replace_rows(connection: Connection, found: Found, staying: Staying) -> Sequ
         for table in staying.tables:
             schema = replace(table.schema, columns=columns.get(table.name, table.schema.columns))
             content = as_held(connection, names[table.name], replace(table, schema=schema))
-            fill(connection, quote(names[table.name]), content, as_file=staying.as_file)
+            as_file = staying.as_file and not needs_numbers(connection, names[table.name])
+            fill(connection, quote(names[table.name]), content, as_file=as_file)
         refuse_dangling(connection, [names[name] for name in columns])
         check_rows(connection, staying.tables, lambda name: quote(names[name]), staying.scratch)
         execute(connection, "COMMIT")

@@ -47,6 +47,7 @@ SELECT CONSTRAINT_NAME, ORDINAL_POSITION, COLUMN_NAME, REFERENCED_TABLE_SCHEMA, 
 """
 _TEXTS: Final = frozenset({"tinytext", "text", "mediumtext", "longtext", "varchar", "json"})
 _BYTES: Final = ("binary(16)", "varbinary(16)")
+_NO_TEXTS: Final = frozenset({"bit", "year"})
 _DIGITS: Final = 32
 _HYPHENATED: Final = 36
 
@@ -102,6 +103,12 @@ def as_held(connection: Connection, name: str, content: TableContent) -> TableCo
         schema=replace(content.schema, columns=tuple(columns)),
         batches=lambda: (_with_uuids(rows, forms) for rows in content.batches()),
     )
+
+
+def needs_numbers(connection: Connection, name: str) -> bool:
+    """True if a column of the table that the server calls `name` reads a text in another way than the number in it: a
+    bit as the bits of its letters, a year of 0 as 2000."""
+    return any(their.kind in _NO_TEXTS for their in columns_of(connection, name))
 
 
 def _with_uuids(rows: pa.Table, forms: Mapping[int, UuidForm]) -> pa.Table:

@@ -38,8 +38,10 @@ _DECLARED: Final[Mapping[str, str]] = {
     **{name: loss.as_type.lower() for name, loss in LOSSES.items()},
     "uuid": "char(36) character set ascii collate ascii_bin",
 }
+_TRUTHS: Final = ("tinyint(1)", "bit(1)")
+"""What applications keep truths in: Hibernate's are bits."""
 _LOGICAL: Final[Mapping[str, str]] = {
-    "tinyint(1)": "bool",
+    **dict.fromkeys(_TRUTHS, "bool"),
     "tinyint": "int16",
     "tinyint unsigned": "int16",
     "smallint": "int16",
@@ -96,7 +98,7 @@ def logical(text: str) -> LogicalType | None:
     word = sized[1] + (sized[2] or "")
     if word == "bigint unsigned":
         return LogicalType("decimal", 20, 0)
-    name = _LOGICAL.get("tinyint(1)" if text == "tinyint(1)" else word)
+    name = _LOGICAL.get(text if text in _TRUTHS else word)
     return LogicalType(name) if name else None
 
 
