@@ -28,6 +28,11 @@ class Filling:
     scratch: Path
 
 
+def target_lock(database: str) -> str:
+    """What the lock of a database is called on its server: whoever comes by another host or a socket takes the same."""
+    return f"target {database.lower()}"
+
+
 class OnServer:
     """A database of a server; the subclass knows the engine and names its `driver`."""
 

@@ -17,12 +17,15 @@ import pytest
 import sqlalchemy as sa
 
 import tdv
-from tdv.checkout import CheckoutOptions, load_of
+from tdv.checkout import CheckoutOptions, Wanted, load_of
 from tdv.cleanup import CleanupOptions, cleanup
+from tdv.content.snapshot import Snapshot
 from tdv.errors import DataError, PluginMissing, Refused, TargetBusy, TargetError
 from tdv.project.databases import DatabaseWish
+from tdv.servers import mariadb
 from tdv.servers.server import Server
 from tdv.targets.mysql.session import connect, lock, parameters
+from tdv.targets.on_server import target_lock
 from tdv.targets.throwaway import Name, Throwaway, Throwaways, throwaways_of
 from tdv.targets.verification import target_digest
 from tdv.testing import NOW, USERS, checkout, snapshot, table, users, wanted
@@ -220,9 +223,29 @@ def test_second_checkout_says_who_holds_the_target(
     monkeypatch.setattr(session, "LOCK_WAIT", 0)
     given = session.parameters(place.url)
     with session.connected(given) as holder:
-        session.lock(holder, place.target.identity, "the target")
+        session.lock(holder, target_lock(given.database), "the target")
         with pytest.raises(Refused, match=r"is in use by session \d+ of tdv from localhost"):
             place.checkout()
+
+
+def test_second_checkout_waits_by_whatever_way_it_comes_to_the_server(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mariadb_server: Server
+) -> None:
+    from tdv.targets.mysql import session
+
+    monkeypatch.setattr(session, "LOCK_WAIT", 0)
+    with mariadb.serve(mariadb_server.binaries) as server:
+        socket = urlsplit(server.url)._replace(query=f"unix_socket={quote(str(server.directory / 'socket'), safe='')}")
+        first, second = MysqlPlace(tmp_path, server.url), MysqlPlace(tmp_path / "second", socket.geturl())
+        found = snapshot(tmp_path, {USERS: users(3)})
+
+        def opened() -> Snapshot:
+            with pytest.raises(Refused, match="is in use by session"):
+                second.checkout()
+            return found
+
+        checkout(tmp_path, first.target, Wanted("shop", "1.0.0", found.manifest.digest, opened))
+        assert first.ids() == [1, 2, 3]
 
 
 def test_open_transaction_on_a_table_is_waited_for(place: MysqlPlace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,11 +14,13 @@ from urllib.parse import quote
 import pyarrow as pa
 import pytest
 
-from tdv.checkout import CheckoutOptions, load_of
+from tdv.checkout import CheckoutOptions, Wanted, load_of
+from tdv.content.snapshot import Snapshot
 from tdv.errors import DataError, PluginMissing, Refused, TargetBusy, TargetError
 from tdv.servers import postgresql
 from tdv.servers.server import Options, Server
 from tdv.targets import state
+from tdv.targets.on_server import target_lock
 from tdv.targets.postgresql.target import PostgresqlTarget
 from tdv.targets.protocol import Outcome
 from tdv.targets.verification import target_digest
@@ -316,9 +318,26 @@ def test_checkout_of_somebody_else_is_named(place: Place) -> None:
 
     place.target = target(place.directory, f"{place.url}&options=-clock_timeout%3D100")
     with connect(parameters(place.url)) as other:
-        lock(other, place.target.identity, "it")
+        lock(other, target_lock(name_of(place.url)), "it")
         with pytest.raises(Refused, match=r"in use by session \d+ of postgres"):
             place.checkout()
+
+
+def test_second_checkout_waits_by_whatever_host_it_comes_to_the_server(
+    tmp_path: Path, postgresql_server: Server
+) -> None:
+    with postgresql.serve(postgresql_server.binaries) as server:
+        other = server.url.replace("127.0.0.1", "127.1") + "?options=-clock_timeout%3D100"
+        first, second = Place(tmp_path, server.url), Place(tmp_path / "second", other)
+        found = snapshot(tmp_path, {USERS: users(3)})
+
+        def opened() -> Snapshot:
+            with pytest.raises(Refused, match="is in use by session"):
+                second.checkout()
+            return found
+
+        checkout(tmp_path, first.target, Wanted("shop", "1.0.0", found.manifest.digest, opened))
+        assert first.ids() == [1, 2, 3]
 
 
 def test_connection_limit_is_busy(place: Place, postgresql_server: Server) -> None:

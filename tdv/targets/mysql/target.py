@@ -16,7 +16,7 @@ from tdv.errors import Refused
 from tdv.model.schema import DatasetSchema, TableSchema
 from tdv.targets.driver import Driver
 from tdv.targets.mysql.types import LOSSES
-from tdv.targets.on_server import OnServer
+from tdv.targets.on_server import OnServer, target_lock
 from tdv.targets.protocol import Capabilities, Held, Load, Loss, Outcome, Plan
 from tdv.targets.survey import deletions, migrates, owners_of, restores
 
@@ -226,10 +226,10 @@ class MysqlTarget(OnServer):
     @contextmanager
     def _locked(self) -> Iterator[Connection]:
         """A connection to no database, which holds the lock of the target."""
-        from tdv.targets.mysql.session import lock
+        from tdv.targets.mysql.session import lock, parameters
 
         with self._admin() as admin:
-            lock(admin, self.identity, f"the target {self.shown}")
+            lock(admin, target_lock(parameters(self.settings.url).database), f"the target {self.shown}")
             yield admin
 
     @contextmanager

@@ -17,6 +17,7 @@ from typing import Any, Final
 from tdv.config import TargetSettings
 from tdv.errors import TdvError
 from tdv.targets.beside import Beside
+from tdv.targets.on_server import target_lock
 from tdv.targets.postgresql import databases, wire
 from tdv.targets.postgresql.authentication import Unsupported
 from tdv.targets.postgresql.catalogue import held_in, write_state
@@ -116,9 +117,7 @@ class Cloning:
             databases.try_drop(self._admin, name)
 
 
-def cloned_without_driver(
-    settings: TargetSettings, identity: str, load: Load, environ: Mapping[str, str]
-) -> Outcome | None:
+def cloned_without_driver(settings: TargetSettings, load: Load, environ: Mapping[str, str]) -> Outcome | None:
     """`Cloning.again` under the lock of the target, in half of the time it takes to load the driver.
 
     None wherever anything is in the way, or goes wrong, so that the driver says it, or knows how.
@@ -128,7 +127,7 @@ def cloned_without_driver(
         if settings.owns != "database" or address.database in NEVER:
             return None
         with opened(replace(address, database=_MAINTENANCE)) as admin:
-            if not lock_at_once(admin, identity):
+            if not lock_at_once(admin, target_lock(address.database)):
                 return None
             there = Cloning(admin, lambda name: opened(replace(address, database=name)), address.database)
             return there.again(load, address.options)

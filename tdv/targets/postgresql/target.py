@@ -16,7 +16,7 @@ from tdv.config import process_environment
 from tdv.errors import Refused
 from tdv.model.schema import DatasetSchema, TableSchema
 from tdv.targets.driver import Driver
-from tdv.targets.on_server import OnServer
+from tdv.targets.on_server import OnServer, target_lock
 from tdv.targets.postgresql.types import LOSSES
 from tdv.targets.protocol import Capabilities, Held, Load, Loss, Outcome, Plan
 from tdv.targets.survey import deletions, migrates, owners_of, restores
@@ -87,7 +87,7 @@ class PostgresqlTarget(OnServer):
     def load(self, load: Load) -> Outcome:
         from tdv.targets.postgresql.cloning import cloned_without_driver
 
-        outcome = cloned_without_driver(self.settings, self.identity, load, process_environment())
+        outcome = cloned_without_driver(self.settings, load, process_environment())
         if outcome is not None:
             return outcome
         with self.failures(), self._maintained() as whole:
@@ -193,7 +193,7 @@ class PostgresqlTarget(OnServer):
         from tdv.targets.postgresql.statements import lock
 
         with self._connected() as connection:
-            lock(connection, self.identity, f"the target {self.shown}")
+            lock(connection, target_lock(connection.info.dbname), f"the target {self.shown}")
             if load.schema is not None and is_empty(connection):
                 load.schema.make(self.settings)
                 load = replace(load, made=True)
@@ -215,7 +215,7 @@ class PostgresqlTarget(OnServer):
             yield None
             return
         with closing(maintenance(given)) as admin:
-            lock(admin, self.identity, f"the target {self.shown}")
+            lock(admin, target_lock(name), f"the target {self.shown}")
             yield Whole(admin, self.settings, name, self.fresh_scratch())
 
     @contextmanager
