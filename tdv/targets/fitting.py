@@ -16,6 +16,8 @@ from tdv.model.types import LogicalType
 from tdv.targets.protocol import Shared, Target
 
 _SHOWN: Final = 200
+REFERENCED: Final = "Load the dataset that holds the referenced rows first, or with this one."
+"""What helps where a reference points to nothing: that to a table of the load was proved by its build."""
 MISFITS: Final = "misfits"
 """The fact of an error that holds what does not fit."""
 Misfits = Sequence[tuple[str, str | None]]

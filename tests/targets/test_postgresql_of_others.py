@@ -180,6 +180,17 @@ def test_rows_that_break_a_rule_of_the_table_are_refused_without_their_values(pl
     assert place.ids() == []
 
 
+def test_reference_to_a_table_outside_of_the_load_is_told_with_what_helps(place: Place) -> None:
+    place.sql(
+        "CREATE TABLE ages (age smallint PRIMARY KEY)",
+        "CREATE TABLE users (id bigint PRIMARY KEY, email text, at timestamp,"
+        " age smallint CONSTRAINT known REFERENCES ages)",
+    )
+    with pytest.raises(DataError, match=re.escape("'users': ForeignKeyViolation (rule known)")) as caught:
+        place.checkout()
+    assert caught.value.hint == "Load the dataset that holds the referenced rows first, or with this one."
+
+
 def test_trigger_that_changes_rows_is_noticed(place: Place) -> None:
     place.sql(
         "CREATE TABLE users (id bigint PRIMARY KEY, email text, age smallint, at timestamp)",

@@ -294,6 +294,21 @@ def test_server_that_lets_nobody_in_is_told_with_what_helps(reason: str, hint: s
     assert hint in str(caught.value.hint)
 
 
+def test_rows_that_a_policy_hides_are_never_left_out(place: Place, postgresql_server: Server) -> None:
+    run_sql(postgresql_server.url, "DROP ROLE IF EXISTS hidden", "CREATE ROLE hidden LOGIN")
+    place.checkout()
+    place.sql(
+        "GRANT SELECT ON users TO hidden",
+        "ALTER TABLE users ENABLE ROW LEVEL SECURITY",
+        "CREATE POLICY few ON users USING (id < 3)",
+    )
+    manifest = snapshot(place.directory, {USERS: users(5)}).manifest
+    with pytest.raises(TargetError, match="row-level security") as caught:
+        target_digest(target(place.directory, place.url.replace("postgres@", "hidden@")), manifest.schema)
+    assert "BYPASSRLS" in str(caught.value.hint)
+    place.sql("DROP OWNED BY hidden")
+
+
 def test_read_only_user_is_told(place: Place) -> None:
     place.checkout()
     place.target = target(place.directory, f"{place.url}&options=-cdefault_transaction_read_only%3Don")

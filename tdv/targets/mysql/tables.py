@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tdv.content.arrow import one_chunk
 from tdv.errors import DataError
 from tdv.model.schema import Column, TableSchema
-from tdv.targets.fitting import Theirs, all_fitting, fitted, is_as_wide
+from tdv.targets.fitting import REFERENCED, Theirs, all_fitting, fitted, is_as_wide
 from tdv.targets.mysql.catalogue import Found
 from tdv.targets.mysql.codec import UUID_TYPES, UuidForm, uuids_as
 from tdv.targets.mysql.session import execute
@@ -175,7 +175,7 @@ def refuse_dangling(connection: Connection, names: Iterable[str]) -> None:
                 columns = ", ".join(repr(column) for column, _ in pairs)
                 raise DataError(
                     f"MySQL refuses rows of table {name!r}: a reference of {columns} points to nothing in {place}",
-                    hint="Load the dataset that holds the referenced rows first, or with this one.",
+                    hint=REFERENCED,
                     table=name,
                 )
 

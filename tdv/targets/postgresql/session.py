@@ -19,6 +19,7 @@ from psycopg import conninfo, errors
 
 from tdv.config import TargetSettings
 from tdv.errors import DataError, Refused, TargetBusy, TargetError, TdvError
+from tdv.targets.fitting import REFERENCED
 from tdv.targets.postgresql.settings import APPLICATION, USUAL
 from tdv.targets.postgresql.statements import execute
 from tdv.targets.sql import require_query
@@ -42,6 +43,8 @@ _REFUSALS: Final = (
     (r"locale is incompatible", "The server's system no longer has the locale that the database was made with."),
     (r"", "Look whether the server runs, and at host and port of the URL; `tdv serve-db postgresql` starts one."),
 )
+_POLICY: Final = "row-level security"
+_HIDING: Final = "Name a user with BYPASSRLS, or the owner of the tables, unless they have FORCE ROW LEVEL SECURITY."
 _HINTS: Final = {
     "42501": "Grant the user the right, or name another user in the URL.",
     "25006": "The server or the user only reads: use the primary server, or another user.",
@@ -171,10 +174,8 @@ def _translated(exc: psycopg.Error, shown: str) -> TdvError:
     if not state and isinstance(exc, psycopg.OperationalError):
         return _unreachable(exc, shown)
     reason = exc.diag.message_primary or type(exc).__name__
-    return TargetError(
-        f"PostgreSQL failed on {shown}: {reason}",
-        hint=_HINTS.get(state, "Look at the server's log and at the rights of the user."),
-    )
+    hint = _HINTS.get(state, "Look at the server's log and at the rights of the user.")
+    return TargetError(f"PostgreSQL failed on {shown}: {reason}", hint=_HIDING if _POLICY in reason else hint)
 
 
 def _unreachable(exc: psycopg.OperationalError, shown: str) -> TargetError:
@@ -182,7 +183,7 @@ def _unreachable(exc: psycopg.OperationalError, shown: str) -> TargetError:
     reason = next((line.partition("FATAL:")[2].strip() for line in lines if "FATAL:" in line), lines[0])
     hint = next(hint for pattern, hint in _REFUSALS if re.search(pattern, reason))
     kind = TargetBusy if "max_connections" in hint else TargetError
-    return kind(f"{shown} cannot be reached: {reason}", hint=hint)
+    return kind(f"{shown} cannot be reached: {reason}", hint=_HIDING if _POLICY in reason else hint)
 
 
 def refused_rows(exc: psycopg.Error) -> DataError:
@@ -196,6 +197,8 @@ def refused_rows(exc: psycopg.Error) -> DataError:
     rule = f" (rule {exc.diag.constraint_name})" if exc.diag.constraint_name else ""
     kind = type(exc).__name__
     hint = "Run `tdv validate` to see which rows break which rule, or compare the target's table with the spec."
+    if isinstance(exc, errors.ForeignKeyViolation):
+        hint = REFERENCED
     if isinstance(exc, errors.UntranslatableCharacter):
         hint = "The encoding of the database lacks a character of the rows; use a database whose encoding is UTF8."
     return DataError(
