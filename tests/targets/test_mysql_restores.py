@@ -6,6 +6,7 @@ import importlib.util
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -25,6 +26,7 @@ from tdv.project.databases import DatabaseWish
 from tdv.servers import mariadb
 from tdv.servers.server import Server
 from tdv.targets.mysql.session import connect, lock, parameters
+from tdv.targets.mysql.templates import Templates
 from tdv.targets.on_server import target_lock
 from tdv.targets.throwaway import Name, Throwaway, Throwaways, throwaways_of
 from tdv.targets.verification import target_digest
@@ -369,6 +371,25 @@ def test_making_waits_for_whoever_has_the_name(tmp_path: Path, throwaways: Throw
         while not run_mysql(mariadb_server.url, waiting):
             assert making.is_alive()
     making.join()
+    throwaways.drop(str(name))
+
+
+def test_template_that_another_run_removes_meanwhile_is_made_anew(
+    tmp_path: Path, throwaways: Throwaways, mariadb_server: Server
+) -> None:
+    name, found = Name(NOW, "late", "a"), load(tmp_path, 6)
+    throwaways.drop(throwaways.create(Name(NOW, "late", "b"), found).name)
+    given = parameters(mariadb_server.url)
+    with ThreadPoolExecutor(1) as pool:
+        with closing(connect(given, None)) as other:
+            lock(other, str(name), "it")
+            made = pool.submit(throwaways.create, name, found)
+            waiting = "SELECT 1 FROM information_schema.PROCESSLIST WHERE STATE = 'User lock'"
+            while not run_mysql(mariadb_server.url, waiting):
+                assert not made.done()
+            templates = Templates(other)
+            templates.drop(templates.name_of(found))
+        assert run_mysql(made.result().url, "SELECT COUNT(*) FROM users") == [(6,)]
     throwaways.drop(str(name))
 
 

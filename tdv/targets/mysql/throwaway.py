@@ -15,12 +15,13 @@ from typing import Any, ClassVar
 
 import pymysql
 from pymysql import err
+from pymysql.constants import ER
 
 from tdv.config import TargetSettings
 from tdv.targets.mysql import sequences
 from tdv.targets.mysql.definitions import definitions, make
 from tdv.targets.mysql.proof import looks_of, settle
-from tdv.targets.mysql.session import connect, connected, execute, lock, named, parameters
+from tdv.targets.mysql.session import connect, connected, execute, lock, named, number_of, parameters
 from tdv.targets.mysql.state import write_state
 from tdv.targets.mysql.templates import Template, Templates, create_database
 from tdv.targets.mysql.wire import Connection
@@ -35,6 +36,7 @@ _DATABASES = (
     "WHERE LEFT(s.SCHEMA_NAME, 4) = 'tdv_' GROUP BY 1 ORDER BY 1"
 )
 _OTHERS = "SELECT 1 FROM information_schema.PROCESSLIST WHERE DB = %s AND ID NOT IN (%s, CONNECTION_ID())"
+_GONE = (ER.BAD_DB_ERROR, ER.NO_SUCH_TABLE)
 Failures = Callable[[], AbstractContextManager[None]]
 
 
@@ -52,21 +54,17 @@ class MysqlThrowaways:
     def create(self, name: Name, load: Load) -> Throwaway:
         throwaway = Throwaway(str(name), named(self._settings, str(name)))
         with self._failures(), self._server() as admin:
-            templates = Templates(admin)
-            template = templates.find(templates.name_of(load))
-            template = template or templates.made(Filling(self._settings, load, self._scratch))
+            templates, filling = Templates(admin), Filling(self._settings, load, self._scratch)
+            template = templates.find(templates.name_of(load)) or templates.made(filling)
             # Whoever drops it waits for the end of this session: the server goes on when this process is killed.
             lock(admin, throwaway.name, f"the database {throwaway.name}")
-            create_database(admin, throwaway.name)
             try:
-                sequences.renew(admin, template.name, throwaway.name)
-                templates.copy(template, throwaway.name, throwaway.name)
-                make(admin, throwaway.name, definitions(admin, template.name))
-                write_state(admin, load.stamped(template.held))
-            except BaseException:
-                with suppress(err.MySQLError):
-                    execute(admin, f"DROP DATABASE IF EXISTS {quote(throwaway.name)}")
-                raise
+                _copy(admin, template, throwaway.name, load)
+            except err.MySQLError as exc:
+                if number_of(exc) not in _GONE or templates.find(template.name) is not None:
+                    raise
+                # Another run has just removed the template, as one that was not used for longest.
+                _copy(admin, templates.made(filling), throwaway.name, load)
         return throwaway
 
     def drop(self, leaving: str) -> None:
@@ -111,6 +109,20 @@ class MysqlThrowaways:
     def _server(self) -> Iterator[Connection]:
         with closing(connect(parameters(self._settings.url), None)) as admin:
             yield admin
+
+
+def _copy(admin: Connection, template: Template, name: str, load: Load) -> None:
+    """Makes the database `name` as the template is; after an error there is none."""
+    create_database(admin, name)
+    try:
+        sequences.renew(admin, template.name, name)
+        Templates(admin).copy(template, name, name)
+        make(admin, name, definitions(admin, template.name))
+        write_state(admin, load.stamped(template.held))
+    except BaseException:
+        with suppress(err.MySQLError):
+            execute(admin, f"DROP DATABASE IF EXISTS {quote(name)}")
+        raise
 
 
 def _without_counters(looks: Any) -> Any:
