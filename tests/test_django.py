@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,18 @@ def run(pytester: pytest.Pytester, settings: str, *options: str) -> pytest.RunRe
     pytester.makepyfile(shop_settings=settings, models=MODELS, test_orders=TESTS, test_committing=committing)
     pytester.makeini("[pytest]\nDJANGO_SETTINGS_MODULE = shop_settings\npythonpath = .\n")
     return pytester.runpytest_subprocess("-n", "2", *options)
+
+
+def test_runner_of_django_takes_the_database_of_exec(pytester: pytest.Pytester) -> None:
+    (recipe,) = re.findall(r"```python\n(if \"TDV_TARGET\".*?)```", PAGE.read_text("utf-8"), re.S)
+    shop = released_shop(pytester.path)
+    name = '"NAME": os.environ["DATABASE_URL"].removeprefix("sqlite:///")'
+    settings = f"import os\n{SETTINGS.format(engine='sqlite3', more=name)}\n{recipe}"
+    case = "class Orders(TestCase):\n    def test_rows(self):\n        assert Order.objects.count() == 20\n"
+    tests = f"from django.test import TestCase\nfrom models import Order\n\n{case}"
+    pytester.makepyfile(shop_settings=settings, models=MODELS, test_orders=tests)
+    words = ("-m", "django", "test", "--pythonpath", ".", "--settings", "shop_settings", "--keepdb", "--no-input")
+    assert "Ran 1 test" in shop.tdv_process("exec", "--", sys.executable, *words, expect=0).stderr
 
 
 def test_sqlite(pytester: pytest.Pytester) -> None:

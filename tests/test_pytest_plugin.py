@@ -371,6 +371,25 @@ def test_mistakes_are_told_in_a_sentence(
     result.stdout.no_fnmatch_line("*hush*")
 
 
+@pytest.mark.parametrize("given", ["3", "None", '{"scenario": "vip"}', '("shop@v1.0.0", 4)'])
+def test_mistake_in_a_parameter_is_told_in_a_sentence(pytester: pytest.Pytester, shop: Repository, given: str) -> None:
+    pytester.makepyfile(
+        f"""
+        import pytest
+
+        @pytest.mark.parametrize("tdv_database", [{given}], indirect=True)
+        def test_one(tdv_database):
+            pass
+        """
+    )
+    result = pytester.runpytest_subprocess()
+    result.assert_outcomes(errors=1)
+    wrong = given.removeprefix('("shop@v1.0.0", ').removesuffix(")").replace('"', "'")
+    result.stdout.fnmatch_lines([f"the parameter of tdv_database: a reference must be text, not {wrong}"])
+    result.stdout.fnmatch_lines(["It is a reference or a list of them; *"])
+    result.stdout.no_fnmatch_line("*lending.py*")
+
+
 def test_outside_of_a_repository_nothing_is_said_or_imported(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         f"""

@@ -6,10 +6,10 @@ back to the run, or, after a failure and if asked for, kept with its URL said.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import pytest
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tdv.project.databases import Database
 
 _ALLOWED: Final = "It takes references, and the words scenario=, target= and rollback=."
+_PARAMETER: Final = "It is a reference or a list of them; scenarios are named by the marker, or to tdv_databases()."
 USED: Final = pytest.StashKey[list["Use"]]()
 
 
@@ -126,11 +127,17 @@ def run_of(request: pytest.FixtureRequest) -> Run:
 def ask_of(request: pytest.FixtureRequest) -> Ask:
     """What is asked for: by the parameter, the markers from the nearest on, the command line, the ini file."""
     given = getattr(request, "param", ())
-    ask = Ask((given,) if isinstance(given, str) else tuple(given))
+    references = given if isinstance(given, list | tuple) else (given,)
+    ask = _understood(f"the parameter of {request.fixturename}", _PARAMETER, references, {})
     for marker in request.node.iter_markers("tdv"):
-        try:
-            ask = ask.or_else(asked(*marker.args, **marker.kwargs))
-        except TypeError as exc:
-            wrong = f"pytest.mark.tdv: {str(exc).replace('asked() ', '')}\n{_ALLOWED}"
-            raise pytest.fail.Exception(wrong, pytrace=False) from None
+        ask = ask.or_else(_understood("pytest.mark.tdv", _ALLOWED, marker.args, marker.kwargs))
     return ask.or_else(run_of(request).default)
+
+
+def _understood(place: str, allowed: str, references: Sequence[Any], words: Mapping[str, Any]) -> Ask:
+    """What is asked for there; fails the test with what is `allowed` where that cannot be understood."""
+    try:
+        return asked(*references, **words)
+    except TypeError as exc:
+        wrong = f"{place}: {str(exc).replace('asked() ', '')}\n{allowed}"
+        raise pytest.fail.Exception(wrong, pytrace=False) from None
