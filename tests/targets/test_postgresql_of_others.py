@@ -114,6 +114,19 @@ def test_extension_of_an_admin_stays(place: Place, owned: bool) -> None:
     assert place.sql("SELECT similarity('ada', 'ada')") == [(1.0,)]
 
 
+def test_rights_that_new_tables_get_in_a_database_are_theirs(place: Place) -> None:
+    place.sql(
+        "DROP ROLE IF EXISTS watcher",
+        "CREATE ROLE watcher",
+        "ALTER DEFAULT PRIVILEGES GRANT SELECT ON TABLES TO watcher",
+    )
+    place.owned()
+    for rows, version in ((5, "1.0.0"), (3, "2.0.0")):
+        place.checkout(rows, version)
+        assert place.sql("SELECT has_table_privilege('watcher', 'users', 'SELECT')") == [(True,)]
+    place.sql("DROP OWNED BY watcher")
+
+
 def test_table_that_a_version_lost_goes(place: Place) -> None:
     place.checkout_tables(shop())
     place.checkout()

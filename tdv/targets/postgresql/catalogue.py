@@ -61,6 +61,10 @@ SELECT 'type', n.nspname, t.typname, t.typtype::text
   FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
   WHERE {_OURS} AND t.typtype IN ('d', 'e', 'r') AND NOT {_MEMBER.format("pg_type", "t.oid", "'e', 'i'")}
 UNION ALL
+SELECT 'default privileges', coalesce(a.defaclnamespace::regnamespace::text, ''),
+    concat_ws(' ', pg_get_userbyid(a.defaclrole), a.defaclobjtype), a.defaclacl::text
+  FROM pg_default_acl a
+UNION ALL
 SELECT 'extension', '', extname, extversion FROM pg_extension WHERE extname <> 'plpgsql'
 UNION ALL
 SELECT 'schema', '', n.nspname, '' FROM pg_namespace n WHERE {_OURS} AND n.nspname <> 'public'

@@ -183,7 +183,7 @@ def _unreachable(exc: psycopg.OperationalError, shown: str) -> TargetError:
     reason = next((line.partition("FATAL:")[2].strip() for line in lines if "FATAL:" in line), lines[0])
     hint = next(hint for pattern, hint in _REFUSALS if re.search(pattern, reason))
     kind = TargetBusy if "max_connections" in hint else TargetError
-    return kind(f"{shown} cannot be reached: {reason}", hint=_HIDING if _POLICY in reason else hint)
+    return kind(f"{shown} cannot be reached: {reason}", hint=hint)
 
 
 def refused_rows(exc: psycopg.Error) -> DataError:
