@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pytest
 
 from tdv.errors import DataError, Refused, TargetError, TdvError
 from tdv.model.schema import TableSchema
+from tdv.servers.server import Server
 from tdv.targets.protocol import AppSchema
 from tdv.testing import USERS, checkout, foreseen, snapshot, table, users, wanted
 from tests.targets.builders import target
 from tests.targets.places import MysqlPlace, Place, shop
+from tests.targets.servers import name_of, run_mysql, run_sql
 
 
 class FilePlace(Place):
@@ -238,3 +243,108 @@ def test_file_of_others_where_that_of_a_table_belongs_is_foreseen(tmp_path: Path
         assert problem.message == "files that tdv did not write are where users.csv belongs: users.csv/theirs"
     assert (out / name).read_text() == "mine"
     assert sorted(entry.name for entry in out.iterdir()) == ["more", "users.csv"]
+
+
+# Users that may not do all.
+
+ROLE = "tdv_foreseen"
+USERS_OF_APPLICATION = (
+    "CREATE TABLE users (id bigint PRIMARY KEY, email varchar(99) NOT NULL, age smallint, at timestamp(6) NOT NULL)"
+)
+
+
+@pytest.fixture
+def reader(empty_postgresql: str, postgresql_server: Server) -> Iterator[str]:
+    """The URL of a database for a user that may do nothing in it."""
+    run_sql(postgresql_server.url, f"CREATE ROLE {ROLE} LOGIN")
+    yield f"{empty_postgresql}&user={ROLE}"
+    run_sql(empty_postgresql, f"DROP OWNED BY {ROLE}")
+    run_sql(postgresql_server.url, f"DROP ROLE {ROLE}")
+
+
+@pytest.mark.parametrize("owns", ["tables", "database"])
+def test_rights_that_a_user_of_postgresql_lacks_are_foreseen(
+    tmp_path: Path, empty_postgresql: str, reader: str, owns: str
+) -> None:
+    place, found = target(tmp_path, reader, owns=owns), snapshot(tmp_path, {USERS: users(3)})
+    assert foreseen(tmp_path, place, found).message.endswith("to make tables in the schema public")
+    grants = (
+        (f"GRANT CREATE ON SCHEMA public TO {ROLE}", "for database: its schema _tdv"),
+        (f"{USERS_OF_APPLICATION}; GRANT SELECT ON users TO {ROLE}", 'to TRUNCATE rows of "public"."users"'),
+        (f"GRANT TRUNCATE ON users TO {ROLE}", 'to INSERT rows of "public"."users"'),
+        (f"GRANT INSERT ON users TO {ROLE}", "for database: its schema _tdv"),
+    )
+    for grant, lack in grants:
+        run_sql(empty_postgresql, grant)
+        problem = foreseen(tmp_path, place, found)
+        assert isinstance(problem, TargetError)
+        assert problem.message.startswith("permission denied ")
+        assert lack in problem.message
+    run_sql(empty_postgresql, f"CREATE SCHEMA _tdv AUTHORIZATION {ROLE}")
+    assert checkout(tmp_path, place, found, dry_run=True).plan[0].startswith("replace the rows")
+    checkout(tmp_path, place, found)
+
+
+def test_session_of_postgresql_that_only_reads_is_foreseen(tmp_path: Path, empty_postgresql: str) -> None:
+    run_sql(empty_postgresql, f'ALTER DATABASE "{name_of(empty_postgresql)}" SET default_transaction_read_only = on')
+    problem = foreseen(tmp_path, target(tmp_path, empty_postgresql), snapshot(tmp_path, {USERS: users(3)}))
+    assert "read-only transaction" in problem.message
+
+
+def test_database_that_a_user_of_postgresql_may_not_make_is_foreseen(
+    tmp_path: Path, reader: str, absent_postgresql: str
+) -> None:
+    run_sql(reader.replace(f"&user={ROLE}", "").replace(name_of(reader), "postgres"), "SELECT 1")
+    absent = reader.replace(name_of(reader), f"{name_of(reader)}_absent")
+    problem = foreseen(tmp_path, target(tmp_path, absent, owns="database"), snapshot(tmp_path, {USERS: users(3)}))
+    assert problem.message == f"permission denied to create the database {name_of(absent)}"
+
+
+@pytest.mark.parametrize("owns", ["tables", "database"])
+@pytest.mark.parametrize(
+    ("made", "rights"),
+    [
+        ("", ("SELECT", "CREATE", "CREATE VIEW", "DROP", "ALTER, INSERT")),
+        (USERS_OF_APPLICATION.replace("timestamp", "datetime"), ("SELECT", "CREATE VIEW", "DROP", "DELETE", "INSERT")),
+    ],
+    ids=["empty", "migrated"],
+)
+def test_rights_that_a_user_of_mariadb_lacks_are_foreseen(
+    tmp_path: Path, empty_mysql: str, owns: str, made: str, rights: tuple[str, ...]
+) -> None:
+    user = f"foreseen_{secrets.token_hex(4)}"
+    place = target(tmp_path, urlsplit(empty_mysql)._replace(netloc=f"{user}:x@localhost").geturl(), owns=owns)
+    found = snapshot(tmp_path, {USERS: users(3)})
+    run_mysql(empty_mysql, f"CREATE USER {user}@localhost IDENTIFIED BY 'x'", made or "SELECT 1")
+    try:
+        for index, right in enumerate(rights):
+            run_mysql(empty_mysql, f"GRANT {right} ON `{name_of(empty_mysql)}`.* TO {user}@localhost")
+            lack = rights[min(index + 1, len(rights) - 1)]
+            if right != lack and "," not in lack:
+                problem = foreseen(tmp_path, place, found)
+                assert isinstance(problem, TargetError)
+                assert f"{lack} command denied to user" in problem.message
+        assert checkout(tmp_path, place, found, dry_run=True).plan[0].startswith("replace the rows")
+        checkout(tmp_path, place, found)
+    finally:
+        run_mysql(empty_mysql, f"DROP USER {user}@localhost")
+
+
+@pytest.mark.parametrize("owns", ["tables", "database"])
+def test_rights_that_a_user_of_redis_lacks_are_foreseen(tmp_path: Path, empty_redis: str, owns: str) -> None:
+    from redis import Redis
+
+    with Redis.from_url(empty_redis) as client:
+        client.execute_command("ACL", "SETUSER", "reader", "on", ">x", "~*", "&*", "+@all", "-@write")
+        try:
+            before = client.info("persistence")["rdb_changes_since_last_save"]
+            url = re.sub("//[^/]*@|//", "//reader:x@", empty_redis, count=1)
+            problem = foreseen(tmp_path, target(tmp_path, url, owns=owns), snapshot(tmp_path, {USERS: users(3)}))
+            assert "the user may not do this" in problem.message
+            assert checkout(
+                tmp_path, target(tmp_path, empty_redis, owns=owns), snapshot(tmp_path, {USERS: users(3)}), dry_run=True
+            ).plan
+            assert client.info("persistence")["rdb_changes_since_last_save"] == before
+            assert client.keys("*") == []
+        finally:
+            client.execute_command("ACL", "DELUSER", "reader")

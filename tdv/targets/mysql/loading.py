@@ -7,7 +7,7 @@ that they are but their rows, and rows are read back before anybody sees them.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,12 +24,12 @@ from tdv.targets.mysql.catalogue import TABLE, Found, collation_of
 from tdv.targets.mysql.ddl import Making, refuse_columns
 from tdv.targets.mysql.inplace import Staying, replace_rows, unmarked
 from tdv.targets.mysql.rows import takes_files
-from tdv.targets.mysql.session import Given, execute
+from tdv.targets.mysql.session import Given, execute, require_rights
 from tdv.targets.mysql.swap import NEW, Swap, swap, sweep
 from tdv.targets.mysql.tables import columns_to_fill
 from tdv.targets.mysql.types import LOSSES
 from tdv.targets.mysql.wire import Connection
-from tdv.targets.protocol import Content, Held, Item, Load
+from tdv.targets.protocol import STATE_TABLE, Content, Held, Item, Load
 from tdv.targets.sql import quote
 from tdv.targets.survey import (
     definition,
@@ -81,7 +81,8 @@ class Steps:
 
 
 def decided(connection: Connection, load: Load, also_empty: Iterable[str]) -> Steps:
-    """What a load would do, which changes nothing; raises `Refused` as the load does."""
+    """What a load would do, which changes nothing; raises `Refused` as the load does, and the error of the server where
+    the user may not do it."""
     tables = {table.name: table for item in load.items for table in item.content().tables}
     found = looked(connection, load, also_empty)
     survey = found.survey
@@ -89,14 +90,33 @@ def decided(connection: Connection, load: Load, also_empty: Iterable[str]) -> St
     refuse_taken(survey, map(found.name_of, tables), _SAME_NAMES)
     old = [table for held in survey.of_load(load) for table in held.tables]
     present = [name for name in dict.fromkeys((*tables, *old)) if survey.has_table(name)]
-    others = referenced(survey, load, tables)
+    steps = _steps(connection, found, load, present)
+    require_rights(connection, _asked(steps, tables))
+    return steps
+
+
+def _steps(connection: Connection, found: Found, load: Load, present: Sequence[str]) -> Steps:
+    survey, recorded = found.survey, found.survey.recorded(load)
+    tables = {table.name: table for item in load.items for table in item.content().tables}
     there = [tables[name] for name in present if name in tables]
+    others = referenced(survey, load, tables)
     if load.replace and not fits(lambda: columns_to_fill(connection, found, there)):
         refuse_referenced(others)
         return Steps(found, present, kept=False, columns={})
-    recorded = survey.recorded(load)
     kept = bool(others) or not all(survey.is_own(TABLE + name, recorded) for name in present)
     return Steps(found, present, kept, columns_to_fill(connection, found, there) if kept else {})
+
+
+def _asked(steps: Steps, tables: Iterable[str]) -> Iterator[str]:
+    """Statements that need the rights of the load."""
+    made = [name for name in tables if name not in steps.columns]
+    if made:
+        yield f"CREATE TABLE {quote(NEW + '0')} (a INT)"
+    yield f"CREATE OR REPLACE VIEW {quote(STATE_TABLE)} AS SELECT 1 AS a"
+    for name in steps.present if steps.kept else ():
+        place = steps.found.qualified(name)
+        yield f"DELETE FROM {place}"
+        yield f"INSERT INTO {place} SELECT * FROM {place}"
 
 
 class Loading:

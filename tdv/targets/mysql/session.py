@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -176,6 +176,17 @@ def execute(connection: Connection, statement: str, *values: Any) -> list[tuple[
     with connection.cursor() as cursor:
         cursor.execute(statement, values or None)
         return [tuple(row) for row in cursor.fetchall()] if cursor.description else []
+
+
+def require_rights(connection: Connection, statements: Iterable[str]) -> None:
+    """Raises the server's error for the first of these statements that this user may not run; none of them is run.
+
+    Of most kinds of statements the server looks at the rights when it prepares them, not of ``DROP``, ``ALTER`` or
+    ``CREATE DATABASE``.
+    """
+    for statement in statements:
+        execute(connection, "PREPARE tdv_asked FROM %s", statement)
+        execute(connection, "DEALLOCATE PREPARE tdv_asked")
 
 
 def answer(connection: Connection, query: str) -> list[tuple[Any, ...]]:

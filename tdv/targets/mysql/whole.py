@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from pymysql import err
 from pymysql.constants import ER
@@ -22,7 +22,7 @@ from tdv.targets.mysql import sequences
 from tdv.targets.mysql.catalogue import TABLE, Found, survey
 from tdv.targets.mysql.definitions import TRIGGER, definitions, drop, make
 from tdv.targets.mysql.loading import contents_of
-from tdv.targets.mysql.session import connected, execute, number_of, parameters
+from tdv.targets.mysql.session import connected, execute, number_of, parameters, require_rights
 from tdv.targets.mysql.state import write_state
 from tdv.targets.mysql.swap import Swap, swap, sweep
 from tdv.targets.mysql.templates import Template, Templates, create_database
@@ -35,6 +35,7 @@ from tdv.targets.survey import is_all_ours, owners_of, refuse_strangers
 _COPY: Final = "tdv_copy_"
 _DIGITS: Final = 12
 _VIEW: Final = "view "
+_T = TypeVar("_T")
 _DENIED: Final = (ER.DBACCESS_DENIED_ERROR, ER.TABLEACCESS_DENIED_ERROR)
 
 
@@ -56,19 +57,27 @@ class Whole:
 
         Raises `Refused` for rows that are not tdv's.
         """
+        return self._unless_denied(lambda: self._replaced(load))
+
+    def plan(self, load: Load) -> str | None:
+        """What `replace` would do, in a sentence; None where rows have to be replaced instead. Raises what it refuses
+        with."""
+        return self._unless_denied(lambda: self._planned(load))
+
+    def _unless_denied(self, step: Callable[[], _T]) -> _T | None:
+        """None where the user may not do a step, and the database is there to be filled."""
         try:
-            return self._replaced(load)
+            return step()
         except err.MySQLError as exc:
             if number_of(exc) not in _DENIED or not self.exists():
                 raise
             return None
 
-    def plan(self, load: Load) -> str | None:
-        """What `replace` would do, in a sentence; None where rows have to be replaced instead. Raises what it refuses
-        with."""
+    def _planned(self, load: Load) -> str | None:
         templates = Templates(self.admin)
-        template = templates.find(templates.name_of(load))
         there = self.exists()
+        self._require_rights(there=there)
+        template = templates.find(templates.name_of(load))
         if there:
             with connected(parameters(self.settings.url)) as connection:
                 if not _may_go(self._looked(connection, load, template), load):
@@ -77,12 +86,19 @@ class Whole:
             contents_of(load)
         return f"replace all of the database {self.name} by copies" if there else f"create the database {self.name}"
 
+    def _require_rights(self, *, there: bool) -> None:
+        """Raises an error of the server where the user may make no tables in databases of copies, or in its own."""
+        names = [f"{self._prefix}0", *([] if there else [self.name])]
+        require_rights(self.admin, [f"CREATE TABLE {quote(name)}.{quote('t')} (a INT)" for name in names])
+
     def exists(self) -> bool:
         """Whether the server has the database."""
         return bool(execute(self.admin, "SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = %s", self.name))
 
     def _replaced(self, load: Load) -> Outcome | None:
-        if not self.exists():
+        there = self.exists()
+        self._require_rights(there=there)
+        if not there:
             create_database(self.admin, self.name)
         templates = Templates(self.admin)
         template = templates.find(templates.name_of(load))

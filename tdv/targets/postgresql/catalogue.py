@@ -186,10 +186,15 @@ def _make_state_schema(connection: Speaking) -> None:
     except Exception as exc:
         if getattr(exc, "sqlstate", None) != NOT_ALLOWED:
             raise
-        raise TargetError(
-            f"permission denied for database: its schema {STATE_SCHEMA}, for what tdv says of it, cannot be made",
-            hint=f"Grant CREATE on the database, or have CREATE SCHEMA {STATE_SCHEMA} AUTHORIZATION … run.",
-        ) from exc
+        raise no_state_schema() from exc
+
+
+def no_state_schema() -> TargetError:
+    """The error for a database in which this user cannot make the schema of the state."""
+    return TargetError(
+        f"permission denied for database: its schema {STATE_SCHEMA}, for what tdv says of it, cannot be made",
+        hint=f"Grant CREATE on the database, or have CREATE SCHEMA {STATE_SCHEMA} AUTHORIZATION … run.",
+    )
 
 
 @contextmanager

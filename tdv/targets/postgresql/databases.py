@@ -91,6 +91,17 @@ def create(admin: Speaking, name: str, locale: Locale) -> None:
     execute(admin, f"CREATE DATABASE {quote(name)} TEMPLATE template0 {locale.options}")
 
 
+def may_make(admin: Speaking, name: str) -> bool:
+    """Whether this user may make databases, and give another one the place of the database `name`, if it is there."""
+    ((allowed,),) = execute(
+        admin,
+        "SELECT rolsuper OR rolcreatedb AND NOT EXISTS (SELECT 1 FROM pg_database WHERE datname = %s "
+        "AND NOT pg_has_role(datdba, 'USAGE')) FROM pg_roles WHERE rolname = current_user",
+        name,
+    )
+    return bool(allowed)
+
+
 def tablespace_of(admin: Speaking, name: str) -> str | None:
     """The tablespace of a database; None for the server's default, and where there is no such database."""
     rows = execute(

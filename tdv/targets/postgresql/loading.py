@@ -20,6 +20,7 @@ from tdv.targets.losses import accepted
 from tdv.targets.postgresql import catalogue
 from tdv.targets.postgresql.catalogue import Found
 from tdv.targets.postgresql.ddl import create_indexes, create_keys, create_references, create_table, refuse_names
+from tdv.targets.postgresql.rights import Places, require_rights
 from tdv.targets.postgresql.rows import fill, fill_new, verify
 from tdv.targets.postgresql.session import Connection
 from tdv.targets.postgresql.statements import execute
@@ -90,7 +91,7 @@ class Steps:
 
 
 def decided(connection: Connection, load: Load, also_empty: Iterable[str]) -> Steps:
-    """What a load would do, which changes nothing; raises `Refused` as the load does.
+    """What a load would do, which changes nothing; raises `Refused` and `TargetError` as the load does.
 
     Tables that tdv made and nobody altered go, unless others depend on them; so do, under ``--replace``, those that the
     rows do not fit into. All others are kept.
@@ -114,13 +115,26 @@ def decided(connection: Connection, load: Load, also_empty: Iterable[str]) -> St
         )
     gone = [] if reason else gone
     kept = [name for name in present if name not in gone]
-    return Steps(
+    steps = Steps(
         found=found,
         gone=gone,
         fresh=[table for name, table in tables.items() if name not in kept],
         kept=[tables[name] for name in kept if name in tables],
         obsolete=[name for name in kept if name not in tables],
         columns=columns_to_fill(connection, found, (table for table in there if table.name in kept)),
+    )
+    require_rights(connection, _places(steps))
+    return steps
+
+
+def _places(steps: Steps) -> Places:
+    found, emptied = steps.found, steps.emptied
+    return Places(
+        schema=found.schema if steps.fresh else "",
+        dropped=tuple(map(found.qualified, steps.gone)),
+        emptied=tuple(map(found.qualified, emptied)),
+        filled=tuple(found.qualified(table.name) for table in steps.kept),
+        truncates=not any(to in emptied and table not in emptied for table, to in found.survey.references),
     )
 
 

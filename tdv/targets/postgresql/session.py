@@ -45,7 +45,7 @@ _REFUSALS: Final = (
 )
 _POLICY: Final = "row-level security"
 _HIDING: Final = "Name a user with BYPASSRLS, or the owner of the tables, unless they have FORCE ROW LEVEL SECURITY."
-_HINTS: Final = {
+HINTS: Final = {
     "42501": "Grant the user the right, or name another user in the URL.",
     "25006": "The server or the user only reads: use the primary server, or another user.",
     "53100": "The disk of the server is full: free some space, then run the command again.",
@@ -170,11 +170,11 @@ def _translated(exc: psycopg.Error, shown: str) -> TdvError:
     if state == "42P04":
         return Refused(f"there is such a database on {shown} already", hint="Name another one.")
     if state == "53300":
-        return TargetBusy(f"{shown} takes no more connections", hint=_HINTS[state])
+        return TargetBusy(f"{shown} takes no more connections", hint=HINTS[state])
     if not state and isinstance(exc, psycopg.OperationalError):
         return _unreachable(exc, shown)
     reason = exc.diag.message_primary or type(exc).__name__
-    hint = _HINTS.get(state, "Look at the server's log and at the rights of the user.")
+    hint = HINTS.get(state, "Look at the server's log and at the rights of the user.")
     return TargetError(f"PostgreSQL failed on {shown}: {reason}", hint=_HIDING if _POLICY in reason else hint)
 
 

@@ -15,6 +15,7 @@ from tdv.errors import Refused
 
 IN_USE: Final = "55006"
 NOT_ALLOWED: Final = "42501"
+READ_ONLY: Final = "25006"
 NO_SUCH_DATABASE: Final = "3D000"
 LOCKED: Final = "55P03"
 

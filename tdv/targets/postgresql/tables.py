@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from tdv.model.schema import Column, TableSchema
 from tdv.targets.fitting import Theirs, fitted, is_as_wide
@@ -99,10 +99,15 @@ def depending(connection: Connection, places: Sequence[str]) -> str | None:
     return str(found[0][0]) if found else None
 
 
+def sequences(connection: Connection, place: str) -> list[tuple[Any, ...]]:
+    """The sequences of a table's columns: name, column, bounds, step and start."""
+    return execute(connection, _SEQUENCES, place)
+
+
 def set_sequences(connection: Connection, place: str) -> None:
     """Lets each sequence of a table's columns go on after the greatest value, as far as its bounds let it; undone with
     the transaction."""
-    for sequence, column, least, most, step, start in execute(connection, _SEQUENCES, place):
+    for sequence, column, least, most, step, start in sequences(connection, place):
         extreme = "max" if step > 0 else "min"
         ((last,),) = execute(connection, f"SELECT {extreme}({quote(column)}) FROM {place}")
         following = start if last is None else last + step

@@ -18,13 +18,13 @@ import psycopg
 from psycopg import errors
 
 from tdv.config import TargetSettings
-from tdv.errors import DataError, IntegrityError, Refused
+from tdv.errors import DataError, IntegrityError, Refused, TargetError
 from tdv.targets.on_server import Filling
 from tdv.targets.postgresql import databases
 from tdv.targets.postgresql.catalogue import held_in, survey
 from tdv.targets.postgresql.cloning import Cloning, is_known, tables_of
-from tdv.targets.postgresql.session import Connection, connect, named, parameters, refused_rows
-from tdv.targets.postgresql.statements import execute
+from tdv.targets.postgresql.session import HINTS, Connection, connect, named, parameters, refused_rows
+from tdv.targets.postgresql.statements import NOT_ALLOWED, execute
 from tdv.targets.postgresql.templates import Template, Templates, key_of
 from tdv.targets.protocol import AppSchema, Held, Load, Outcome
 from tdv.targets.sql import quote
@@ -124,9 +124,14 @@ class Whole:
 
     def _look(self, load: Load) -> _Look:
         there = databases.exists(self._admin, self._name)
+        may_make = databases.may_make(self._admin, self._name)
+        if not there and not may_make:
+            raise TargetError(f"permission denied to create the database {self._name}", hint=HINTS[NOT_ALLOWED])
         locale = databases.locale_of(self._admin, self._name)
         key = key_of(load.image_key, locale, schema_options(self._given))
         template = self._templates.find(key)
+        if not may_make:
+            return _Look(there, locale, key, template, may_go=False)
         return _Look(there, locale, key, template, may_go=not there or self._may_go(load, template))
 
     def drop(self) -> None:

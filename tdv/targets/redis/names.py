@@ -18,6 +18,8 @@ OWN: Final = "_tdv_"
 """What all keys of tdv itself begin with."""
 LOCK: Final = f"{OWN}lock"
 STAGED: Final = f"{OWN}staged:"
+NEVER: Final = f"{OWN}never"
+"""A key that never is there."""
 _GLOB: Final = re.compile(r"([*?\[\]\\^])")
 
 

@@ -20,6 +20,7 @@ from redis.retry import Retry
 from tdv.errors import IntegrityError, TargetBusy, TargetError
 from tdv.targets.redis import scripts
 from tdv.targets.redis.answers import answers_on, other, until
+from tdv.targets.redis.names import NEVER
 
 if TYPE_CHECKING:
     from tdv.targets.redis.codec import Block
@@ -38,7 +39,7 @@ _REASONS: Final = (
     (r"TDVLACKS", "it did not keep all rows, as when its memory limit is reached", "Raise `maxmemory` or free memory."),
     (r"READONLY|read only replica", "it is a replica, which only reads", "Use the primary server."),
     (
-        r"NOPERM|[Nn]o permission|can't access",
+        r"NOPERM|[Nn]o permission|can't (access|run this command)",
         "the user may not do this",
         "Grant it all keys and commands.",
     ),
@@ -79,6 +80,11 @@ class Session:
     def run(self, script: str, *words: Any) -> Any:
         """Runs a script."""
         return self._client.register_script(script)(args=list(words))
+
+    def require_writable(self) -> None:
+        """Raises the server's error where nothing can be written: for want of rights or memory, or on a replica."""
+        # A key that does not exist, which nobody makes, is not set.
+        self.call("SET", NEVER, "", "XX")
 
     def slices(self, script: str, *words: Any) -> Iterator[list[Any]]:
         """What a script answers that takes a cursor first, until the cursor is back at the start."""

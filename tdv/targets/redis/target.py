@@ -63,6 +63,7 @@ class RedisTarget(OnServer):
             from tdv.targets.redis.loading import looked, present, tables_of
 
             with self._connected() as session:
+                session.require_writable()
                 whole = self._whole(session)
                 way = "empty the database and copy an image"
                 if whole is None or not whole.plan(load, session):
