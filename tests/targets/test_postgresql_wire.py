@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import shutil
 import signal
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -54,6 +56,15 @@ with session(Address.of(sys.argv[1], {})) as opened:
     except KeyboardInterrupt:
         print("interrupted, then", opened.query("SELECT 1"))
 """
+
+
+def test_connection_that_fails_leaves_no_socket_open(tmp_path: Path) -> None:
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        with pytest.raises(FileNotFoundError), session(Address(str(tmp_path), 5432, "ada", "app")):
+            pass
+        gc.collect()
+    assert said == []
 
 
 @pytest.fixture(scope="module")

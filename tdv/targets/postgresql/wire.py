@@ -115,14 +115,19 @@ def session(address: Address) -> Iterator[Session]:
 
 
 def _connected(address: Address) -> socket.socket:
-    if address.host.startswith("/"):
-        stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        stream.settimeout(_WAIT)
-        stream.connect(f"{address.host}/.s.PGSQL.{address.port}")
-        return stream
-    stream = socket.create_connection((address.host, address.port), _WAIT)
-    stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return stream if address.sslmode == "disable" else _encrypted(stream, address)
+    is_local = address.host.startswith("/")
+    place = (address.host, address.port)
+    stream = socket.socket(socket.AF_UNIX) if is_local else socket.create_connection(place, _WAIT)
+    try:
+        if is_local:
+            stream.settimeout(_WAIT)
+            stream.connect(f"{address.host}/.s.PGSQL.{address.port}")
+            return stream
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return stream if address.sslmode == "disable" else _encrypted(stream, address)
+    except BaseException:
+        stream.close()
+        raise
 
 
 def _encrypted(stream: socket.socket, address: Address) -> socket.socket:
@@ -132,7 +137,6 @@ def _encrypted(stream: socket.socket, address: Address) -> socket.socket:
     if answer == b"N" and address.sslmode == "prefer":
         return stream
     if answer != b"S":
-        stream.close()
         raise Unsupported
     # Loading it takes as long as all the rest.
     import ssl
