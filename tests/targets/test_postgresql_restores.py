@@ -132,7 +132,8 @@ def test_database_in_use_is_filled_and_its_sessions_live_on(place: Place) -> Non
 def test_settings_and_rights_of_a_database_outlive_its_clone(place: Place) -> None:
     name = name_of(place.url)
     place.sql(
-        f"ALTER DATABASE {name} SET search_path TO app, public",
+        f"ALTER DATABASE {name} SET search_path TO app, public, 'a\"\"b', ''",
+        f"ALTER DATABASE {name} SET temp_tablespaces TO ''",
         f"ALTER DATABASE {name} SET work_mem = '7MB'",
         f"REVOKE CONNECT ON DATABASE {name} FROM PUBLIC",
         f"COMMENT ON DATABASE {name} IS 'it''s mine'",

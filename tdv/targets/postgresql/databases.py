@@ -23,6 +23,7 @@ _SMALL: Final = 32 << 20
 _LEAVING: Final = 1.0
 _POLL: Final = 0.002
 _LISTS: Final = frozenset({"search_path", "local_preload_libraries", "session_preload_libraries", "temp_tablespaces"})
+_NO_NAME: Final = re.compile(r'(?<![^ ,])""(?![^,])')
 _COLLATION: Final = "pg_database_collation_actual_version(d.oid)"
 
 
@@ -221,8 +222,8 @@ def _settings(connection: Speaking, old: str, new: str) -> Iterator[str]:
     )
     for role, setting in rows:
         name, _, value = setting.partition("=")
-        # The server keeps lists as they are written in SQL.
-        written = value if name in _LISTS and value else text(value)
+        # The server keeps lists as they are written in SQL, but for a name without letters.
+        written = _NO_NAME.sub("''", value) if name in _LISTS and value else text(value)
         if re.fullmatch(r"[\w.]+", name):
             where = f"DATABASE {quote(new)}" if role is None else f"ROLE {quote(role)} IN DATABASE {quote(new)}"
             yield f"ALTER {where} SET {name} TO {written}"
