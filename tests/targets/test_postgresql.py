@@ -182,7 +182,13 @@ def test_columns_that_every_table_has_are_named(place: Place) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "value", "what"),
-    [("string", "a\0b", "NUL"), ("json", '{"a":1e+30}', "1e21"), ("list<string>", ["a\0"], "NUL")],
+    [
+        ("string", "a\0b", "NUL"),
+        ("json", '{"a":1e+30}', "1e21"),
+        ("list<string>", ["a\0"], "NUL"),
+        ("list<json>", ["1", '{"a":1e+30}'], "1e21"),
+        ("struct<a: list<json>>", {"a": ["1e+30"]}, "1e21"),
+    ],
 )
 def test_value_that_would_not_come_back_is_refused_by_column(place: Place, kind: str, value: Any, what: str) -> None:
     schema = table("t", {"id": "int64", "c": kind})

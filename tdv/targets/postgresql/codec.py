@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from tdv.content.arrow import arrow_type, one_chunk
+from tdv.content.json_null import documents
 from tdv.content.text import from_text, to_text
 from tdv.model.schema import Column, TableSchema
 from tdv.model.types import LogicalType
@@ -86,6 +87,8 @@ def _nested(array: pa.Array, column: Column, table: str) -> pa.Array:
     kind = column.type
     if not is_array(kind):
         refuse_inner_null(array, column, table, _ENGINE)
+        for inner in documents(array, kind):
+            _json(inner, column, table)
         return _string(to_text(array, kind), column, table)
     assert kind.element is not None
     flat = array.flatten()
