@@ -22,6 +22,7 @@ from tdv.errors import Refused
 
 LOCK_WAIT: Final = 60.0
 _POLL: Final = 0.02
+_NO_LOCKS: Final = frozenset({errno.EBADF, errno.EINVAL, errno.ENOLCK, errno.ENOTSUP})
 _LEAVING: Final = re.compile(r"\..+\.[0-9a-f]{12}\.(tmp|old)")
 
 
@@ -131,6 +132,45 @@ def locked(path: Path, what: str, *, wait: float = LOCK_WAIT) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+@contextmanager
+def locked_directory(path: Path, what: str, *, wait: float = LOCK_WAIT) -> Iterator[None]:
+    """Holds a lock on the directory `path`, made where it is not there, while the block runs; it leaves no file behind.
+
+    Raises `Refused` after `wait` seconds. It holds nothing where directories cannot be locked, as on some file systems
+    of a network, and where this one may not be read.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    if not os.access(path, os.R_OK):
+        yield
+        return
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        deadline = time.monotonic() + wait
+        while not _has_locked(descriptor):
+            if time.monotonic() >= deadline:
+                raise Refused(
+                    f"{what} is in use by another process",
+                    hint="Wait for it to end, then run the command again.",
+                    path=str(path),
+                )
+            time.sleep(_POLL)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _has_locked(descriptor: int) -> bool:
+    """False while another process holds the lock, True also where there can be none."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as exc:
+        if exc.errno not in _NO_LOCKS:
+            raise
+    return True
 
 
 def _acquire(descriptor: int, path: Path, what: str, wait: float) -> None:

@@ -11,7 +11,7 @@ import re
 import stat
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -19,7 +19,7 @@ from urllib.parse import unquote, urlsplit
 
 from tdv.config import TargetSettings
 from tdv.config.address import file_url
-from tdv.durable import refusal
+from tdv.durable import locked_directory, refusal
 from tdv.errors import DataError, IntegrityError, Refused, TargetError, UsageError
 from tdv.model.schema import TableSchema
 from tdv.targets import disk
@@ -127,7 +127,7 @@ class OneFile(ABC):
 
     def load(self, load: Load) -> Outcome:
         self.require_writable()
-        with self.failures():
+        with self.failures(), self._alone():
             tables = self._tables(load)
             whole = not self.exists() or self._may_replace(self._surveyed(load), load, tables)
             found = self.images.find(load.image_key if whole else load.key)
@@ -230,6 +230,12 @@ class OneFile(ABC):
     def is_none(self, exc: Exception) -> bool:
         """True for an error that says that the file is no database of this engine."""
 
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keeps checkouts of other repositories away, which know nothing of the lock in this one."""
+        with locked_directory(self.path.parent, f"the target {self.shown}"):
+            yield
+
     def _image(self, load: Load) -> Image:
         """The file that a new target is a copy of."""
         schema = load.schema
@@ -292,7 +298,6 @@ class OneFile(ABC):
 
     def _put(self, image: Image, load: Load) -> bool:
         """Puts a copy of the image in the place of the file; False when somebody else has that open."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         if not self.exists():
             self._rename(image, load)
             return True

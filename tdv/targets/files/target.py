@@ -22,7 +22,7 @@ from urllib.parse import unquote, urlsplit
 
 from tdv.config import TargetSettings
 from tdv.content.names import directory_of
-from tdv.durable import refusal, write_bytes
+from tdv.durable import locked_directory, refusal, write_bytes
 from tdv.errors import Refused, TargetError, UsageError
 from tdv.frozen import dataclass
 from tdv.model.release import MANIFEST
@@ -112,7 +112,7 @@ class FilesTarget:
             return Plan((f"{action} {self.path}: {count} {self._format} files", *_restores(load)))
 
     def load(self, load: Load) -> Outcome:
-        with self._failures():
+        with self._failures(), self._alone():
             self._sweep()
             steps = self._decided(load)
             self._replace(steps)
@@ -160,7 +160,6 @@ class FilesTarget:
     def _replace(self, steps: _Steps) -> None:
         """Builds the new files in a directory of their own and puts them in place."""
         contents, before, after, beside = steps.contents, steps.before, steps.after, steps.beside
-        self.path.parent.mkdir(parents=True, exist_ok=True)
         beside.mkdir()
         try:
             self._build(beside, contents)
@@ -204,7 +203,7 @@ class FilesTarget:
 
     def _build_place(self, *, within: bool) -> Path:
         unique = os.urandom(6).hex()
-        if within or (self.path.exists() and os.path.ismount(self.path)):
+        if within or self._is_mounted():
             return self.path / f".tdv-{unique}.tmp"
         return self.path.with_name(f".{self.path.name}.{unique}.tmp")
 
@@ -299,6 +298,18 @@ class FilesTarget:
         swap.remove(directory, own)
         if directory.exists():
             swap.rescue(directory, self.path)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keeps checkouts of other repositories away, which know nothing of the lock in this one."""
+        place = self.path if self._is_mounted() else self.path.parent
+        if not place.exists() and (refused := refusal(place)) is not None:
+            raise refused
+        with locked_directory(place, f"the target {self.shown}"):
+            yield
+
+    def _is_mounted(self) -> bool:
+        return self.path.exists() and os.path.ismount(self.path)
 
     @contextmanager
     def _failures(self) -> Iterator[None]:
