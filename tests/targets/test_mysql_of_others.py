@@ -268,6 +268,20 @@ def test_single_bits_are_truths_and_the_year_zero_stays(place: MysqlPlace) -> No
     ]
 
 
+def test_sets_are_texts(place: MysqlPlace) -> None:
+    place.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, s set('fall risk', 'x') character set latin1, u set('é'))",
+        "INSERT INTO t VALUES (1, 'x,fall risk', 'é'), (2, '', NULL)",
+    )
+    schema = place.target.inspect().table("t")
+    assert [str(column.type) for column in schema.columns] == ["int32", "string", "string"]
+    (rows,) = place.target.read(schema)
+    assert [tuple(row.values()) for row in rows.to_pylist()] == [(1, "fall risk,x", "é"), (2, "", None)]
+    place.sql("DELETE FROM t")
+    place.checkout_tables({schema: rows})
+    assert place.sql("SELECT * FROM t ORDER BY id") == [(1, "fall risk,x", "é"), (2, "", None)]
+
+
 def test_type_without_a_match_is_refused_by_name(place: MysqlPlace) -> None:
     place.sql("CREATE TABLE t (id int PRIMARY KEY, g point, b bit(3))")
     with pytest.raises(DataError, match=re.escape("t.g (point), t.b (bit(3))")):

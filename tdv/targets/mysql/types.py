@@ -60,7 +60,7 @@ _LOGICAL: Final[Mapping[str, str]] = {
     "timestamp": "timestamptz",
     "json": "json",
     "uuid": "uuid",
-    **dict.fromkeys(("char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum"), "string"),
+    **dict.fromkeys(("char", "varchar", "tinytext", "text", "mediumtext", "longtext", "enum", "set"), "string"),
     **dict.fromkeys(("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob"), "binary"),
 }
 _SIZED: Final = re.compile(r"(\w+)(?:\(.*\))?( unsigned)?.*", re.DOTALL)
