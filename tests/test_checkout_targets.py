@@ -141,6 +141,18 @@ def test_plan_says_what_then_happens(shop: Repository) -> None:
     assert "delete" not in shop.tdv("checkout", "shop@workspace", *target, "--dry-run", expect=0).stdout
 
 
+def test_plan_for_a_protected_target_says_what_it_needs(shop: Repository) -> None:
+    shop.write({"tdv.yaml": "targets: {live: {url: 'sqlite:///live.db', protected: true}}\n"})
+    words = ("checkout", "shop@workspace", "--target", "live")
+    assert "live is protected" in shop.tdv(*words, expect=11).stderr
+    plan = shop.tdv(*words, "--dry-run", "--json", expect=0)
+    said = "live is protected: only with --allow-protected this would be done"
+    assert plan.json()["notes"] == [said]
+    assert said in plan.stderr
+    assert "notes" not in shop.tdv(*words, "--dry-run", "--allow-protected", "--json", expect=0).json()
+    assert not (shop.root / "live.db").exists()
+
+
 def rows(database: Path) -> list[tuple[int]]:
     with closing(sqlite3.connect(database)) as connection:
         return connection.execute("SELECT id FROM users ORDER BY id").fetchall()

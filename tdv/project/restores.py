@@ -87,7 +87,10 @@ def restore(ports: Ports, wish: CheckoutWish, moment: datetime, execution_id: st
     )
     with pointing(ports, [item.dataset for item in chosen.wanted]):
         receipt = verb.restore(chosen.wanted, open_target(chosen.place, ports.state), options)
-    return replace(receipt, notes=chosen.notes) if chosen.notes else receipt
+    notes = chosen.notes
+    if wish.dry_run and chosen.place.protected and not wish.allow_protected:
+        notes = (*notes, f"{_name_of(chosen.place)} is protected: only with --allow-protected this would be done")
+    return replace(receipt, notes=notes) if notes else receipt
 
 
 def choose_for(ports: Ports, wish: CheckoutWish) -> Chosen:
@@ -109,7 +112,7 @@ def choose_for(ports: Ports, wish: CheckoutWish) -> Chosen:
         return choose(ports, replace(wish, fit=replace(wish.fit, migration=found.text)))
     except Incompatible as problem:
         raise Incompatible(
-            f"{place.name or place.shown} stands at migration {found.text}. {problem.message}",
+            f"{_name_of(place)} stands at migration {found.text}. {problem.message}",
             hint=problem.hint,
             **problem.facts,
         ) from problem
@@ -171,7 +174,7 @@ def target_of(ports: Ports, wish: CheckoutWish) -> TargetSettings:
     found = ports.settings.target(text, wish.directory)
     if not found.url.startswith("file:"):
         raise UsageError(
-            f"--format is for files, and {found.name or found.shown} is a database",
+            f"--format is for files, and {_name_of(found)} is a database",
             hint="Name a directory: --target out/ --format csv.",
         )
     base, _, query = found.url.partition("?")
@@ -182,7 +185,11 @@ def target_of(ports: Ports, wish: CheckoutWish) -> TargetSettings:
 def _refuse_protected(place: TargetSettings, wish: CheckoutWish) -> None:
     if place.protected and not (wish.allow_protected or wish.dry_run or wish.looks):
         raise Refused(
-            f"{place.name or place.shown} is protected",
+            f"{_name_of(place)} is protected",
             hint="`tdv checkout` and `tdv exec` take --allow-protected, if you mean it; "
             "`tdv checkout --dry-run` shows what would happen.",
         )
+
+
+def _name_of(place: TargetSettings) -> str:
+    return place.name or place.shown

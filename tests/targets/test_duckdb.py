@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -171,3 +172,14 @@ def test_question_mark_in_a_path_is_refused_before_anything_is_made(tmp_path: Pa
     (tmp_path / "app.duckdb").rename(there)
     moved = target(tmp_path, f"duckdb:///{str(there).replace('?', '%3F')}")
     assert target_digest(moved, found.manifest.schema) == found.manifest.content
+
+
+def test_value_of_another_type_is_refused_without_being_told(tmp_path: Path) -> None:
+    path = tmp_path / "app.duckdb"
+    with duckdb.connect(path) as connection:
+        connection.sql('CREATE TABLE users (id BIGINT PRIMARY KEY, email INTEGER, age SMALLINT, "at" TIMESTAMP)')
+    with pytest.raises(DataError, match="a value is not of the type of its column") as caught:
+        checkout(tmp_path, target(tmp_path, f"duckdb:///{path}"), snapshot(tmp_path, {USERS: users(3)}))
+    assert "example.test" not in "".join(traceback.format_exception(caught.value))
+    with duckdb.connect(path, read_only=True) as connection:
+        assert connection.sql("SELECT * FROM users").fetchall() == []

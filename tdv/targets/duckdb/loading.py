@@ -109,18 +109,24 @@ def merge(connection: duckdb.DuckDBPyConnection, image: Image, load: Load, scrat
         tables = [table for item in load.items for table in item.content().tables]
         check(lambda schema: ordered_stream(rows(connection, schema), schema, scratch), tables, "DuckDB")
         connection.commit()
-    except duckdb.ConstraintException as exc:
+    except (duckdb.ConstraintException, duckdb.ConversionException) as exc:
         _undo(connection)
-        reason = str(exc).splitlines()[0].removeprefix("Constraint Error: ")
-        # The value of a key that is there twice is a value of a row.
         raise DataError(
-            f"a rule of the target refuses the rows: {'a key is there twice' if 'uplicate key' in reason else reason}",
+            f"a rule of the target refuses the rows: {_reason(exc)}",
             hint="Migrate the target to a schema that takes this version, or name another version.",
         ) from None
     except BaseException:
         _undo(connection)
         raise
     connection.sql(f"DETACH {_IMAGE}")
+
+
+def _reason(exc: duckdb.Error) -> str:
+    """What the engine says, but for values of rows: that of a key that is there twice, and one of another type."""
+    if isinstance(exc, duckdb.ConversionException):
+        return "a value is not of the type of its column"
+    reason = str(exc).splitlines()[0].removeprefix("Constraint Error: ")
+    return "a key is there twice" if "uplicate key" in reason else reason
 
 
 def _undo(connection: duckdb.DuckDBPyConnection) -> None:
