@@ -201,6 +201,24 @@ def test_database_that_is_replaced_whole_needs_no_leave_of_what_goes(place: Any)
     assert place.ids() == [1, 2, 3]
 
 
+@pytest.mark.parametrize("place", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("is_open", [False, True])
+def test_files_of_a_log_are_left_as_they_are(place: Any, is_open: bool) -> None:
+    place.checkout()
+    with closing(sqlite3.connect(place.path)) as connection:
+        connection.executescript("PRAGMA journal_mode = WAL; CREATE TABLE mine (x); INSERT INTO mine VALUES (1);")
+        if not is_open:
+            connection.close()
+        before = place.state()
+        assert len(before) == (3 if is_open else 1)
+        assert place.checkout(3, "2.0.0", dry_run=True).action == "planned"
+        after = place.state()
+        assert {name: after[name] for name in after if not name.endswith("-shm")} == {
+            name: before[name] for name in before if not name.endswith("-shm")
+        }
+        assert after.keys() == before.keys()
+
+
 @pytest.mark.parametrize("place", ["mariadb"], indirect=True)
 def test_rows_that_are_there_need_no_leave_of_what_references_them(place: Any) -> None:
     place.checkout()

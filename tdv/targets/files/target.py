@@ -303,7 +303,7 @@ class FilesTarget:
     def _alone(self) -> Iterator[None]:
         """Keeps checkouts of other repositories away, which know nothing of the lock in this one."""
         place = self.path if self._is_mounted() else self.path.parent
-        if not place.exists() and (refused := refusal(place)) is not None:
+        if not place.is_dir() and (refused := refusal(self.path)) is not None:
             raise refused
         with locked_directory(place, f"the target {self.shown}"):
             yield

@@ -196,7 +196,14 @@ class SqliteTarget(OneFile):
         return getattr(exc, "sqlite_errorname", "") in _NO_DATABASE
 
     def _connect(self, mode: str) -> sqlite3.Connection:
+        """`mode` is "ro" for whoever only reads."""
         import sqlite3
 
-        uri = f"file:{percent(str(self.path))}?mode={mode}"
-        return sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_WAIT)
+        # Who may not write leaves the files of a write-ahead log behind that it had to make; who may removes them.
+        # Where there is a log already, the last one who may write would end it, which is a write.
+        removes = mode == "ro" and not any(self.beside(suffix).exists() for suffix in self.logs)
+        uri = f"file:{percent(str(self.path))}?mode={'rw' if removes else mode}"
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, timeout=BUSY_WAIT)
+        if removes:
+            connection.execute("PRAGMA query_only = ON")
+        return connection
