@@ -10,6 +10,7 @@ from tdv.errors import UsageError
 from tdv.project import builds
 from tdv.project import sources as build_sources
 from tdv.project.ports import Ports, now
+from tdv.targets.fitting import copyable
 from tdv.targets.protocol import Selective
 from tdv.targets.registry import open_target
 
@@ -27,9 +28,11 @@ def new(ports: Ports, dataset: str, source: str | None, directory: Path, *, rows
         return verb.scaffold(place, verb.NewOptions(dataset, now()))
     target = open_target(ports.settings.target(source, directory), ports.state)
     read = target.read if rows else None
-    schema = target.inspect()
-    omitted = target.omitted() if isinstance(target, Selective) else ()
-    return verb.scaffold(place, verb.NewOptions(dataset, now(), schema, read, omitted=omitted))
+    schema, left = copyable(target)
+    omitted = [f"the column {column}: there is no type for it" for column in left]
+    if isinstance(target, Selective):
+        omitted += target.omitted()
+    return verb.scaffold(place, verb.NewOptions(dataset, now(), schema, read, omitted=tuple(omitted)))
 
 
 def _stage(ports: Ports, spec: DatasetSpec) -> StageSpec:

@@ -36,6 +36,11 @@ class Theirs:
     has_default: bool
     generated: bool
 
+    @property
+    def needs_value(self) -> bool:
+        """True where a new row cannot leave the column out."""
+        return self.not_null and not (self.has_default or self.generated)
+
 
 def fitted(table: TableSchema, theirs: Iterable[Theirs], holds: Callable[[Theirs, Column], bool]) -> tuple[Column, ...]:
     """The columns to fill, generated ones left out; raises `Refused` with all differences."""
@@ -109,12 +114,35 @@ def surveyed(target: Target, model: Sequence[TableSchema]) -> tuple[DatasetSchem
     try:
         return target.inspect(), ()
     except DataError as exc:
-        if not isinstance(target, Shared):
-            raise
-        # This raises again unless all that was refused are columns of others.
-        return target.inspect_known(with_others(target, model)), tuple(
-            cast(Sequence[str], exc.facts.get("columns", ()))
-        )
+        return _of_known_types(target, model, exc)
+
+
+def copyable(target: Target) -> tuple[DatasetSchema, tuple[str, ...]]:
+    """All tables that are there, and the columns that are left out: those that have no type.
+
+    Raises `DataError` where a row cannot do without one of these, so that no copy could be loaded there again.
+    """
+    try:
+        return target.inspect(), ()
+    except DataError as exc:
+        if needed := cast(Sequence[str], exc.facts.get("needed", ())):
+            raise DataError(
+                f"there is no type for {', '.join(needed)}, without which there is no row",
+                hint="Columns that take NULL or have a default are left out: change these, or describe the dataset "
+                "by hand: tdv new NAME.",
+            ) from exc
+        return _of_known_types(target, (), exc)
+
+
+def _of_known_types(
+    target: Target, model: Sequence[TableSchema], refused: DataError
+) -> tuple[DatasetSchema, tuple[str, ...]]:
+    """What `refused` leaves to look at; raises an error where it is about more than columns that `model` lacks."""
+    if not isinstance(target, Shared):
+        raise refused
+    # This raises again unless all that was refused are columns of others.
+    found = target.inspect_known(with_others(target, model))
+    return found, tuple(cast(Sequence[str], refused.facts.get("columns", ())))
 
 
 def without_others(
@@ -132,17 +160,18 @@ def without_others(
 
 def refuse_unknown(columns: Mapping[str, list[Theirs]], described: Mapping[str, list[Column | None]]) -> None:
     """Raises `DataError` for columns of a type without a match, which are described as None, all at once."""
-    refused = [
-        f"{table}.{their.name} ({their.type})"
+    unknown = [
+        (f"{table}.{their.name} ({their.type})", their)
         for table, found in columns.items()
         for their, column in zip(found, described[table], strict=True)
         if column is None
     ]
-    if refused:
+    if unknown:
         raise DataError(
-            f"there is no type for {', '.join(refused)}",
+            f"there is no type for {', '.join(name for name, _ in unknown)}",
             hint="Change the columns, or describe the dataset by hand without them: tdv new NAME.",
-            columns=refused,
+            columns=[name for name, _ in unknown],
+            needed=[name for name, their in unknown if their.needs_value],
         )
 
 
@@ -174,5 +203,5 @@ def _needed(table: TableSchema, theirs: Iterable[Theirs]) -> dict[str, str]:
     return {
         their.name: f"it needs values for {their.name!r}"
         for their in theirs
-        if their.name not in own and their.not_null and not (their.has_default or their.generated)
+        if their.name not in own and their.needs_value
     }
