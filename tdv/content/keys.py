@@ -25,6 +25,12 @@ from tdv.model.schema import TableSchema
 Key = tuple[Any, ...]
 
 
+def by_number(table: pa.Table, names: Iterable[str]) -> pa.Table:
+    """These columns, called ``0``, ``1`` and so on, to be grouped or joined: Arrow takes ``.a`` for a path."""
+    selected = table.select(list(names))
+    return selected.rename_columns([str(number) for number in range(selected.num_columns)])
+
+
 def keys_of(table: pa.Table, schema: TableSchema) -> list[Key]:
     """The key of each row as JSON values."""
     columns = [to_plain(table.column(name), schema.column(name).type) for name in schema.key]
@@ -73,9 +79,9 @@ def matching(keys: pa.Table, wanted: pa.Table) -> pa.Array:
     names = keys.column_names
     if len(names) == 1:
         return pc.indices_nonzero(pc.is_in(keys.column(0), value_set=one_chunk(wanted.column(0)).drop_null()))
-    plain = [str(index) for index in range(len(names))]
-    numbered = keys.rename_columns(plain).append_column("row", pa.array(np.arange(keys.num_rows)))
-    joined = numbered.join(wanted.select(names).rename_columns(plain), plain, join_type="left semi", use_threads=False)
+    sought = by_number(wanted, names)
+    numbered = by_number(keys, names).append_column("row", pa.array(np.arange(keys.num_rows)))
+    joined = numbered.join(sought, sought.column_names, join_type="left semi", use_threads=False)
     return one_chunk(joined.column("row")).sort()
 
 

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tdv.content.arrow import arrow_schema, arrow_type
+from tdv.content.keys import by_number
 from tdv.content.order import ordered
 from tdv.content.redact import shown_key
 from tdv.errors import DataError
@@ -74,13 +75,14 @@ class Handwritten:
         return cls(table.schema, ordered(together, table.schema), origins)
 
     def _refuse_repeated(self) -> None:
-        key = list(self.schema.key)
+        key = self.schema.key
         if not key or self.table.num_rows < 2:
             return
-        counted = self.table.select(key).group_by(key).aggregate([([], "count_all")])
+        keys = by_number(self.table, key)
+        counted = keys.group_by(keys.column_names).aggregate([([], "count_all")])
         repeated = counted.filter(pc.greater(counted["count_all"], 1))
         if repeated.num_rows:
-            values = tuple(repeated.column(name)[0].as_py() for name in key)
+            values = tuple(repeated.column(name)[0].as_py() for name in keys.column_names)
             files = " and ".join(sorted(set(self._files(values))))
             raise DataError(
                 f"{self.schema.name}: the key {shown_key(self.schema, key, values)} is written by hand twice: {files}",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 import pyarrow as pa
 
+from tdv.content.keys import by_number
 from tdv.content.order import ordered
 from tdv.model.schema import DatasetSchema
 
@@ -43,12 +44,17 @@ def _referenced(rows: Mapping[str, pa.Table], schema: DatasetSchema) -> dict[tup
     for name, table in rows.items():
         for reference in schema.table(name).references:
             if reference.dataset is None:
-                values = table.select(list(reference.columns)).rename_columns(list(reference.to)).drop_null()
+                values = by_number(table, reference.columns).drop_null()
                 wanted.setdefault((reference.table, reference.to), []).append(values)
-    return {place: pa.concat_tables(values).group_by(list(place[1])).aggregate([]) for place, values in wanted.items()}
+    return {place: _distinct(pa.concat_tables(values)).rename_columns(place[1]) for place, values in wanted.items()}
+
+
+def _distinct(values: pa.Table) -> pa.Table:
+    return values.group_by(values.column_names).aggregate([])
 
 
 def _without(values: pa.Table, held: pa.Table | None, to: tuple[str, ...]) -> pa.Table:
     if held is None or not values.num_rows:
         return values
-    return values.join(held.select(list(to)), list(to), join_type="left anti")
+    wanted, there = by_number(values, to), by_number(held, to)
+    return wanted.join(there, wanted.column_names, join_type="left anti").rename_columns(to)

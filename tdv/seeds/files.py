@@ -16,6 +16,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from tdv.content.arrow import canonical
+from tdv.content.keys import by_number
 from tdv.content.redact import shown_key
 from tdv.documents import Mistakes, did_you_mean, quoted
 from tdv.errors import DocumentError, Problem
@@ -115,8 +116,9 @@ def _joined(table: TableSpec, parts: Sequence[SeedFile], mistakes: Mistakes) -> 
 
 
 def _repeats(rows: pa.Table, table: TableSpec) -> bool:
-    key = list(table.schema.key)
-    return bool(key) and rows.group_by(key, use_threads=False).aggregate([]).num_rows < rows.num_rows
+    keys = by_number(rows, table.schema.key)
+    names = keys.column_names
+    return bool(names) and keys.group_by(names, use_threads=False).aggregate([]).num_rows < rows.num_rows
 
 
 def _repeated_keys(rows: pa.Table, table: TableSpec, places: Sequence[tuple[Rows, int]], mistakes: Mistakes) -> None:

@@ -15,6 +15,7 @@ import pyarrow.compute as pc
 
 from tdv.content.arrow import arrow_type
 from tdv.content.examples import cell_rows
+from tdv.content.keys import by_number
 from tdv.model.report import Check
 from tdv.model.schema import DatasetSchema, Reference, TableSchema
 from tdv.validate.columns import ColumnRule, rules_of
@@ -229,8 +230,9 @@ def _suspected(keys: pa.Table, suspects: Words) -> Mask:
 
 def _truly_repeated(rows: pa.Table, columns: tuple[str, ...]) -> pa.Table:
     """The rows of `rows` whose values occur twice, equal values beside each other."""
-    numbered = rows.append_column("#", pa.array(range(rows.num_rows), pa.int64()))
-    groups = numbered.group_by(list(columns), use_threads=False).aggregate([("#", "list")])
+    keys = by_number(rows, columns)
+    numbered = keys.append_column("#", pa.array(range(rows.num_rows), pa.int64()))
+    groups = numbered.group_by(keys.column_names, use_threads=False).aggregate([("#", "list")])
     at = [row for group in groups.column("#_list").to_pylist() if len(group) > 1 for row in group]
     return rows.take(pa.array(at, pa.int64()))
 
