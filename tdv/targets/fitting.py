@@ -6,8 +6,8 @@ difference. Always holds: a further column is no difference where it can do with
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Final, cast
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Final, TypeVar, cast
 
 from tdv.errors import DataError, Refused
 from tdv.frozen import dataclass
@@ -15,6 +15,7 @@ from tdv.model.schema import Column, DatasetSchema, TableSchema
 from tdv.model.types import LogicalType
 from tdv.targets.protocol import Shared, Target
 
+_T = TypeVar("_T")
 _SHOWN: Final = 200
 REFERENCED: Final = "Load the dataset that holds the referenced rows first, or with this one."
 """What helps where a reference points to nothing: that to a table of the load was proved by its build."""
@@ -51,7 +52,7 @@ def fitted(table: TableSchema, theirs: Iterable[Theirs], holds: Callable[[Theirs
     return tuple(column for column in table.columns if not found[column.name].generated)
 
 
-def all_fitting(tables: Mapping[str, Callable[[], tuple[Column, ...]]]) -> dict[str, tuple[Column, ...]]:
+def all_fitting(tables: Mapping[str, Callable[[], _T]]) -> dict[str, _T]:
     """What each of these gives for its table; raises one `Refused` with the differences of all tables."""
     found, problems = {}, []
     for name, fit in tables.items():
@@ -78,6 +79,14 @@ def fits(look: Callable[[], object]) -> bool:
     except Refused:
         return False
     return True
+
+
+def differences(missing: Iterable[str], needed: Iterable[str]) -> Iterator[str]:
+    """What is said of columns that a table lacks, and of those of it that need values."""
+    if lacks := ", ".join(map(repr, missing)):
+        yield f"it lacks {lacks}"
+    if needs := ", ".join(map(repr, needed)):
+        yield f"it needs values for {needs}"
 
 
 def other_schema(table: str, differences: Iterable[str], columns: Iterable[str]) -> Refused:

@@ -173,7 +173,7 @@ def _named(found: Survey, kinds: Iterable[str]) -> list[tuple[str, str]]:
 def taken(name: str, kind: str) -> Refused:
     """The error for a name of a table that is that of another kind of object."""
     return Refused(
-        f"{name!r} of the target is a {kind}, which cannot hold the rows of a table",
+        f"{name!r} of the target is {'an' if kind == 'index' else 'a'} {kind}, which cannot hold the rows of a table",
         hint="Rename it or the table, or name another --target.",
     )
 

@@ -99,11 +99,17 @@ def test_other_schema_is_foreseen(place: Any) -> None:
     place.sql(NARROW)
     problem = refused(place)
     assert isinstance(problem, Refused)
-    assert "table 'users' of the target has another schema: it lacks 'email'" in problem.message.replace(
-        "lacks email", "lacks 'email'"
-    )
+    assert "table 'users' of the target has another schema: it lacks 'email'" in problem.message
     assert place.checkout(replace=True, dry_run=True).action == "planned"
     assert place.sql("SELECT count(*) FROM users") == [(0,)]
+
+
+def test_differences_of_all_tables_are_foreseen_at_once(place: Any) -> None:
+    place.sql(NARROW, "CREATE TABLE orders (id bigint PRIMARY KEY)")
+    problem = refused(place, shop())
+    assert "table 'users' of the target has another schema: it lacks 'email'" in problem.message
+    assert "table 'orders' of the target has another schema: it lacks 'user_id'" in problem.message
+    assert ("orders", "parent") in problem.facts["misfits"]  # type: ignore[operator]
 
 
 def test_column_that_needs_values_is_foreseen(place: Any) -> None:
@@ -165,6 +171,12 @@ def test_name_of_something_else_is_foreseen(place: Any) -> None:
         problem = refused(place, replace=replace)
         assert isinstance(problem, Refused)
         assert problem.message == "'users' of the target is a view, which cannot hold the rows of a table"
+
+
+@pytest.mark.parametrize("place", ["sqlite", "postgresql"], indirect=True)
+def test_name_of_an_index_is_foreseen(place: Any) -> None:
+    place.sql("CREATE TABLE mine (id int)", "CREATE INDEX users ON mine (id)")
+    assert "'users' of the target is an index" in refused(place).message
 
 
 @pytest.mark.parametrize("make", ['CREATE TABLE "USERS" (id int)', "CREATE VIEW USERS AS SELECT id FROM mine"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -27,7 +28,7 @@ from tdv.targets.duckdb.catalogue import (
     survey,
     write_state,
 )
-from tdv.targets.fitting import other_schema
+from tdv.targets.fitting import all_fitting, differences, other_schema
 from tdv.targets.images import Image
 from tdv.targets.protocol import STATE_TABLE, Content, Held, Item, Load, TableContent
 from tdv.targets.sql import listed, quote, text
@@ -175,10 +176,9 @@ def decided(connection: duckdb.DuckDBPyConnection, load: Load) -> Steps:
     refuse_taken(found, tables, folded=True)
     recorded = found.recorded(load)
     others = referenced(found, load, tables)
-    columns = {}
-    for name in filter(found.has_table, tables):
-        if name in others or not found.is_own(f"table {name}", recorded):
-            columns[name] = _shared(connection, tables[name], may_drop=load.replace)
+    present = filter(found.has_table, tables)
+    stay = [name for name in present if name in others or not found.is_own(f"table {name}", recorded)]
+    columns = all_fitting({name: partial(_shared, connection, tables[name], may_drop=load.replace) for name in stay})
     refuse_referenced({name: others[name] for name, fitting in columns.items() if fitting is None and name in others})
     return Steps(found, {name: fitting for name, fitting in columns.items() if fitting is not None}, others)
 
@@ -231,8 +231,7 @@ def _shared(connection: duckdb.DuckDBPyConnection, table: TableSchema, *, may_dr
     if (missing or needed) and may_drop:
         return None
     if missing or needed:
-        lacks = f"it lacks {', '.join(missing)}" if missing else f"it needs values for {', '.join(needed)}"
-        raise other_schema(table.name, [lacks], [*missing, *needed])
+        raise other_schema(table.name, differences(missing, needed), [*missing, *needed])
     return ours
 
 

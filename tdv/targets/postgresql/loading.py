@@ -35,9 +35,14 @@ from tdv.targets.survey import (
     refuse_foreign,
     refuse_missing,
     refuse_taken,
+    taken,
 )
 
 _TABLE: Final = "table "
+_INDEXES: Final = (
+    "SELECT relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+    "WHERE nspname = %s AND relkind IN ('i', 'I') AND relname = ANY(%s) ORDER BY 1"
+)
 _SAME_NAMES: Final = ("view", "foreign table", "sequence", "type")
 
 
@@ -101,6 +106,8 @@ def decided(connection: Connection, load: Load, also_empty: Iterable[str]) -> St
     survey = found.survey
     refuse_missing(survey, load, tables)
     refuse_taken(survey, tables, _SAME_NAMES)
+    for (name,) in execute(connection, _INDEXES, found.schema, list(tables)):
+        raise taken(name, "index")
     recorded = survey.recorded(load)
     old = [table for held in survey.of_load(load) for table in held.tables]
     present = [name for name in dict.fromkeys((*tables, *old)) if survey.has_table(name)]

@@ -7,13 +7,14 @@ cannot come. Always holds: nothing is changed here, so that a plan and a load re
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from tdv.errors import TargetError
 from tdv.model.schema import TableSchema
-from tdv.targets.fitting import other_schema
+from tdv.targets.fitting import all_fitting, differences, other_schema
 from tdv.targets.losses import refuse_types
 from tdv.targets.protocol import Load
 from tdv.targets.sql import quote
@@ -69,7 +70,7 @@ def decided(connection: sqlite3.Connection, load: Load) -> Steps:
     same = frozenset(name for name in names if found.objects.get(_TABLE + name) == statements[name])
     own = {name for name in names if found.is_own(_TABLE + name, found.recorded(load))}
     stay = [schema for schema in schemas if found.has_table(schema.name) and schema.name not in same | own]
-    values = {schema.name: _values(connection, schema, found, load) for schema in stay}
+    values = all_fitting({schema.name: partial(_values, connection, schema, found, load) for schema in stay})
     return Steps(found, statements, same, {name: fitting for name, fitting in values.items() if fitting is not None})
 
 
@@ -87,7 +88,7 @@ def _values(connection: sqlite3.Connection, table: TableSchema, found: Survey, l
     if (missing or needed) and load.replace:
         return None
     if missing or needed:
-        raise other_schema(table.name, _differences(missing, needed), [*missing, *needed])
+        raise other_schema(table.name, differences(missing, needed), [*missing, *needed])
     by_sqlalchemy = OF_SQLALCHEMY in found.objects
     return {
         name: value(quote(name), declared, known[name.lower()][2], by_sqlalchemy=by_sqlalchemy)
@@ -100,10 +101,3 @@ def _needs_value(row: Sequence[object]) -> bool:
     """A row of ``table_xinfo`` whose column must be given a value."""
     _, _, _, not_null, default, key, hidden = row
     return bool(not_null) and default is None and hidden not in (*GENERATED, _HIDDEN) and not key
-
-
-def _differences(missing: list[str], needed: list[str]) -> Iterator[str]:
-    if missing:
-        yield f"it lacks {', '.join(map(repr, missing))}"
-    if needed:
-        yield f"it needs values for {', '.join(map(repr, needed))}"
