@@ -21,7 +21,7 @@ from tdv.config import TargetSettings
 from tdv.targets.mysql import sequences
 from tdv.targets.mysql.definitions import definitions, make
 from tdv.targets.mysql.proof import looks_of, settle
-from tdv.targets.mysql.session import connect, connected, execute, lock, named, number_of, parameters
+from tdv.targets.mysql.session import connect, execute, lock, named, number_of, parameters
 from tdv.targets.mysql.state import write_state
 from tdv.targets.mysql.templates import Template, Templates, create_database
 from tdv.targets.mysql.wire import Connection
@@ -92,9 +92,10 @@ class MysqlThrowaways:
 
     def begin(self, throwaway: Throwaway, connection: Callable[[], Any]) -> Any:
         """How the tables look, in a second in which nobody has written yet: the server tells no smaller times."""
-        with self._failures(), connected(parameters(throwaway.url)) as own:
-            settle(own, throwaway.name)
-            return looks_of(own, throwaway.name)
+        # Not by a session in the database: the server may not have ended it when `undone` looks for those of others.
+        with self._failures(), self._server() as admin:
+            settle(admin, throwaway.name)
+            return looks_of(admin, throwaway.name)
 
     def undone(self, throwaway: Throwaway, connection: Any | None, begun: Any) -> bool:
         """True if nothing was committed to any table, and nobody else has a connection to the database."""
