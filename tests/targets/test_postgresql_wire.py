@@ -59,6 +59,7 @@ with session(Address.of(sys.argv[1], {})) as opened:
 
 
 def test_connection_that_fails_leaves_no_socket_open(tmp_path: Path) -> None:
+    gc.collect()  # what other tests left is no concern of this one
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         with pytest.raises(FileNotFoundError), session(Address(str(tmp_path), 5432, "ada", "app")):
