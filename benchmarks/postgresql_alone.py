@@ -21,7 +21,7 @@ def _not_read(*_: Any) -> None:
     """In the place of `building.verify`."""
 
 
-def _handed_out(templates: Templates, template: Template, name: str) -> None:
+def _handed_out(templates: Templates, template: Template, name: str, *_: str) -> None:
     """In the place of `Templates.clone`."""
     for change in ("IS_TEMPLATE false ALLOW_CONNECTIONS true", f"RENAME TO {quote(name)}"):
         execute(templates._admin, f"ALTER DATABASE {quote(template.name)} {change}")
