@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from tdv.errors import TdvError
 from tdv.model.schema import DatasetSchema, TableSchema
-from tdv.targets.fitting import inspected
+from tdv.targets.inspecting import inspected
 from tdv.targets.protocol import Answering, Content, Findable, Held, Indexed, Schemaless, Target
 from tdv.targets.sql import indexed
 from tdv.targets.verification import table_digest

@@ -10,7 +10,7 @@ from tdv.errors import UsageError
 from tdv.project import builds
 from tdv.project import sources as build_sources
 from tdv.project.ports import Ports, now
-from tdv.targets.fitting import copyable
+from tdv.targets.inspecting import copyable
 from tdv.targets.protocol import Selective
 from tdv.targets.registry import open_target
 

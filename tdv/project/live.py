@@ -15,7 +15,7 @@ from tdv.content.snapshot import Snapshot
 from tdv.errors import BadKey, IntegrityError, NotFound
 from tdv.model.schema import Column, TableSchema
 from tdv.snapshot import SnapshotOptions, TableRows, write
-from tdv.targets.fitting import inspected, with_others
+from tdv.targets.inspecting import inspected, with_others
 from tdv.targets.protocol import Columned, Findable, Schemaless, Shared
 
 if TYPE_CHECKING:

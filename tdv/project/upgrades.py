@@ -23,7 +23,7 @@ from tdv.model.reference import Ref
 from tdv.project import builds, obtain, resolutions, schemas, staging, states
 from tdv.project import sources as build_sources
 from tdv.project.making import MakeOptions, make
-from tdv.targets.fitting import surveyed
+from tdv.targets.inspecting import surveyed
 from tdv.targets.registry import open_target
 
 if TYPE_CHECKING:

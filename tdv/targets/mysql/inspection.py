@@ -12,7 +12,8 @@ from typing import Final
 
 from tdv.model.schema import Column, DatasetSchema, Reference, Rules, TableSchema
 from tdv.model.types import LogicalType
-from tdv.targets.fitting import Theirs, left_out, refuse_unknown, without_others
+from tdv.targets.fitting import Theirs
+from tdv.targets.inspecting import left_out, refuse_unknown, without_others
 from tdv.targets.mysql.ddl import STATE_PREFIX
 from tdv.targets.mysql.session import execute, is_mariadb
 from tdv.targets.mysql.tables import columns_of, foreign_keys

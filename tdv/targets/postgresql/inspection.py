@@ -13,7 +13,8 @@ from urllib.parse import quote as percent
 
 from tdv.model.schema import Column, DatasetSchema, Reference, Rules, TableSchema
 from tdv.model.types import LogicalType
-from tdv.targets.fitting import Theirs, left_out, refuse_unknown, without_others
+from tdv.targets.fitting import Theirs
+from tdv.targets.inspecting import left_out, refuse_unknown, without_others
 from tdv.targets.postgresql.catalogue import schema_of, survey
 from tdv.targets.postgresql.session import Connection
 from tdv.targets.postgresql.statements import execute

@@ -124,8 +124,7 @@ def answer(connection: Connection, query: str) -> list[tuple[Any, ...]]:
             # In the binary protocol the server takes one statement: a second one could end the transaction. What only
             # reads for it may write files, as COPY does; only a query can have a cursor.
             connection.execute(f"DECLARE tdv CURSOR FOR {query}", binary=True)
-            cursor = connection.execute(query, binary=True)
-            return cursor.fetchmany(2) if cursor.description else []
+            return connection.execute("FETCH 2 FROM tdv", binary=True).fetchall()
     except psycopg.DataError as exc:
         raise TargetError(f"it fails over the rows: {type(exc).__name__}", hint="Mend the query.") from None
 

@@ -79,7 +79,7 @@ class SqliteTarget(OneFile):
             return {table: indexes(connection, table) for table in tables}
 
     def answer(self, query: str) -> Sequence[tuple[Any, ...]]:
-        from tdv.targets.sqlite.asked import answer
+        from tdv.targets.sqlite.query import answer
 
         self.require()
         with self.failures(), closing(self._connect("ro")) as connection:
